@@ -1,0 +1,1 @@
+"""The control plane's doors: HTTP in, service call, HTTP out."""

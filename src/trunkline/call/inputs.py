@@ -1,0 +1,74 @@
+"""What comes back to the core from its own outputs, and from the people and machines around it. Messages and time come
+by `receive` and `expire`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.model.journal import DialogState
+from trunkline.sip.flow import Flow
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """Where to go, best first (RFC 3263 §4)."""
+
+    leg: str
+    flows: tuple[Flow, ...]
+
+
+class Unresolvable(msgspec.Struct, frozen=True):
+    leg: str
+    reason: str
+
+
+class TransportFailed(msgspec.Struct, frozen=True):
+    """A message could not be sent: no route, refused, reset, TLS not agreed (RFC 3261 §8.1.3.1)."""
+
+    flow: Flow
+    transaction: str
+    """The client transaction that waited on it; empty: none."""
+    reason: str
+
+
+class MediaReady(msgspec.Struct, frozen=True):
+    """The leg's media is open; `sdp` answers the offer, or is ours to offer."""
+
+    leg: str
+    sdp: bytes
+    codec: str = ""
+
+
+class MediaFailed(msgspec.Struct, frozen=True):
+    leg: str
+    status: int
+    """The SIP answer it deserves: 488 when no codec is left, 503 when no port is."""
+    reason: str
+
+
+class MediaEnded(msgspec.Struct, frozen=True):
+    """The agent in this process hangs up (a silent peer, an end of its own)."""
+
+    leg: str
+    reason: str
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """An operator ends a live call."""
+
+    call: str
+    cause: str = "operator"
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """Refuse new calls with 503 from now on (`on`), or take them again."""
+
+    on: bool
+
+
+class Interrupted(msgspec.Struct, frozen=True):
+    """A dialog that an earlier process left open: end it with a BYE."""
+
+    dialog: DialogState
+
+
+Input = Resolved | Unresolvable | TransportFailed | MediaReady | MediaFailed | MediaEnded | HangUp | Drain | Interrupted

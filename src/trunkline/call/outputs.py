@@ -1,0 +1,93 @@
+"""Every effect the core can ask for. `inputs` lists what comes back.
+
+The engine performs them in order, except that all journal entries of one turn are written before any of its datagrams
+leaves.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.model.call import CallRecord
+from trunkline.model.journal import JournalEntry
+from trunkline.model.trunk import TlsProfile
+from trunkline.sip.flow import Flow, Transport
+
+
+class Transmit(msgspec.Struct, frozen=True, gc=False):
+    """Send one message. When the flow cannot, `TransportFailed(flow, transaction)` comes back."""
+
+    flow: Flow
+    data: bytes
+    transaction: str = ""
+    """The key of the client transaction to tell of a failure; empty where nobody waits for it."""
+    call: str = ""
+    """The id of the call it belongs to, for the trace; empty outside calls."""
+
+
+class Resolve(msgspec.Struct, frozen=True):
+    """Find where a leg's first request goes (RFC 3263). Answered by `Resolved` or `Unresolvable`."""
+
+    leg: str
+    uri: str
+    """The next hop: a SIP or SIPS URI (the first Route, the outbound proxy, or the target)."""
+    transport: Transport | None = None
+    """The transport that the trunk demands, over what the URI says."""
+    tls: TlsProfile | None = None
+
+
+class OpenMedia(msgspec.Struct, frozen=True):
+    """Open, or change, the media of a leg that ends in this process. Answered by `MediaReady` or `MediaFailed`."""
+
+    leg: str
+    kind: str
+    """`echo`."""
+    offer: bytes | None
+    """The caller's SDP; None when it asked us to offer."""
+    local: Flow
+    """The flow of the caller's INVITE: media leaves from the same interface."""
+    codecs: tuple[str, ...] = ()
+    """What the caller's trunk allows, in order; empty for all that the agent speaks."""
+    answer: bytes | None = None
+    """The caller's answer, when the offer was ours: nothing to choose any more, only where to send."""
+
+
+class CloseMedia(msgspec.Struct, frozen=True):
+    """The leg is over; its ports are free. Nothing comes back."""
+
+    leg: str
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """Write this before the turn's datagrams leave."""
+
+    entry: JournalEntry
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """Something worth counting or showing that no other output carries (a refusal before any call, a state change)."""
+
+    kind: str
+    """`refused`, `challenged`, `dropped`, `malformed`, `shed`, `trunk-state`, …"""
+    source: str = ""
+    """Transport and remote address."""
+    reason: str = ""
+    status: int = 0
+    organization_id: str = ""
+    trunk_id: str = ""
+    detail: str = ""
+
+
+class CloseFlow(msgspec.Struct, frozen=True):
+    """Close an accepted connection that broke the rules of framing."""
+
+    flow: Flow
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A call ended and nothing of it is left; `Journal(Ended)` went before. For live views and the trace."""
+
+    record: CallRecord
+
+
+Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | CloseFlow | Finished

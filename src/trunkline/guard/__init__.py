@@ -1,0 +1,1 @@
+"""Rates, bans and nonces, pure."""

@@ -1,0 +1,1 @@
+"""Media that ends in this process."""

@@ -1,0 +1,72 @@
+"""The call record: one for every admitted or refused call of a known trunk, the same in the log, live, and on every
+surface."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["inbound", "outbound"]
+CallStatus = Literal["in-progress", "completed", "failed", "no-answer"]
+Side = Literal["caller", "agent", "edge"]
+"""Who did something: the A leg, the B leg, or this edge (a limit, a drain, a crash)."""
+
+
+class LegRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One leg of a call. The first is the caller's; each attempt to reach an agent is another."""
+
+    side: Side
+    sip_call_id: str | None = None
+    """None for a leg that ends in this process."""
+    peer: str | None = None
+    """Transport and remote address, as `udp:192.0.2.1:5060`."""
+    trunk_id: str | None = None
+    agent_id: str | None = None
+    uri: str | None = None
+    """What was asked of the peer, or by it."""
+    started_at: float
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    status: int | None = None
+    """Final SIP status of the leg's INVITE."""
+    phrase: str | None = None
+    reason: str | None = None
+    """The Reason header (RFC 3326) that ended it, as received or sent."""
+    codec: str | None = None
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    organization_id: str
+    direction: Direction
+    number_id: str | None = None
+    phone_number: str | None = None
+    """Ours, E.164: the dialled one inbound, the calling one outbound."""
+    caller: str | None = None
+    """E.164 where it is a number, else as received; None when anonymous."""
+    callee: str | None = None
+    trunk_id: str | None = None
+    agent_id: str | None = None
+    status: CallStatus
+    cause: str | None = None
+    """A stable word for why it ended: `normal`, `cancelled`, `ring-timeout`, `unknown-number`, `trunk-full`, …"""
+    detail: str | None = None
+    """The sentence that says what would mend it."""
+    sip_status: int | None = None
+    """What the caller's INVITE was answered finally."""
+    hung_up_by: Side | None = None
+    started_at: float
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    legs: tuple[LegRecord, ...] = ()
+    attestation: str | None = None
+
+    @property
+    def duration(self) -> int:
+        """Whole seconds from answer to end; 0 when it was not answered or goes on."""
+        if self.answered_at is None or self.ended_at is None:
+            return 0
+        return max(0, int(self.ended_at - self.answered_at))

@@ -1,0 +1,24 @@
+"""Sortable ids: 48 bits of milliseconds, 80 bits of chance, 26 characters (the ULID layout, lower case).
+
+The core has one bare id for a resource; each HTTP surface shows it with the prefix of its document and reads any prefix
+of the same resource.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_SHAPE = re.compile(r"(?:[a-z]{2,10}_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
+
+
+def mint(wall: float, chance: bytes) -> str:
+    """An id for the moment `wall` (Unix seconds), from 10 bytes of chance."""
+    value = (int(wall * 1000) & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(chance[:10], "big")
+    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def bare(text: str) -> str | None:
+    """The id without its prefix, or None when `text` has not the shape of an id."""
+    match = _SHAPE.fullmatch(text)
+    return match[1] if match else None

@@ -1,0 +1,95 @@
+"""A trunk: a SIP peer that calls are exchanged with, whether carrier, PBX or voice engine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from trunkline.model.secret import Secret
+from trunkline.sip.flow import Transport
+
+Provider = Literal["generic", "twilio", "telnyx", "vonage", "signalwire", "elevenlabs", "openai", "livekit"]
+ENGINES: frozenset[str] = frozenset({"elevenlabs", "openai", "livekit"})
+"""Providers on the agent's side of a call; the others are carriers and PBXs."""
+
+Codec = Literal["PCMU", "PCMA", "G722"]
+MediaEncryption = Literal["disable", "allow", "require"]
+
+
+class TlsProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """How we meet one peer over TLS. Two trunks share a connection only when their profiles are equal."""
+
+    verify: bool = True
+    server_name: str | None = None
+    """SNI and the name its certificate must bear; the target's host when None."""
+    ca_bundle: str | None = None
+    """PEM certificates that are trusted instead of the system's."""
+    certificate: str | None = None
+    """PEM chain that we show."""
+    private_key: Secret | None = None
+    """PEM."""
+
+
+class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
+    id: str
+    organization_id: str
+    name: str
+    provider: Provider = "generic"
+
+    host: str | None = None
+    """Name or literal address that we send to; None for a trunk that only calls us."""
+    port: int | None = None
+    """None: SRV or the transport's default decides (RFC 3263)."""
+    transport: Transport = "udp"
+    """Of outbound legs, and required of inbound requests."""
+    outbound_proxy: str | None = None
+    """A SIP URI that requests pass first."""
+    tls: TlsProfile = TlsProfile()
+
+    networks: tuple[str, ...] = ()
+    """CIDR blocks that its requests come from. Empty with a literal `host`: that host alone."""
+    username: str | None = None
+    password: Secret | None = None
+    """Digest credentials: asked of inbound requests when `challenge`, offered to the peer's challenges."""
+    challenge: bool = False
+    """Whether inbound requests must authenticate even from an allowed network."""
+    register: bool = False
+    realm: str | None = None
+    """The only realm credentials are offered to; any when None."""
+
+    country: str | None = None
+    """ISO 3166 alpha-2: how national numbers on this trunk are read."""
+    codecs: tuple[Codec, ...] = ()
+    """Allowed codecs in order of preference; empty leaves SDP as the ends wrote it."""
+    media_encryption: MediaEncryption = "allow"
+    max_concurrent_calls: int | None = None
+    full_status: Literal[503, 486] = 503
+    """What the call beyond `max_concurrent_calls` is answered."""
+    calls_per_second: float | None = None
+    trust_identity: bool = False
+    """Whether P-Asserted-Identity and its kin are believed from, and passed to, this peer."""
+    nat: bool = False
+    """Send in-dialog UDP requests to the source seen, whatever its Contact says."""
+    ring_after: float | None = None
+    """Seconds after which the caller hears ringing though no agent rings yet; None: never."""
+
+    probe: bool = False
+    """Whether OPTIONS are sent to it."""
+    probe_interval: float = 30.0
+    probe_misses: int = 3
+    """Probes lost in a row before it counts as unreachable."""
+    probe_hits: int = 2
+    """Probes answered in a row before it counts as reachable again."""
+
+    enabled: bool = True
+    """The admin state: the only state that blocks calls."""
+    reprovision_required: bool = False
+    settings: dict[str, Secret] = {}
+    """Provider credentials beyond the digest pair (an API key, a project id, a webhook secret)."""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+    @property
+    def engine(self) -> bool:
+        return self.provider in ENGINES

@@ -1,0 +1,1 @@
+"""Number providers and voice engines over their REST."""

@@ -1,0 +1,1 @@
+"""Address-of-record bindings (RFC 3261 §10), pure."""

@@ -1,0 +1,1 @@
+"""Which number a call asks for and which agents answer it, pure."""

@@ -1,0 +1,1 @@
+"""One observation point: metrics, logs and traces."""
