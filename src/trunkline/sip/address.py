@@ -1,0 +1,129 @@
+"""The values of From, To, Contact, Route and their like: `"Name" <uri>;params` (RFC 3261 §20.10, §25.1).
+
+Without angle brackets every parameter is the header's, and a URI with `?` or `,` is refused (§20): guessing where it
+ends would give a peer two readings of one value. A display name without quotes may hold more than tokens, because
+phones send accents and parentheses; it is written back in quotes. A comma in it is refused: commas separate values.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from trunkline.sip.grammar import GrammarError, Params, format_params, parse_params, quote, quoted_end, unquote
+from trunkline.sip.grammar import param as find_param
+from trunkline.sip.uri import Uri, parse_uri
+
+
+class AddressError(GrammarError):
+    """The value is neither a name-addr nor an addr-spec."""
+
+
+_DISPLAY = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
+_PLAIN_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?: [A-Za-z0-9\-.!%*_+`'~]++)*+").fullmatch
+_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++').fullmatch
+_BARE = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>,?;]++').fullmatch
+_TAG = re.compile(r";[ \t]*+[tT][aA][gG][ \t]*+=[ \t]*+([^; \t]++)")
+
+
+class Address(NamedTuple):
+    display: str
+    """The display name without quotes; empty for none."""
+    uri: str
+    """As written, `*` for the Contact that stands for all. Not yet parsed: see `parsed`."""
+    params: Params = ()
+
+    def __str__(self) -> str:
+        if self.uri == "*":
+            return "*"
+        display = self.display
+        if not display:
+            return f"<{self.uri}>{format_params(self.params)}"
+        name = display if _PLAIN_DISPLAY(display) else quote(display)
+        return f"{name} <{self.uri}>{format_params(self.params)}"
+
+    def param(self, name: str) -> str | None:
+        """The value of the header parameter `name` (lower case), unquoted; "" when it has none, None when absent."""
+        return find_param(self.params, name)
+
+    @property
+    def tag(self) -> str | None:
+        return find_param(self.params, "tag") or None
+
+    @property
+    def parsed(self) -> Uri:
+        """The URI in its parts. Raises UriError."""
+        return parse_uri(self.uri)
+
+
+def parse_address(text: str) -> Address:
+    """One value, no comma list: see `grammar.split_commas`. Raises AddressError."""
+    text = text.strip(" \t")
+    display = ""
+    if text[:1] == '"':
+        end = quoted_end(text)
+        if end < 0:
+            raise AddressError("a quoted display name has no end")
+        display = unquote(text[:end])
+        bracket = text.find("<", end)
+        if bracket < 0 or text[end:bracket].strip(" \t"):
+            raise AddressError("no URI in angle brackets after the display name")
+    else:
+        bracket = text.find("<")
+        if bracket < 0:
+            return _addr_spec(text)
+        if bracket:
+            display = text[:bracket].strip(" \t")
+            if _DISPLAY(display) is None:
+                raise AddressError("a display name with such characters needs quotes")
+    close = text.find(">", bracket)
+    if close < 0:
+        raise AddressError("an angle bracket is not closed")
+    uri = text[bracket + 1 : close]
+    if _URI(uri) is None:
+        raise AddressError("no URI between the angle brackets")
+    return Address(display, uri, _params(text[close + 1 :]))
+
+
+def _addr_spec(text: str) -> Address:
+    if text == "*":
+        return Address("", "*")
+    semicolon = text.find(";")
+    uri = text if semicolon < 0 else text[:semicolon].rstrip(" \t")
+    if _BARE(uri) is None:
+        raise AddressError("not a URI, or one that needs angle brackets")
+    return Address("", uri, _params(text[semicolon:]) if semicolon >= 0 else ())
+
+
+def _params(text: str) -> Params:
+    try:
+        return parse_params(text)
+    except GrammarError as error:
+        raise AddressError(str(error)) from None
+
+
+def tag_of(value: str) -> str | None:
+    """The tag of a From or To value without parsing the rest, as `parse_address(value).tag` where that succeeds; None
+    when there is none."""
+    if '"' in value:
+        return _quoted_tag(value)
+    close = value.find(">")
+    start = value.find(";tag=", close + 1)
+    if start < 0:
+        match = _TAG.search(value, close + 1)
+        return match[1] if match else None
+    end = value.find(";", start + 5)
+    return (value[start + 5 :] if end < 0 else value[start + 5 : end]).strip(" \t") or None
+
+
+def _quoted_tag(value: str) -> str | None:
+    end = quoted_end(value) if value[:1] == '"' else 0
+    bracket = value.find("<", end) if end >= 0 else -1
+    if bracket < 0:
+        params = value[value.find(";") :] if end == 0 and ";" in value else ""
+    else:
+        params = value[value.find(">", bracket) + 1 :] if ">" in value[bracket:] else ""
+    try:
+        return find_param(parse_params(params.strip(" \t")), "tag") or None
+    except GrammarError:
+        return None

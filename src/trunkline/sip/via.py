@@ -1,0 +1,153 @@
+"""Via (RFC 3261 §20.42): the way a response goes back, and what a server adds to it (§18.2.1, RFC 3581 §4).
+
+A response is sent to the address the request came from, never where `maddr` says: the edge has no multicast, and a
+parameter the sender chooses would let it aim our answers at others (compare RFC 4475 §3.3.10).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from trunkline.sip.flow import Address
+from trunkline.sip.grammar import (
+    GrammarError,
+    Params,
+    bracketed,
+    format_params,
+    is_ipv6,
+    next_comma,
+    parse_params,
+    same_host,
+)
+from trunkline.sip.grammar import param as find_param
+
+
+class ViaError(GrammarError):
+    """The value is no Via."""
+
+
+MAGIC = "z9hG4bK"
+"""How a branch begins that is unique by itself (RFC 3261 §8.1.1.7)."""
+
+_VIA = re.compile(
+    r"""[sS][iI][pP][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++
+        (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))
+        (?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?[ \t]*+(;.*+)?""",
+    re.VERBOSE | re.DOTALL,
+).fullmatch
+
+
+class Via(NamedTuple):
+    transport: str
+    """In upper case: `UDP`, `TCP`, `TLS`, or any other token."""
+    host: str
+    """The host of sent-by, an IPv6 address without its brackets."""
+    port: int | None
+    params: Params = ()
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        return f"SIP/2.0/{self.transport} {bracketed(self.host)}{port}{format_params(self.params)}"
+
+    def param(self, name: str) -> str | None:
+        """The value of the parameter `name` (lower case); "" when it has none, None when absent."""
+        return find_param(self.params, name)
+
+    @property
+    def branch(self) -> str | None:
+        return find_param(self.params, "branch") or None
+
+    @property
+    def received(self) -> str | None:
+        """The address a server saw, without brackets (some write an IPv6 one in them: RFC 5118 §4.5)."""
+        value = find_param(self.params, "received")
+        return value.strip("[]") if value else None
+
+    @property
+    def rport(self) -> int | Literal[""] | None:
+        """None: absent. "": asked for, or a value that is no port. Else the port a server saw."""
+        value = find_param(self.params, "rport")
+        if value is None:
+            return None
+        return int(value) if len(value) <= 5 and value.isascii() and value.isdecimal() else ""
+
+    @property
+    def sent_by(self) -> str:
+        """`host` or `host:port` in lower case, as §17.2.3 compares it."""
+        host = bracketed(self.host).lower()
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def parse_via(text: str) -> Via:
+    """One Via, no comma list: see `first_via`. Raises ViaError."""
+    match = _VIA(text)
+    if match is None:
+        raise ViaError("not a Via of SIP/2.0")
+    transport, v6, host, digits, params = match.groups()
+    if digits is None:
+        port = None
+    elif (port := int(digits)) > 65535:
+        raise ViaError("port is over 65535")
+    if v6 is not None:
+        if not is_ipv6(v6):
+            raise ViaError("IPv6 address is malformed")
+        host = v6
+    if params is None:
+        return Via(transport.upper(), host, port)
+    try:
+        return Via(transport.upper(), host, port, parse_params(params))
+    except GrammarError as error:
+        raise ViaError(str(error)) from None
+
+
+def first_via(value: str) -> tuple[Via, str]:
+    """The first Via of a header line, and the text of those that follow it in the same line. Raises ViaError."""
+    comma = next_comma(value) if "," in value else -1
+    if comma < 0:
+        return parse_via(value), ""
+    return parse_via(value[:comma].rstrip(" \t")), value[comma + 1 :].lstrip(" \t")
+
+
+def stamped(value: str, remote: Address) -> str:
+    """A request's topmost Via line as its responses carry it: `received` when sent-by is not the source address or
+    `rport` was asked for, and `rport` with the source port. What the sender wrote there itself is replaced.
+
+    `value` is a line that `first_via` has taken before; else ViaError may be raised.
+    """
+    host, port = remote
+    asked = value.find(";rport")
+    if asked >= 0 and value[asked + 6 : asked + 7] in _ENDS and '"' not in value and "," not in value[:asked]:
+        rest = value[asked + 6 :]
+        lower = value.lower()
+        if lower.count("rport") == 1 and "received" not in lower:
+            return f"{value[:asked]};rport={port};received={host}{rest}"
+    return _stamped(value, host, port)
+
+
+_ENDS = frozenset({"", ";", ","})
+
+
+def _stamped(value: str, host: str, port: int) -> str:
+    via, rest = first_via(value)
+    names = {name for name, _ in via.params}
+    elsewhere = not same_host(via.host, host)
+    if not elsewhere and "rport" not in names and "received" not in names:
+        return value
+    params = [pair for pair in via.params if pair[0] != "received" and pair[0] != "rport"]
+    if "rport" in names:
+        params.append(("rport", str(port)))
+    if elsewhere or "rport" in names:
+        params.append(("received", host))
+    text = str(via._replace(params=tuple(params)))
+    return f"{text}, {rest}" if rest else text
+
+
+def reply_address(via: Via, remote: Address) -> Address:
+    """Where the response to a request over UDP goes, and where one over a lost connection would be tried: the source
+    address, at the source port when `rport` was asked for, else at the port of sent-by (§18.2.2, RFC 3581 §4)."""
+    if find_param(via.params, "rport") is not None:
+        return remote
+    if via.port:
+        return remote[0], via.port
+    return remote[0], 5061 if via.transport == "TLS" else 5060
