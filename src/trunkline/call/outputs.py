@@ -12,17 +12,7 @@ from trunkline.model.call import CallRecord
 from trunkline.model.journal import JournalEntry
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip.flow import Flow, Transport
-
-
-class Transmit(msgspec.Struct, frozen=True, gc=False):
-    """Send one message. When the flow cannot, `TransportFailed(flow, transaction)` comes back."""
-
-    flow: Flow
-    data: bytes
-    transaction: str = ""
-    """The key of the client transaction to tell of a failure; empty where nobody waits for it."""
-    call: str = ""
-    """The id of the call it belongs to, for the trace; empty outside calls."""
+from trunkline.sip.transmit import Transmit
 
 
 class Resolve(msgspec.Struct, frozen=True):
@@ -89,5 +79,17 @@ class Finished(msgspec.Struct, frozen=True):
 
     record: CallRecord
 
+
+__all__ = [
+    "CloseFlow",
+    "CloseMedia",
+    "Finished",
+    "Journal",
+    "Observed",
+    "OpenMedia",
+    "Output",
+    "Resolve",
+    "Transmit",
+]
 
 Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | CloseFlow | Finished

@@ -1,0 +1,92 @@
+"""What a leg tells its call. A call knows its legs by these alone: none of them speaks SIP.
+
+`body` is a session description, or empty; `early` names one of several early dialogs that a leg may have.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Rang(msgspec.Struct, frozen=True, gc=False):
+    """The peer was reached and is alerting, or shows progress (180 to 199)."""
+
+    leg: str
+    status: int
+    phrase: str
+    body: bytes
+    early: str
+
+
+class Connected(msgspec.Struct, frozen=True, gc=False):
+    """The peer answered. `body` answers our offer, or is its offer when we made none."""
+
+    leg: str
+    body: bytes
+    early: str
+
+
+class Acknowledged(msgspec.Struct, frozen=True, gc=False):
+    """The peer acknowledged our answer; `body` is its answer when the offer was ours."""
+
+    leg: str
+    body: bytes
+    exchange: str
+    """The exchange it ends; empty for the call's first."""
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """The peer asks for something inside the call: to change the session (INVITE, UPDATE), or to pass information."""
+
+    leg: str
+    exchange: str
+    """Names the request until it is answered."""
+    method: str
+    body: bytes
+    content_type: str
+    headers: tuple[tuple[str, str], ...]
+    """Those that cross."""
+
+
+class Replied(msgspec.Struct, frozen=True, gc=False):
+    """The answer to what a leg was told to ask."""
+
+    leg: str
+    exchange: str
+    status: int
+    phrase: str
+    body: bytes
+    content_type: str
+
+
+class Withdrawn(msgspec.Struct, frozen=True, gc=False):
+    """The peer takes back what it asked (a CANCEL of a re-INVITE)."""
+
+    leg: str
+    exchange: str
+
+
+class Disconnected(msgspec.Struct, frozen=True, gc=False):
+    """The peer ended the call (BYE or CANCEL), or is lost."""
+
+    leg: str
+    cause: str
+    reason: str
+    """Its Reason header, or ours for what it did; empty for none."""
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """The peer was not reached, or refused."""
+
+    leg: str
+    status: int
+    phrase: str
+    cause: str
+    reason: str
+    warning: str = ""
+    answered_by_peer: bool = True
+    """Whether the status came from the peer, or stands for what happened on the way."""
+
+
+LegEvent = Rang | Connected | Acknowledged | Asked | Replied | Withdrawn | Disconnected | Failed
+EVENTS = (Rang, Connected, Acknowledged, Asked, Replied, Withdrawn, Disconnected, Failed)

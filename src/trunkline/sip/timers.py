@@ -1,0 +1,123 @@
+"""Deadlines without a timer object each.
+
+SIP asks for a handful of durations (RFC 3261 §17, table 4), and timers of one duration fall due in the order they were
+set: a queue per duration, whose heads are all there is to compare. An entry is a plain value; nothing is ever
+cancelled: who is told of a deadline that no longer concerns it has no transition for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from heapq import heapify, heappop, heappush
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+_MOST_QUEUES = 32
+"""Durations beyond these share a heap, so that odd ones (a number's own `max_duration`) cost no queue each."""
+
+
+class Timing(NamedTuple):
+    """The RFC's three constants, in seconds."""
+
+    t1: float = 0.5
+    """Estimate of the round trip."""
+    t2: float = 4.0
+    """The longest gap between retransmissions."""
+    t4: float = 5.0
+    """How long a message may live in the network."""
+
+    @property
+    def patience(self) -> float:
+        """64·T1: how long a transaction waits."""
+        return 64 * self.t1
+
+
+class Timers(Generic[T]):
+    """Entries of type T, each due once. `now` and every result are monotonic seconds."""
+
+    __slots__ = ("_heap", "_order", "_queues")
+
+    def __init__(self) -> None:
+        self._queues: dict[float, deque[tuple[float, T]]] = {}
+        self._heap: list[tuple[float, int, T]] = []
+        self._order = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values())) + len(self._heap)
+
+    def arm(self, now: float, duration: float, entry: T) -> None:
+        """`entry` falls due `duration` seconds after `now`; calls come with `now` never falling."""
+        queue = self._queues.get(duration)
+        if queue is None:
+            if len(self._queues) >= _MOST_QUEUES:
+                self._order += 1
+                heappush(self._heap, (now + duration, self._order, entry))
+                return
+            queue = self._queues[duration] = deque()
+        queue.append((now + duration, entry))
+
+    def deadline(self) -> float | None:
+        """When the next entry falls due; None when there is none."""
+        soonest = self._heap[0][0] if self._heap else None
+        for queue in self._queues.values():
+            if queue and (soonest is None or queue[0][0] < soonest):
+                soonest = queue[0][0]
+        return soonest
+
+    def expire(self, now: float) -> list[T]:
+        """The entries due at `now` or before, in the order of their deadlines."""
+        due: list[tuple[float, int, T]] = []
+        for queue in self._queues.values():
+            while queue and queue[0][0] <= now:
+                at, entry = queue.popleft()
+                due.append((at, len(due), entry))
+        while self._heap and self._heap[0][0] <= now:
+            at, _, entry = heappop(self._heap)
+            due.append((at, len(due), entry))
+        if len(due) > 1:
+            due.sort()
+        return [entry for _, _, entry in due]
+
+
+class Alarms(Generic[K]):
+    """One deadline a key, which can be moved and taken back: for the few long waits of a call, which mostly end before
+    their time and must leave nothing behind."""
+
+    __slots__ = ("_due", "_heap", "_order")
+
+    def __init__(self) -> None:
+        self._due: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._order = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def set(self, key: K, due: float) -> None:
+        """`key` falls due at `due`, and at no other time any more."""
+        self._due[key] = due
+        self._order += 1
+        heappush(self._heap, (due, self._order, key))
+
+    def clear(self, key: K) -> None:
+        if self._due.pop(key, None) is not None and len(self._heap) > 2 * len(self._due) + 64:
+            self._heap = [item for item in self._heap if self._due.get(item[2]) == item[0]]
+            heapify(self._heap)
+
+    def deadline(self) -> float | None:
+        heap = self._heap
+        while heap and self._due.get(heap[0][2]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def expire(self, now: float) -> list[K]:
+        """The keys due at `now` or before, soonest first; they are no longer set."""
+        keys = []
+        while (due := self.deadline()) is not None and due <= now:
+            key = heappop(self._heap)[2]
+            del self._due[key]
+            keys.append(key)
+        return keys

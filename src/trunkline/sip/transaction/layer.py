@@ -1,0 +1,220 @@
+"""The transaction layer (RFC 3261 §17): every message finds its machine here, and every timer.
+
+    receive   a message; None when no transaction knows it, and the user decides what it is
+    request   a request of the user's starts a client transaction
+    open      a request that the user takes starts a server transaction
+    respond   the user's answer to one
+    expire    timers due at `now`
+    deadline  when the next is
+"""
+
+from __future__ import annotations
+
+from trunkline.sip import compose
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request, Response, parse
+from trunkline.sip.timers import Timers, Timing
+from trunkline.sip.transaction.client import ClientTransaction
+from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
+from trunkline.sip.transaction.key import client_key, server_key
+from trunkline.sip.transaction.server import ServerTransaction
+from trunkline.sip.transaction.tables import CLASS, TERMINATED, UNRELIABLE_ONLY, ZERO_WHEN_RELIABLE
+from trunkline.sip.transmit import Transmit
+
+
+class TransactionLayer:
+    """All transactions of one worker."""
+
+    __slots__ = ("clients", "servers", "timers", "timing")
+
+    def __init__(self, timing: Timing) -> None:
+        self.timing = timing
+        self.clients: dict[str, ClientTransaction] = {}
+        self.servers: dict[str, ServerTransaction] = {}
+        self.timers: Timers[tuple[str, str]] = Timers()
+
+    def receive(self, message: Request | Response, now: float) -> list[Told] | None:
+        """What a known transaction makes of a message. None: there is none, and nothing was done."""
+        if type(message) is Response:
+            client = self.clients.get(client_key(message))
+            return None if client is None else self._client(client, CLASS[message.status // 100], now, message)
+        assert type(message) is Request
+        server = self.servers.get(server_key(message))
+        if server is None or (message.method == "ACK" and server.state == "proceeding"):
+            return None
+        return self._server(server, "ACK" if message.method == "ACK" else "request", now, message)
+
+    def request(
+        self, data: bytes, method: str, branch: str, flow: Flow, owner: str, call: str, now: float
+    ) -> tuple[str, list[Told]]:
+        """Send a request of ours (not an ACK); the key of its transaction, and what to send."""
+        key = f"{branch} {method}"
+        client = ClientTransaction(key, method, data, flow, owner, call, self.timing.t1)
+        self.clients[key] = client
+        if method == "INVITE":
+            if flow.transport == "udp":
+                self.timers.arm(now, self.timing.t1, (key, "A"))
+            self.timers.arm(now, self.timing.patience, (key, "B"))
+        else:
+            if flow.transport == "udp":
+                self.timers.arm(now, self.timing.t1, (key, "E"))
+            self.timers.arm(now, self.timing.patience, (key, "F"))
+        return key, [Transmit(flow, data, key, call)]
+
+    def open(self, request: Request, flow: Flow, owner: str, call: str = "") -> ServerTransaction:
+        """Take a new request; its responses go by `respond`."""
+        key = server_key(request)
+        server = self.servers[key] = ServerTransaction(key, request, flow, owner, call, self.timing.t1)
+        return server
+
+    def invite_of(self, cancel: Request) -> ServerTransaction | None:
+        """The INVITE that a CANCEL means (§9.2)."""
+        return self.servers.get(server_key(cancel, "INVITE"))
+
+    def respond(
+        self,
+        key: str,
+        status: int,
+        now: float,
+        to_tag: str = "",
+        headers: str = "",
+        body: bytes = b"",
+        words: str | None = None,
+    ) -> list[Told]:
+        """Answer a request. A transaction that has its final response already, or is gone, sends nothing."""
+        server = self.servers.get(key)
+        if server is None:
+            return []
+        event = CLASS[status // 100]
+        if (server.state, event) not in server.table or server.answering is None:
+            return []
+        server.last = server.answering.response(status, to_tag, headers, body, words)
+        if status >= 200:
+            server.answering = None
+        return self._server(server, event, now, None)
+
+    def repeat(self, key: str, now: float) -> list[Told]:
+        """Send the 2xx of an INVITE again, as its user must until the ACK (§13.3.1.4)."""
+        server = self.servers.get(key)
+        return [] if server is None else self._server(server, "2xx", now, None)
+
+    def failed(self, key: str, reason: str, now: float) -> list[Told]:
+        """The transport could not send a request of ours."""
+        client = self.clients.get(key)
+        return [] if client is None else self._client(client, "transport", now, None, reason)
+
+    def forget(self, key: str) -> None:
+        """Drop a client transaction whose user is gone and which waits for nothing any more."""
+        self.clients.pop(key, None)
+
+    def expire(self, now: float) -> list[Told]:
+        told: list[Told] = []
+        for key, letter in self.timers.expire(now):
+            client = self.clients.get(key)
+            if client is not None:
+                told += self._client(client, letter, now, None)
+                continue
+            server = self.servers.get(key)
+            if server is not None:
+                told += self._server(server, letter, now, None)
+        return told
+
+    def deadline(self) -> float | None:
+        return self.timers.deadline()
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "client_transactions": len(self.clients),
+            "server_transactions": len(self.servers),
+            "transaction_timers": len(self.timers),
+        }
+
+    def _client(
+        self, client: ClientTransaction, event: str, now: float, response: Response | None, reason: str = ""
+    ) -> list[Told]:
+        row = client.table.get((client.state, event))
+        if row is None:
+            return []
+        client.state, actions = row
+        told: list[Told] = []
+        for action in actions:
+            if action == "deliver":
+                assert response is not None
+                told.append(Answered(client.key, client.owner, response))
+            elif action == "resend":
+                told.append(Transmit(client.flow, client.data, client.key, client.call))
+            elif action == "ack":
+                if not client.ack:
+                    assert response is not None
+                    client.ack = _ack(client.data, response)
+                told.append(Transmit(client.flow, client.ack, "", client.call))
+            elif action == "timeout":
+                told.append(TimedOut(client.key, client.owner, client.method, True))
+            elif action == "failed":
+                told.append(Failed(client.key, client.owner, client.method, reason))
+            else:
+                self._arm(client, action, now)
+        if client.state == TERMINATED:
+            self.clients.pop(client.key, None)
+        return told
+
+    def _server(self, server: ServerTransaction, event: str, now: float, request: Request | None) -> list[Told]:
+        row = server.table.get((server.state, event))
+        if row is None:
+            return []
+        server.state, actions = row
+        told: list[Told] = []
+        for action in actions:
+            if action == "send" or action == "resend":
+                if server.last:
+                    told.append(Transmit(server.flow, server.last, "", server.call))
+            elif action == "deliver":
+                assert request is not None
+                told.append(Acknowledged(server.owner, request))
+            elif action == "timeout":
+                told.append(TimedOut(server.key, server.owner, server.method, False))
+            else:
+                self._arm(server, action, now)
+        if server.state == TERMINATED:
+            self.servers.pop(server.key, None)
+        return told
+
+    def _arm(self, machine: ClientTransaction | ServerTransaction, letter: str, now: float) -> None:
+        timing = self.timing
+        if machine.flow.transport != "udp":
+            if letter in UNRELIABLE_ONLY:
+                return
+            if letter in ZERO_WHEN_RELIABLE:
+                machine.state = machine.table[machine.state, letter][0]
+                return
+        if letter == "A":
+            machine.gap *= 2
+            duration = machine.gap
+        elif letter == "E" and machine.state == "proceeding":
+            duration = timing.t2
+        elif letter == "E":
+            machine.gap = duration = min(machine.gap * 2, timing.t2)
+        elif letter == "G":
+            # The first G waits T1, and then the gap doubles up to T2.
+            duration = machine.gap
+            machine.gap = min(machine.gap * 2, timing.t2)
+        elif letter == "K" or letter == "I":
+            duration = timing.t4
+        else:
+            duration = timing.patience
+        self.timers.arm(now, duration, (machine.key, letter))
+
+
+def _ack(invite: bytes, response: Response) -> bytes:
+    """The ACK of a refusal: the INVITE's own Via, Route and Call-ID, the response's To (§17.1.1.3)."""
+    request = parse(invite)
+    assert type(request) is Request
+    kept = [(name, value) for name, value in request.lines() if name == "From" or name == "Route"]
+    to = response.header("to") or ""
+    return compose.request(
+        f"ACK {request.uri}",
+        f"Via: {request.headers('via')[0]}\r\n",
+        request.call_id,
+        f"{request.cseq} ACK",
+        compose.lines([*kept, ("To", to)]),
+    )
