@@ -1,0 +1,41 @@
+"""The bounds of the transports: each is what one peer, or all of them, may cost."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.sip.framing import FramingLimits
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are seconds, sizes are bytes."""
+
+    batch: int = 64
+    """Datagrams taken from one socket before other descriptors have their turn."""
+    receive_buffer: int = 4 << 20
+    """Asked of the kernel for each UDP socket; beyond `net.core.rmem_max` only a privileged process gets it."""
+    send_buffer: int = 4 << 20
+    backlog: int = 512
+    """Datagrams one UDP socket keeps while the kernel takes no more; what comes then is dropped and counted."""
+    known_sources: int = 8192
+    """Remote addresses one UDP socket remembers the flow of."""
+
+    connections: int = 4096
+    """Accepted and outbound connections together, those still shaking hands included."""
+    connections_per_source: int = 128
+    connect_time: float = 5.0
+    """TCP connect and TLS handshake of an outbound connection, together. Below Timer B with room for another target."""
+    handshake_time: float = 5.0
+    """TLS handshake of an accepted connection."""
+    message_time: float = 20.0
+    """From the accept to the first complete message or keep-alive, and from a message's first byte to its last."""
+    idle_time: float = 3600.0
+    """Silence in both directions after which a connection is closed. Long: live calls keep their connection
+    (RFC 3261 §18)."""
+    linger_time: float = 1.0
+    """How long a connection that is being given up may take to read our last answer."""
+    queued_messages: int = 256
+    """Messages that wait for one outbound connection to open."""
+    write_buffer: int = 1 << 20
+    """What a connection may leave unread before it counts as stuck and is closed."""
+    framing: FramingLimits = FramingLimits()

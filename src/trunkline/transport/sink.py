@@ -1,0 +1,27 @@
+"""What the transports hand upwards, and to whom. The pump implements it; nothing else is known of it down here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trunkline.sip.flow import Flow
+from trunkline.sip.framing import FramingError
+
+
+class Sink(Protocol):
+    """Called from the event loop, never from another thread. What it raises is a bug and ends in the loop's handler."""
+
+    def received(self, batch: list[tuple[bytes, Flow]]) -> None:
+        """Up to 64 datagrams of one socket, or the whole messages that one read of a connection completed. In order,
+        never empty."""
+
+    def unframed(self, flow: Flow, error: FramingError) -> None:
+        """The stream of this connection cannot be cut into messages any more (RFC 3261 §18.3). What is sent over the
+        flow before this returns still leaves; then the connection is closed."""
+
+    def failed(self, flow: Flow, transaction: str, reason: str) -> None:
+        """What was given to `send` with this transaction key did not get out, or the connection was lost before its
+        peer said anything more. Once for each key and loss, never from within `send`."""
+
+    def closed(self, flow: Flow) -> None:
+        """An accepted connection is gone. What was sent over it and not answered was reported by `failed` before."""

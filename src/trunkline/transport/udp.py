@@ -1,0 +1,174 @@
+"""One UDP socket (RFC 3261 §18): drained in batches, written without a copy or a queue.
+
+The loop's own datagram transports cost an object and two calls per datagram; a readable socket that is drained costs
+one system call each. At most one batch is taken per turn of the loop, so that other descriptors are heard too; what is
+left makes the socket readable again at the next turn.
+
+Keep-alives (RFC 5626 §3.5: CRLF, or STUN), empty and foreign datagrams end here: none of them begins like a SIP
+message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import sys
+from collections import deque
+
+from trunkline.sip.flow import Address, Flow
+from trunkline.transport.limits import Limits
+from trunkline.transport.sink import Sink
+
+_LARGEST = 65_535
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+"""asm-generic/socket.h; Python does not name them."""
+_SMALLEST = 20
+"""No SIP message is shorter: `A b SIP/2.0`, a Via."""
+
+
+class UdpSocket:
+    """A bound socket and its counters. The owner closes it."""
+
+    __slots__ = (
+        "_backlog", "_banned", "_batch", "_flows", "_known_sources", "_loop", "_receive", "_room", "_send", "_sink",
+        "_socket", "banned", "dropped", "ignored", "local", "received", "refused", "sent",
+    )  # fmt: skip
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, bound: socket.socket, sink: Sink, banned: set[str], limits: Limits
+    ) -> None:
+        self._loop = loop
+        self._socket = bound
+        self._receive = bound.recvfrom
+        self._send = bound.sendto
+        self._sink = sink
+        self._banned = banned
+        self._batch = limits.batch
+        self._known_sources = limits.known_sources
+        self._flows: dict[tuple[str | int, ...], Flow] = {}
+        self._backlog: deque[tuple[bytes, Address]] = deque()
+        self._room = limits.backlog
+        host, port = bound.getsockname()[:2]
+        self.local: Address = (host, port)
+        self.received = 0
+        """Datagrams handed to the sink."""
+        self.sent = 0
+        """Datagrams the kernel took."""
+        self.ignored = 0
+        """Keep-alives and what cannot be SIP."""
+        self.banned = 0
+        """Datagrams of banned sources."""
+        self.dropped = 0
+        """Datagrams dropped because the backlog was full."""
+        self.refused = 0
+        """Datagrams the kernel would not send: no route, too large, a firewall."""
+        _enlarge(bound, socket.SO_RCVBUF, _SO_RCVBUFFORCE, limits.receive_buffer)
+        _enlarge(bound, socket.SO_SNDBUF, _SO_SNDBUFFORCE, limits.send_buffer)
+        loop.add_reader(bound.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        receive = self._receive
+        known = self._flows.get
+        banned = self._banned
+        batch: list[tuple[bytes, Flow]] = []
+        try:
+            for _ in range(self._batch):
+                data, source = receive(_LARGEST)
+                if banned and source[0] in banned:
+                    self.banned += 1
+                elif len(data) >= _SMALLEST and (33 <= data[0] < 127 or _begins_late(data)):
+                    flow = known(source)
+                    if flow is None:
+                        flow = self._remember(source)
+                    batch.append((data, flow))
+                else:
+                    self.ignored += 1
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.refused += 1
+        if batch:
+            self.received += len(batch)
+            self._sink.received(batch)
+
+    def _remember(self, source: tuple[str | int, ...]) -> Flow:
+        if len(self._flows) >= self._known_sources:
+            self._flows.clear()
+        flow = Flow("udp", self.local, (str(source[0]), int(source[1])))
+        self._flows[source] = flow
+        return flow
+
+    def send(self, data: bytes, remote: Address) -> str | None:
+        """Send one datagram. None when it is sent, waits, or is lost as the network loses them (the transaction's
+        timers mend that); else why it cannot be sent at all."""
+        if self._backlog:
+            self._wait(data, remote)
+            return None
+        try:
+            self._send(data, remote)
+        except BlockingIOError:
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._wait(data, remote)
+            return None
+        except OSError as error:
+            self.refused += 1
+            return "message too large for UDP" if error.errno == errno.EMSGSIZE else _why(error)
+        self.sent += 1
+        return None
+
+    def _wait(self, data: bytes, remote: Address) -> None:
+        if len(self._backlog) < self._room:
+            self._backlog.append((data, remote))
+        else:
+            self.dropped += 1
+
+    def _writable(self) -> None:
+        backlog = self._backlog
+        while backlog:
+            data, remote = backlog[0]
+            try:
+                self._send(data, remote)
+                self.sent += 1
+            except BlockingIOError:
+                return
+            except OSError:
+                self.refused += 1
+            backlog.popleft()
+        self._loop.remove_writer(self._socket.fileno())
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for the kernel."""
+        return sum(len(data) for data, _ in self._backlog)
+
+    def close(self) -> None:
+        """Stop reading and close the socket; what waits is dropped. Closing twice does nothing."""
+        number = self._socket.fileno()
+        if number < 0:
+            return
+        self._loop.remove_reader(number)
+        self._loop.remove_writer(number)
+        self._backlog.clear()
+        self._socket.close()
+
+
+def _begins_late(data: bytes) -> bool:
+    """Whether a message follows the line ends that peers put before one (RFC 3261 §7.5)."""
+    return data[0] in b"\r\n" and len(data.lstrip(b"\r\n")) >= _SMALLEST
+
+
+def _enlarge(target: socket.socket, option: int, forced: int, size: int) -> None:
+    """Ask for a buffer beyond the system's limit when privileged, else for what the limit allows."""
+    if sys.platform == "linux":
+        try:
+            target.setsockopt(socket.SOL_SOCKET, forced, size)
+        except OSError:
+            pass
+        else:
+            return
+    target.setsockopt(socket.SOL_SOCKET, option, size)
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
