@@ -56,7 +56,10 @@ class Via(NamedTuple):
 
     @property
     def branch(self) -> str | None:
-        return find_param(self.params, "branch") or None
+        for name, value in self.params:
+            if name == "branch":
+                return value or None
+        return None
 
     @property
     def received(self) -> str | None:
@@ -109,38 +112,25 @@ def first_via(value: str) -> tuple[Via, str]:
     return parse_via(value[:comma].rstrip(" \t")), value[comma + 1 :].lstrip(" \t")
 
 
-def stamped(value: str, remote: Address) -> str:
-    """A request's topmost Via line as its responses carry it: `received` when sent-by is not the source address or
-    `rport` was asked for, and `rport` with the source port. What the sender wrote there itself is replaced.
-
-    `value` is a line that `first_via` has taken before; else ViaError may be raised.
-    """
+def stamp(via: Via, remote: Address) -> str:
+    """A request's topmost Via as its responses carry it: `received` when sent-by is not the source address or `rport`
+    was asked for, and `rport` with the source port. What the sender wrote there itself is replaced."""
     host, port = remote
-    asked = value.find(";rport")
-    if asked >= 0 and value[asked + 6 : asked + 7] in _ENDS and '"' not in value and "," not in value[:asked]:
-        rest = value[asked + 6 :]
-        lower = value.lower()
-        if lower.count("rport") == 1 and "received" not in lower:
-            return f"{value[:asked]};rport={port};received={host}{rest}"
-    return _stamped(value, host, port)
-
-
-_ENDS = frozenset({"", ";", ","})
-
-
-def _stamped(value: str, host: str, port: int) -> str:
-    via, rest = first_via(value)
-    names = {name for name, _ in via.params}
-    elsewhere = not same_host(via.host, host)
-    if not elsewhere and "rport" not in names and "received" not in names:
-        return value
-    params = [pair for pair in via.params if pair[0] != "received" and pair[0] != "rport"]
-    if "rport" in names:
-        params.append(("rport", str(port)))
-    if elsewhere or "rport" in names:
-        params.append(("received", host))
-    text = str(via._replace(params=tuple(params)))
-    return f"{text}, {rest}" if rest else text
+    seen = via.host != host and not same_host(via.host, host)
+    text = f"SIP/2.0/{via.transport} {bracketed(via.host)}"
+    if via.port is not None:
+        text += f":{via.port}"
+    for name, value in via.params:
+        if name == "rport":
+            text += f";rport={port}"
+            seen = True
+        elif name == "received":
+            continue
+        elif value is None:
+            text += f";{name}"
+        else:
+            text += f";{name}={value}"
+    return f"{text};received={host}" if seen else text
 
 
 def reply_address(via: Via, remote: Address) -> Address:
