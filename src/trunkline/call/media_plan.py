@@ -1,0 +1,239 @@
+"""How the media of a call goes, seen as session descriptions that cross it (RFC 3264, RFC 6337).
+
+*Direct*: the ends send media to each other. An SDP crosses with our o= line, less what the trunks of both legs forbid.
+*Ends here*: the agent is in this process. The caller's offer is only held against its trunk; who answers it is the
+media room, whose answer crosses with our o= line like any other. A call may go from one to the other while agents are
+tried: the caller's leg keeps one session id and counts its versions on.
+
+Which message carries an offer and which an answer is for the legs to know, as is glare:
+
+    plan = MediaPlan(session, Terms(advertised, policy_of(carrier_trunk)))
+    refusal = plan.check(invite.body)                       # 488 before any agent is called
+    plan.reach(Terms(advertised_to_agent, policy_of(agent_trunk)))   # again for every attempt
+    body = plan.offer("caller", invite.body)                # bytes for the agent's INVITE, or a Refusal
+    body = plan.answer("agent", ok.body)                    # bytes for our 200, or a Refusal: end the agent's leg
+    body = plan.offer("agent", reinvite.body)               # a re-INVITE crosses the other way
+    plan.withdraw("agent")                                  # ... and the caller answered it 488 or 491
+
+An INVITE without SDP is the same with the sides exchanged: `offer("agent", ok.body)` for our 200, then
+`answer("caller", ack.body)` for the agent's ACK. An answer may come twice for one offer (a 183, then the 200).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from trunkline.model.trunk import Trunk
+from trunkline.sdp.description import Description, parse
+from trunkline.sdp.errors import SdpError
+from trunkline.sdp.multipart import Span, find_sdp
+from trunkline.sdp.origin import OurOrigin
+from trunkline.sdp.policy import OPEN, Policy
+from trunkline.sdp.refusal import Refusal, refuse, refuse_answer, refuse_malformed
+from trunkline.sdp.relay import cross_answer, cross_offer
+
+End = Literal["caller", "agent"]
+_SDP = "application/sdp"
+
+
+class Terms(NamedTuple):
+    """What holds for the SDP of one leg."""
+
+    address: str
+    """The literal address in our o= line: what we advertise on that leg."""
+    policy: Policy = OPEN
+
+
+def policy_of(trunk: Trunk | None) -> Policy:
+    """What a trunk lets through; everything, for a leg without one."""
+    return OPEN if trunk is None else Policy(trunk.codecs, trunk.media_encryption)
+
+
+class _Leg:
+    """One leg as the plan sees it: what we sent it, and the last SDP that came from it and crossed."""
+
+    __slots__ = ("crossed", "offered", "origin", "policy")
+
+    def __init__(self, origin: OurOrigin, policy: Policy) -> None:
+        self.origin = origin
+        self.policy = policy
+        """What may be sent to it: its own trunk's terms, met by the other's."""
+        self.offered: Description | None = None
+        """The offer we sent it last, which its answer must fit."""
+        self.crossed: _Crossed | None = None
+
+
+class _Crossed(NamedTuple):
+    """An SDP that crossed. The same again gives the same, as long as the other leg was sent nothing else since."""
+
+    body: bytes
+    offer: Description | None
+    """The offer it answered; None when it was one."""
+    version: int
+    result: bytes
+
+
+class _Checked(NamedTuple):
+    """The caller's offer, read once for all attempts, and what its own trunk makes of it."""
+
+    body: bytes
+    offer: Description
+    policy: Policy
+    passed: Description
+
+
+class MediaPlan:
+    """The session descriptions of one call. Two legs: the caller's from the start, the agent's from `reach`."""
+
+    __slots__ = ("_agent", "_caller", "_checked", "_offerer", "_session", "_terms", "ends_here")
+
+    def __init__(self, session: int, caller: Terms) -> None:
+        """`session`: a number below 2**62 that no other call has; the legs' session ids are counted from it."""
+        self._session = session
+        self._terms = caller
+        self._caller = _Leg(OurOrigin(session, caller.address), caller.policy)
+        self._agent: _Leg | None = None
+        self._checked: _Checked | None = None
+        self._offerer: End | None = None
+        self.ends_here = False
+        """Which of the two plans holds since the last `reach` or `reach_here`."""
+
+    @property
+    def offerer(self) -> End | None:
+        """The side whose offer waits for its answer."""
+        return self._offerer
+
+    def reach(self, agent: Terms) -> None:
+        """A new attempt at an agent, over SIP: a new leg with a session of its own. Media is direct."""
+        self._session += 1
+        self._offerer = None
+        self.ends_here = False
+        self._caller.policy = self._terms.policy.meet(agent.policy)
+        self._caller.crossed = None
+        self._agent = _Leg(OurOrigin(self._session, agent.address), agent.policy.meet(self._terms.policy))
+
+    def reach_here(self) -> None:
+        """A new attempt at an agent, in this process. Media ends here."""
+        self._session += 1
+        self._offerer = None
+        self.ends_here = True
+        self._caller.policy = self._terms.policy
+        self._caller.crossed = None
+        self._agent = _Leg(OurOrigin(self._session, self._terms.address), OPEN)
+
+    def check(self, body: bytes, content_type: str | None = _SDP) -> Refusal | None:
+        """What the caller's own trunk has against its offer, before there is an agent; None when nothing.
+
+        A body without SDP has nothing to refuse: the offer will come from the agent.
+        """
+        span = find_sdp(content_type, body)
+        if span is None:
+            return None
+        offer = self._read(body, span)
+        if isinstance(offer, Refusal):
+            return offer
+        policy = self._terms.policy
+        passed = cross_offer(offer, policy)
+        if isinstance(passed, Refusal):
+            return passed
+        self._checked = _Checked(body, offer, policy, passed)
+        return None
+
+    def offer(self, side: End, body: bytes, content_type: str | None = _SDP) -> bytes | Refusal:
+        """The body that carries `side`'s offer to the other side.
+
+        When media ends here the caller's comes back as it is, as bare SDP: it is for `OpenMedia`.
+        A refused offer changes nothing.
+        """
+        source, target = self._legs(side)
+        crossed = source.crossed
+        if crossed is not None and crossed.offer is None and crossed.body == body:
+            if crossed.version == target.origin.version and target.offered is not None:
+                self._offerer = side
+                return crossed.result
+        span = find_sdp(content_type, body)
+        if span is None:
+            return refuse(400, 399, "no-sdp", "The body holds no session description")
+        offer = self._read(body, span)
+        if isinstance(offer, Refusal):
+            return offer
+        to_room = self.ends_here and side == "caller"
+        passed = self._pass(offer, source.policy if to_room else target.policy)
+        if isinstance(passed, Refusal):
+            return passed
+        if to_room:
+            target.offered = offer
+            self._offerer = side
+            return body[span.start : span.end]
+        result = _spliced(body, span, target.origin.stamp(passed))
+        target.offered = passed
+        self._offerer = side
+        source.crossed = _Crossed(body, None, target.origin.version, result)
+        return result
+
+    def answer(self, side: End, body: bytes, content_type: str | None = _SDP) -> bytes | Refusal:
+        """The body that carries `side`'s answer to the offer it was sent last.
+
+        A refusal says what the offerer is told; `side` has already answered, so its leg is ended.
+        """
+        source, target = self._legs(side)
+        crossed = source.crossed
+        if crossed is not None and crossed.offer is not None and crossed.offer is source.offered:
+            if crossed.body == body and crossed.version == target.origin.version:
+                self._offerer = None
+                return crossed.result
+        if source.offered is None:
+            return refuse_answer("An answer came where nothing was offered")
+        span = find_sdp(content_type, body)
+        if span is None:
+            return refuse_answer("The answer holds no session description")
+        try:
+            answer = parse(body[span.start : span.end])
+        except SdpError as error:
+            return refuse_answer(f"The answer cannot be read: {error}")
+        passed = cross_answer(answer, source.offered, OPEN if self.ends_here else target.policy)
+        if isinstance(passed, Refusal):
+            return passed
+        self._offerer = None
+        self._checked = None
+        if self.ends_here and side == "caller":
+            return body[span.start : span.end]
+        result = _spliced(body, span, target.origin.stamp(passed))
+        source.crossed = _Crossed(body, source.offered, target.origin.version, result)
+        return result
+
+    def withdraw(self, side: End) -> None:
+        """`side`'s offer was refused by the other side: what was agreed before it holds on (RFC 3264 §8).
+
+        Its version number stays used, so that no two descriptions on a leg ever share one.
+        """
+        source, target = self._legs(side)
+        target.offered = None
+        source.crossed = None
+        self._offerer = None
+
+    def _legs(self, side: End) -> tuple[_Leg, _Leg]:
+        if self._agent is None:
+            raise RuntimeError("no agent is being reached: `reach` comes first")
+        return (self._caller, self._agent) if side == "caller" else (self._agent, self._caller)
+
+    def _read(self, body: bytes, span: Span) -> Description | Refusal:
+        if self._checked is not None and self._checked.body == body:
+            return self._checked.offer
+        try:
+            return parse(body[span.start : span.end])
+        except SdpError as error:
+            return refuse_malformed(error)
+
+
+    def _pass(self, offer: Description, policy: Policy) -> Description | Refusal:
+        checked = self._checked
+        if checked is not None and checked.offer is offer and checked.policy == policy:
+            return checked.passed
+        return cross_offer(offer, policy)
+
+
+def _spliced(body: bytes, span: Span, sdp: bytes) -> bytes:
+    if span.start == 0 and span.end == len(body):
+        return sdp
+    return b"".join((body[: span.start], sdp, body[span.end :]))

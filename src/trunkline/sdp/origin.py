@@ -1,0 +1,41 @@
+"""The o= line that is ours on a leg (RFC 8866 §5.2, RFC 3264 §8).
+
+Each leg has one session id for its whole life and a version that grows by one with every SDP that differs from the last
+one sent on that leg. An unchanged SDP keeps its version, so that a session refresh is seen to change nothing.
+"""
+
+from __future__ import annotations
+
+from trunkline.sdp.description import Description
+
+
+class OurOrigin:
+    """One leg's o= line. `stamp` is the only thing it does."""
+
+    __slots__ = ("_content", "_head", "_tail", "_version")
+
+    def __init__(self, session: int, address: str) -> None:
+        """`session`: a number of at most 62 bits that no other leg has. `address`: a literal that we advertise."""
+        self._head = f"o=- {session} "
+        self._tail = f" IN {'IP6' if ':' in address else 'IP4'} {address}"
+        self._version = 0
+        self._content: list[str] | None = None
+
+    @property
+    def version(self) -> int:
+        """Of the last SDP stamped; 0 before the first."""
+        return self._version
+
+    def stamp(self, description: Description) -> bytes:
+        """The description encoded with our o= line in the place of its own."""
+        lines = description.session.copy()
+        for section in description.media:
+            lines += section.lines
+        at = description.origin_at
+        end = "\r" if lines[at].endswith("\r") else ""
+        lines[at] = ""
+        if lines != self._content:
+            self._content = lines.copy()
+            self._version += 1
+        lines[at] = f"{self._head}{self._version}{self._tail}{end}"
+        return description.end.join(lines).encode("utf-8", "surrogateescape")
