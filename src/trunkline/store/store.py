@@ -1,0 +1,102 @@
+"""The store: what is configured and what was called, behind transactions.
+
+    async with store.write() as unit:
+        await unit.trunks.insert(trunk)
+        await unit.numbers.insert(number)
+
+A unit is one transaction with the repositories in it. Writing units run one after the other, so what is read in one
+still holds when it is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from trunkline.model.change import Change, Put
+from trunkline.store.agents import Agents
+from trunkline.store.calls import Calls
+from trunkline.store.database import Database, Session
+from trunkline.store.keys import Keys
+from trunkline.store.migrate import migrate
+from trunkline.store.numbers import Numbers
+from trunkline.store.open_calls import OpenCalls
+from trunkline.store.organizations import Organizations
+from trunkline.store.refusals import Refusals
+from trunkline.store.seal import Seal
+from trunkline.store.trunks import Trunks
+
+
+class Unit:
+    """One transaction. Every write in it is kept, or none."""
+
+    __slots__ = ("agents", "calls", "keys", "numbers", "open_calls", "organizations", "refusals", "session", "trunks")
+
+    def __init__(self, session: Session, seal: Seal, backend: str) -> None:
+        self.session = session
+        self.organizations = Organizations(session)
+        self.trunks = Trunks(session, seal)
+        self.agents = Agents(session)
+        self.numbers = Numbers(session, seal)
+        self.keys = Keys(session)
+        self.calls = Calls(session, backend)
+        self.open_calls = OpenCalls(session, backend)
+        self.refusals = Refusals(session, backend)
+
+    def attempt(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """A part that may fail alone, as one item of a bulk import: what it wrote is undone, the unit goes on."""
+        return self.session.attempt()
+
+
+class Store:
+    __slots__ = ("database", "seal")
+
+    def __init__(self, database: Database, seal: Seal) -> None:
+        self.database = database
+        self.seal = seal
+
+    @classmethod
+    async def open(cls, url: str, key_file: Path) -> Store:
+        """Open the database, bring its tables up to date, and read the key file, which is made when it is absent.
+        Raises `Unavailable`, `WrongKey`, `SchemaMismatch`."""
+        seal = Seal.open(key_file)
+        database = Database.open(url)
+        try:
+            await migrate(database)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, seal)
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Unit]:
+        """One consistent view. Raises `Unavailable`."""
+        async with self.database.read() as session:
+            yield Unit(session, self.seal, self.database.backend)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Unit]:
+        """Committed at the end, undone when anything raises. Raises `Conflict`, `Unavailable`."""
+        async with self.database.write() as session:
+            yield Unit(session, self.seal, self.database.backend)
+
+    async def load_snapshot(self) -> list[Change]:
+        """All that routing needs, as changes to an empty table: owners before what they own. The sandbox stays out.
+        Raises `WrongKey` when a credential cannot be opened."""
+        async with self.read() as unit:
+            return [
+                *map(Put, await unit.organizations.all()),
+                *map(Put, await unit.trunks.all_live()),
+                *map(Put, await unit.agents.all_live()),
+                *map(Put, await unit.numbers.all_live()),
+            ]
+
+    async def reseal(self) -> int:
+        """Seal all credentials with the first key of the key file, so that the others may go; how many records were
+        rewritten."""
+        async with self.write() as unit:
+            return await unit.trunks.reseal() + await unit.numbers.reseal()
+
+    async def close(self) -> None:
+        await self.database.close()

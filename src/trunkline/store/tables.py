@@ -1,0 +1,246 @@
+"""The tables, for SQLite and PostgreSQL alike.
+
+A column bears the name of the record's field. Tuples, maps and nested records are JSON in a text column, written and
+read by msgspec; a sealed credential is text. Times are Unix seconds.
+
+`sandbox` separates the namespaces of test keys: a name or a phone number is taken only among its own kind.
+
+The call log is wide and grows without end, so its indexes are made for its questions. A page, its total and the sums of
+a number are answered from one index each, without touching the rows. History outlives what it speaks of, hence no
+foreign keys there. `legs` finds a call by the SIP Call-ID of any of its legs; the legs themselves are in its row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    false,
+    true,
+)
+
+METADATA = MetaData()
+
+
+def _stamps() -> tuple[Column[float], Column[float]]:
+    return Column("created_at", Double, nullable=False), Column("updated_at", Double, nullable=False)
+
+
+def _owner() -> Column[str]:
+    return Column("organization_id", Text, ForeignKey("organizations.id"), nullable=False)
+
+
+def _sandbox() -> Column[bool]:
+    return Column("sandbox", Boolean, nullable=False, server_default=false())
+
+
+ORGANIZATIONS = Table(
+    "organizations",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    # Not a foreign key: organizations and trunks would refer to each other.
+    Column("default_trunk_id", Text),
+    *_stamps(),
+)
+
+TRUNKS = Table(
+    "trunks",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _sandbox(),
+    Column("name", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("host", Text),
+    Column("port", Integer),
+    Column("transport", Text, nullable=False),
+    Column("outbound_proxy", Text),
+    Column("tls", Text, nullable=False),
+    Column("networks", Text, nullable=False),
+    Column("username", Text),
+    Column("password", Text),
+    Column("challenge", Boolean, nullable=False),
+    Column("register", Boolean, nullable=False),
+    Column("realm", Text),
+    Column("country", Text),
+    Column("codecs", Text, nullable=False),
+    Column("media_encryption", Text, nullable=False),
+    Column("max_concurrent_calls", Integer),
+    Column("full_status", Integer, nullable=False),
+    Column("calls_per_second", Double),
+    Column("trust_identity", Boolean, nullable=False),
+    Column("nat", Boolean, nullable=False),
+    Column("ring_after", Double),
+    Column("probe", Boolean, nullable=False),
+    Column("probe_interval", Double, nullable=False),
+    Column("probe_misses", Integer, nullable=False),
+    Column("probe_hits", Integer, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("reprovision_required", Boolean, nullable=False),
+    Column("settings", Text, nullable=False),
+    *_stamps(),
+    Index("trunks_name", "organization_id", "sandbox", "name", unique=True),
+)
+
+AGENTS = Table(
+    "agents",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _sandbox(),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("uri", Text),
+    Column("trunk_id", Text, ForeignKey("trunks.id")),
+    Column("external_id", Text),
+    Column("members", Text, nullable=False),
+    Column("ring_timeout", Double, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    *_stamps(),
+    Index("agents_organization", "organization_id", "sandbox", "id"),
+    Index("agents_trunk", "trunk_id", "external_id"),
+)
+
+NUMBERS = Table(
+    "numbers",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _sandbox(),
+    Column("e164", Text, nullable=False),
+    Column("trunk_id", Text, ForeignKey("trunks.id")),
+    Column("agent_id", Text, ForeignKey("agents.id")),
+    Column("state", Text, nullable=False),
+    Column("supports_inbound", Boolean, nullable=False),
+    Column("supports_outbound", Boolean, nullable=False),
+    # Empty: the defaults. Most of 100,000 numbers have nothing here, and decode nothing.
+    Column("config", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("inbound_pin", Text),
+    Column("label", Text),
+    Column("reprovision_required", Boolean, nullable=False),
+    Column("provisioned_at", Double),
+    *_stamps(),
+    Index("numbers_organization", "organization_id", "sandbox", "id", "state"),
+    Index("numbers_trunk", "trunk_id", "state"),
+    Index("numbers_agent", "agent_id"),
+)
+_LIVE = NUMBERS.c.sandbox == false()
+_TEST = NUMBERS.c.sandbox == true()
+Index("numbers_e164_live", NUMBERS.c.e164, unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE)
+Index(
+    "numbers_e164_sandbox",
+    NUMBERS.c.organization_id,
+    NUMBERS.c.e164,
+    unique=True,
+    sqlite_where=_TEST,
+    postgresql_where=_TEST,
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, ForeignKey("organizations.id")),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("networks", Text, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+    *_stamps(),
+    Index("api_keys_digest", "digest", unique=True),
+    Index("api_keys_organization", "organization_id", "id"),
+)
+
+CALLS = Table(
+    "calls",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("number_id", Text),
+    Column("phone_number", Text),
+    Column("caller", Text),
+    Column("callee", Text),
+    Column("trunk_id", Text),
+    Column("agent_id", Text),
+    Column("status", Text, nullable=False),
+    Column("cause", Text),
+    Column("detail", Text),
+    Column("sip_status", Integer),
+    Column("hung_up_by", Text),
+    Column("started_at", Double, nullable=False),
+    Column("ringing_at", Double),
+    Column("answered_at", Double),
+    Column("ended_at", Double),
+    Column("duration", Integer, nullable=False),
+    Column("attestation", Text),
+    Column("legs", Text, nullable=False),
+    Index("calls_started", "organization_id", "started_at", "id", "status", "direction"),
+    Index("calls_phone_number", "organization_id", "phone_number", "started_at", "id", "status", "direction"),
+    Index("calls_number", "number_id", "started_at", "direction", "duration"),
+    Index("calls_ended", "ended_at"),
+)
+
+LEGS = Table(
+    "legs",
+    METADATA,
+    Column("sip_call_id", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    PrimaryKeyConstraint("sip_call_id", "call_id"),
+    sqlite_with_rowid=False,
+)
+
+OPEN_CALLS = Table(
+    "open_calls",
+    METADATA,
+    Column("call_id", Text, primary_key=True),
+    # Whose journal it is in: a start-up closes only what its own earlier life left open.
+    Column("journal", Text, nullable=False),
+    # What a BYE to each side takes (model.journal.DialogState, msgpack); null until answered.
+    Column("dialogs", LargeBinary),
+    Index("open_calls_journal", "journal"),
+)
+
+JOURNAL_POSITIONS = Table(
+    "journal_positions",
+    METADATA,
+    Column("journal", Text, primary_key=True),
+    Column("segment", Integer, nullable=False),
+    Column("offset", Integer, nullable=False),
+)
+
+REFUSALS = Table(
+    "refusals",
+    METADATA,
+    Column("minute", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    PrimaryKeyConstraint("minute", "source", "reason", "status"),
+    sqlite_with_rowid=False,
+)
+
+
+def unique_field(index: str) -> str:
+    """The field that a unique index, or a primary key, by this name is about."""
+    for table in METADATA.tables.values():
+        for candidate in table.indexes:
+            if candidate.name == index:
+                return list(candidate.columns)[-1].name
+    return "id"
