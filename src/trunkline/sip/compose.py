@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trunkline.sip.flow import Flow
-from trunkline.sip.message import Request
+from trunkline.sip.message import Request, parse
 from trunkline.sip.status import PHRASES, phrase
 from trunkline.sip.via import stamp
 
@@ -67,3 +67,18 @@ def lines(headers: Iterable[tuple[str, str]]) -> str:
     return text
 
 
+
+
+def alongside(invite: bytes, method: str, to: str, headers: str = "") -> bytes:
+    """The ACK of a refusal, or the CANCEL, that goes with an INVITE of ours: its Request-URI, Via, Route, From and
+    Call-ID, with the To given (§17.1.1.3, §9.1)."""
+    request_ = parse(invite)
+    assert type(request_) is Request
+    kept = [(name, value) for name, value in request_.lines() if name == "From" or name == "Route"]
+    return request(
+        f"{method} {request_.uri}",
+        f"Via: {request_.headers('via')[0]}\r\n",
+        request_.call_id,
+        f"{request_.cseq} {method}",
+        lines([*kept, ("To", to or request_.header("to") or "")]) + headers,
+    )

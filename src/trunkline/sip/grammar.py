@@ -32,7 +32,7 @@ _PARAMS = re.compile(
 _PARAM = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*+"|[^; \t]*+))?', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
-_FOLD = re.compile(r"[ \t]*+\r?\n[ \t]++")
+_FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
 _HOST_PORT = re.compile(
     r"(?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))(?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?"
 ).fullmatch

@@ -12,7 +12,7 @@ from typing import Final
 
 from trunkline.sip.address import tag_of
 from trunkline.sip.grammar import is_token
-from trunkline.sip.via import Via, ViaError, first_via
+from trunkline.sip.via import Via, ViaError, first_via, salvage_via
 
 MOST_BYTES: Final = 65_535
 MOST_LINES: Final = 256
@@ -60,7 +60,8 @@ _NAMES: Final[dict[str, str]] = {
 """Written form to key; what is not here takes the slow way and is not remembered, lest a stranger fill our memory."""
 
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_PRIVATE = ("X-", "x-")
+_FOLD = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")
 _CSEQ = re.compile(r"(\d{1,12})[ \t]+(\S+)")
 
 
@@ -108,6 +109,15 @@ class _Message:
             name, _, value = line.partition(":")
             pairs.append((name.rstrip(" \t"), value.strip(" \t")))
         return pairs
+
+    def private(self) -> list[tuple[str, str]]:
+        """The headers whose name begins with `X-`, in order."""
+        found = []
+        for line in self._lines:
+            if line[:2] in _PRIVATE:
+                name, _, value = line.partition(":")
+                found.append((name.rstrip(" \t"), value.strip(" \t")))
+        return found
 
     @property
     def call_id(self) -> str:
@@ -346,5 +356,8 @@ def _answerable(fault: Malformed, message: Request | Response) -> Malformed:
         try:
             message.via, message._other_vias = first_via(values["via"].strip(" \t"))
         except (ViaError, KeyError):
-            return Malformed(fault.status, fault.reason)
+            via = salvage_via(values.get("via", "").strip(" \t"))
+            if via is None:
+                return Malformed(fault.status, fault.reason)
+            message.via, message._other_vias = via, ""
     return Malformed(fault.status, fault.reason, message)

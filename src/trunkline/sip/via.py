@@ -37,6 +37,14 @@ _VIA = re.compile(
     re.VERBOSE | re.DOTALL,
 ).fullmatch
 
+_BEGINNING = re.compile(
+    r"""[sS][iI][pP][ \t]*+/[ \t]*+[0-9]++\.[0-9]++[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++
+        (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))(?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?""",
+    re.VERBOSE,
+)
+_BRANCH = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)", re.IGNORECASE)
+_RPORT = re.compile(r";[ \t]*+rport[ \t]*+(?:[;,]|\Z)", re.IGNORECASE)
+
 
 class Via(NamedTuple):
     transport: str
@@ -102,6 +110,20 @@ def parse_via(text: str) -> Via:
         return Via(transport.upper(), host, port, parse_params(params))
     except GrammarError as error:
         raise ViaError(str(error)) from None
+
+
+def salvage_via(value: str) -> Via | None:
+    """As much of a broken first Via as an answer to its sender needs, or None. What is broken is left out: parameters
+    other than `branch` and `rport`, a version that is not 2.0 (RFC 4475 §3.1.2.1, §3.1.2.16)."""
+    match = _BEGINNING.match(value)
+    if match is None or (match[2] is not None and not is_ipv6(match[2])):
+        return None
+    port = int(match[4]) if match[4] else None
+    branch = _BRANCH.search(value, match.end())
+    params: Params = (("branch", branch[1]),) if branch else ()
+    if _RPORT.search(value, match.end()):
+        params = (*params, ("rport", None))
+    return Via(match[1].upper(), match[2] or match[3], port if port is None or port < 65536 else None, params)
 
 
 def first_via(value: str) -> tuple[Via, str]:

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from trunkline.sip import compose
 from trunkline.sip.flow import Flow
-from trunkline.sip.message import Request, Response, parse
+from trunkline.sip.message import Request, Response
 from trunkline.sip.timers import Timers, Timing
 from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
@@ -46,7 +48,7 @@ class TransactionLayer:
 
     def request(
         self, data: bytes, method: str, branch: str, flow: Flow, owner: str, call: str, now: float
-    ) -> tuple[str, list[Told]]:
+    ) -> tuple[str, list[Transmit]]:
         """Send a request of ours (not an ACK); the key of its transaction, and what to send."""
         key = f"{branch} {method}"
         client = ClientTransaction(key, method, data, flow, owner, call, self.timing.t1)
@@ -80,7 +82,7 @@ class TransactionLayer:
         headers: str = "",
         body: bytes = b"",
         words: str | None = None,
-    ) -> list[Told]:
+    ) -> list[Transmit]:
         """Answer a request. A transaction that has its final response already, or is gone, sends nothing."""
         server = self.servers.get(key)
         if server is None:
@@ -91,12 +93,12 @@ class TransactionLayer:
         server.last = server.answering.response(status, to_tag, headers, body, words)
         if status >= 200:
             server.answering = None
-        return self._server(server, event, now, None)
+        return cast("list[Transmit]", self._server(server, event, now, None))
 
-    def repeat(self, key: str, now: float) -> list[Told]:
+    def repeat(self, key: str, now: float) -> list[Transmit]:
         """Send the 2xx of an INVITE again, as its user must until the ACK (§13.3.1.4)."""
         server = self.servers.get(key)
-        return [] if server is None else self._server(server, "2xx", now, None)
+        return [] if server is None else cast("list[Transmit]", self._server(server, "2xx", now, None))
 
     def failed(self, key: str, reason: str, now: float) -> list[Told]:
         """The transport could not send a request of ours."""
@@ -146,7 +148,7 @@ class TransactionLayer:
             elif action == "ack":
                 if not client.ack:
                     assert response is not None
-                    client.ack = _ack(client.data, response)
+                    client.ack = compose.alongside(client.data, "ACK", response.header("to") or "")
                 told.append(Transmit(client.flow, client.ack, "", client.call))
             elif action == "timeout":
                 told.append(TimedOut(client.key, client.owner, client.method, True))
@@ -203,18 +205,3 @@ class TransactionLayer:
         else:
             duration = timing.patience
         self.timers.arm(now, duration, (machine.key, letter))
-
-
-def _ack(invite: bytes, response: Response) -> bytes:
-    """The ACK of a refusal: the INVITE's own Via, Route and Call-ID, the response's To (§17.1.1.3)."""
-    request = parse(invite)
-    assert type(request) is Request
-    kept = [(name, value) for name, value in request.lines() if name == "From" or name == "Route"]
-    to = response.header("to") or ""
-    return compose.request(
-        f"ACK {request.uri}",
-        f"Via: {request.headers('via')[0]}\r\n",
-        request.call_id,
-        f"{request.cseq} ACK",
-        compose.lines([*kept, ("To", to)]),
-    )

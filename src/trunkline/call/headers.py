@@ -1,0 +1,39 @@
+"""What crosses from one leg to the other, and what does not.
+
+The legs are dialogs of their own: Via, Route, Contact, Supported, Require, Allow, User-Agent and everything else that
+speaks of a hop or of a user agent stays on its leg. Across go the body, Max-Forwards less one, private `X-` headers (not
+those this edge itself writes), User-to-User (RFC 7433), and, between trunks that both are trusted, who the caller is
+(RFC 3325, RFC 5806, RFC 3323).
+"""
+
+from __future__ import annotations
+
+from trunkline.sip.message import Request
+
+IDENTITY = ("P-Asserted-Identity", "Privacy", "Diversion", "Remote-Party-ID", "P-Charging-Vector")
+_LONGEST = 2048
+"""Characters of one crossing header; a longer one stays."""
+_MOST = 32
+"""Private headers that cross at most."""
+
+
+def crossing(request: Request, reserved: str = "x-trunkline-") -> tuple[tuple[str, str], ...]:
+    """The private headers that go on to the other leg."""
+    found = request.private()
+    uui = request.header("user-to-user")
+    if uui is not None:
+        found.append(("User-to-User", uui))
+    if not found:
+        return ()
+    kept = [(n, v) for n, v in found if not n.lower().startswith(reserved) and len(v) <= _LONGEST]
+    return tuple(kept[:_MOST])
+
+
+def identity(request: Request) -> tuple[tuple[str, str], ...]:
+    """Who the caller is, as a trusted trunk says it; for a trusted trunk only."""
+    return tuple((name, value) for name in IDENTITY for value in request.headers(name))
+
+
+def reason(value: str) -> str:
+    """A Reason line (RFC 3326), or nothing."""
+    return f"Reason: {value}\r\n" if value else ""

@@ -1,0 +1,396 @@
+"""The requests inside one confirmed dialog, both ways: BYE, re-INVITE, UPDATE, INFO, ACK.
+
+What changes the session or informs the other side is not answered here: it crosses the call as an exchange of its own,
+named by the transaction it came in, and comes back by `reply`. A 2xx of ours to an INVITE is sent again until its ACK
+(RFC 3261 §13.3.1.4), on every transport, because the ACK is end to end.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trunkline.call.credentials import Credentials, authorize
+from trunkline.call.events import Acknowledged, Asked, Disconnected, LegEvent, Replied, Withdrawn
+from trunkline.call.headers import crossing
+from trunkline.call.outputs import Output, Resolve, Transmit
+from trunkline.call.route import settled
+from trunkline.call.user_agent import ALLOW, METHODS, UserAgent
+from trunkline.sip import compose
+from trunkline.sip.dialog.dialog import Dialog
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request, Response
+
+Outs = list[Output | LegEvent]
+
+
+class _Awaited(NamedTuple):
+    """A 2xx of ours whose ACK has not come."""
+
+    transaction: str
+    sequence: int
+    exchange: str
+
+
+class _Question(NamedTuple):
+    """A request of ours inside the dialog."""
+
+    method: str
+    exchange: str
+    headers: str
+    body: bytes
+    authorized: bool = False
+    sequence: int | None = None
+
+
+class Session:
+    """One leg's confirmed dialog."""
+
+    __slots__ = (
+        "_ack",
+        "_awaited",
+        "_bye",
+        "_ending",
+        "_gap",
+        "_incoming",
+        "_nat",
+        "_offered",
+        "_outgoing",
+        "_resolving",
+        "_waiting",
+        "call",
+        "credentials",
+        "dialog",
+        "ended",
+        "gone",
+        "leg",
+        "ua",
+    )
+
+    def __init__(
+        self, ua: UserAgent, leg: str, call: str, dialog: Dialog, nat: bool, credentials: Credentials | None
+    ) -> None:
+        self.ua = ua
+        self.leg = leg
+        self.call = call
+        self.dialog = dialog
+        self.credentials = credentials
+        self.ended = False
+        """Nothing but the end of the end is awaited."""
+        self.gone = False
+        """Nothing is awaited."""
+        self._nat = nat
+        self._awaited: _Awaited | None = None
+        self._gap = 0.0
+        self._ending: str | None = None
+        self._incoming: dict[str, str] = {}
+        """Server transaction to method, for requests that cross."""
+        self._outgoing: dict[str, _Question] = {}
+        self._offered: int | None = None
+        """CSeq of an INVITE of ours whose 2xx brought an offer that is not answered yet."""
+        self._ack: tuple[int, bytes] = (0, b"")
+        self._bye = ""
+        self._resolving = False
+        self._waiting: list[_Question] = []
+        ua.know(dialog, leg)
+
+    # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def route(self, flow: Flow) -> Outs:
+        """Decide the flow for our requests: at the dialog's making, and when its remote target changes."""
+        found = settled(self.dialog, flow, self._nat)
+        if found is None:
+            self._resolving = True
+            return [Resolve(self.leg, self.dialog.next_hop)]
+        self.dialog.flow = found
+        return []
+
+    def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
+        """Where the remote target is. When it is nowhere, requests go where the peer was met."""
+        self._resolving = False
+        if flows:
+            self.dialog.flow = flows[0]
+        waiting, self._waiting = self._waiting, []
+        return [out for question in waiting for out in self._send(question, now)]
+
+    def accepted(self, transaction: str, sequence: int, exchange: str, now: float) -> None:
+        """A 2xx of ours went out; it is sent again until its ACK."""
+        self._awaited = _Awaited(transaction, sequence, exchange)
+        timing = self.ua.layer.timing
+        self._gap = timing.t1
+        self.ua.timers.arm(now, self._gap, (self.leg, "resend", transaction))
+        self.ua.timers.arm(now, timing.patience, (self.leg, "unacknowledged", transaction))
+
+    # ── from the peer ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, request: Request, flow: Flow, now: float) -> Outs:
+        """A request inside the dialog."""
+        method = request.method
+        if method == "ACK":
+            return self.acknowledged(request, now)
+        layer = self.ua.layer
+        key = layer.open(request, flow, self.leg, self.call).key
+        if not self.dialog.in_order(request):
+            return [*layer.respond(key, 500, now, headers=_reason("out of order"))]
+        if method == "BYE":
+            return self._bye_received(request, key, now)
+        if self.ended:
+            return self._answer(key, 481, now)
+        if method == "OPTIONS":
+            return self._answer(key, 200, now, f"{ALLOW}Accept: application/sdp\r\n")
+        if method not in ("INVITE", "UPDATE", "INFO"):
+            return self._answer(key, 405 if method in METHODS else 501, now, ALLOW)
+        if method != "INFO":
+            if self._busy_asking():
+                return self._answer(key, 491, now)
+            if self._awaited is not None or any(other != "INFO" for other in self._incoming.values()):
+                return self._answer(key, 500, now, "Retry-After: 3\r\n")
+        outs: Outs = []
+        if method != "INFO":
+            if flow.transport != "udp":
+                self.dialog.flow = flow
+            if self.dialog.refresh(request):
+                outs += self.route(flow if flow.transport != "udp" else self.dialog.flow)
+        self._incoming[key] = method
+        if method == "INVITE":
+            outs += self._answer(key, 100, now)
+        outs.append(
+            Asked(
+                self.leg,
+                key,
+                method,
+                request.body,
+                request.header("content-type") or ("application/sdp" if request.is_sdp else ""),
+                crossing(request),
+            )
+        )
+        return outs
+
+    def acknowledged(self, request: Request, now: float) -> Outs:
+        """The ACK of a 2xx of ours. One for another, or a repeat, does nothing."""
+        awaited = self._awaited
+        if awaited is None or request.cseq != awaited.sequence:
+            return []
+        self._awaited = None
+        outs: Outs = [Acknowledged(self.leg, request.body, awaited.exchange)]
+        if self._ending is not None:
+            outs += self._send(_Question("BYE", "", self._ending, b""), now)
+            self._ending = None
+        return outs
+
+    def cancelled(self, transaction: str, now: float) -> Outs:
+        """A CANCEL of a re-INVITE."""
+        if transaction not in self._incoming:
+            return []
+        del self._incoming[transaction]
+        return [*self._answer(transaction, 487, now), Withdrawn(self.leg, transaction)]
+
+    def answered(self, transaction: str, response: Response, now: float) -> Outs:
+        """A response to a request of ours inside the dialog."""
+        status = response.status
+        if transaction == self._bye:
+            return self._bye_answered(transaction, response, now)
+        question = self._outgoing.get(transaction)
+        if question is None:
+            return self.again(response)
+        if status < 200:
+            return []
+        del self._outgoing[transaction]
+        if status in (401, 407) and (retry := self._authorized(question, response)) is not None:
+            return self._send(retry, now)
+        outs: Outs = []
+        if question.method == "INVITE" and status < 300:
+            if self.dialog.refresh(response):
+                outs += self.route(self.dialog.flow)
+            if question.body or not response.body:
+                outs += self.acknowledge(response.cseq)
+            else:
+                self._offered = response.cseq
+        outs.append(
+            Replied(
+                self.leg,
+                question.exchange,
+                status,
+                response.phrase,
+                response.body,
+                response.header("content-type") or ("application/sdp" if response.is_sdp else ""),
+            )
+        )
+        return outs
+
+    def again(self, response: Response) -> Outs:
+        """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""
+        sequence, data = self._ack
+        if response.cseq_method != "INVITE" or not 200 <= response.status < 300 or response.cseq != sequence:
+            return []
+        return [Transmit(self.dialog.flow, data, "", self.call)]
+
+    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+        """Nobody answered a request of ours, or it could not be sent: over a lost connection, once more by address."""
+        if transaction == self._bye:
+            self.gone = True
+            return []
+        question = self._outgoing.pop(transaction, None)
+        if question is None:
+            return []
+        if status == 503 and self.dialog.flow.reliable and not self.dialog.flow.pooled and question.sequence is None:
+            self._resolving = True
+            self._waiting.append(question._replace(sequence=self.dialog.sequence))
+            return [Resolve(self.leg, self.dialog.next_hop)]
+        return [Replied(self.leg, question.exchange, status, phrase, b"", "")]
+
+    def expire(self, what: str, transaction: str, now: float) -> Outs:
+        """A wait of this session's is over."""
+        awaited = self._awaited
+        if awaited is None or awaited.transaction != transaction:
+            return []
+        timing = self.ua.layer.timing
+        if what == "resend":
+            self._gap = min(self._gap * 2, timing.t2)
+            self.ua.timers.arm(now, self._gap, (self.leg, "resend", transaction))
+            return [*self.ua.layer.repeat(transaction, now)]
+        self._awaited = None
+        reason = 'Reason: SIP;cause=408;text="no ACK"\r\n'
+        outs = self._send(_Question("BYE", "", self._ending or reason, b""), now)
+        if self._ending is None:
+            outs.append(Disconnected(self.leg, "no-ack", 'SIP;cause=408;text="no ACK"'))
+        self._ending = None
+        self.ended = True
+        return outs
+
+    # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        exchange: str,
+        method: str,
+        body: bytes,
+        content_type: str,
+        headers: tuple[tuple[str, str], ...],
+        now: float,
+    ) -> Outs:
+        """Put a request of the other leg's to the peer."""
+        text = compose.lines(headers)
+        if method != "INFO":
+            text += self.ua.contact(self.dialog.flow, self.dialog.local_tag) + ALLOW
+        if body:
+            text += f"Content-Type: {content_type or 'application/sdp'}\r\n"
+        return self._send(_Question(method, exchange, text, body), now)
+
+    def reply(
+        self, exchange: str, status: int, phrase: str, body: bytes, content_type: str, headers: str, now: float
+    ) -> Outs:
+        """Answer what the peer asked, as the other leg answered it."""
+        method = self._incoming.get(exchange)
+        if method is None:
+            return []
+        if status >= 200:
+            del self._incoming[exchange]
+        if status < 300 and method != "INFO":
+            headers += self.ua.contact(self.dialog.flow, self.dialog.local_tag) + ALLOW
+        if body:
+            headers += f"Content-Type: {content_type or 'application/sdp'}\r\n"
+        if method == "INVITE" and 200 <= status < 300:
+            sequence = self.dialog.remote_sequence or 0
+            self.accepted(exchange, sequence, exchange, now)
+        return self._answer(exchange, status, now, headers, body, phrase)
+
+    def offered(self, sequence: int) -> None:
+        """The 2xx of our first INVITE brought an offer; its ACK waits for the answer."""
+        self._offered = sequence
+
+    def acknowledge(self, sequence: int | None = None, body: bytes = b"") -> Outs:
+        """ACK a 2xx: at once (`sequence`), or with the answer to the offer it brought."""
+        if sequence is None:
+            if self._offered is None:
+                return []
+            sequence, self._offered = self._offered, None
+        headers = "Content-Type: application/sdp\r\n" if body else ""
+        question = _Question("ACK", "", headers, body, sequence=sequence)
+        return self._send(question, 0.0)
+
+    def bye(self, reason: str, now: float) -> Outs:
+        """End the dialog. Before the ACK of our 2xx a BYE must wait (§15)."""
+        if self.ended:
+            return []
+        self.ended = True
+        headers = _reason_line(reason)
+        outs: Outs = []
+        for transaction in self._incoming:
+            outs += self._answer(transaction, 487, now)
+        self._incoming.clear()
+        outs += self.acknowledge()
+        if self._awaited is not None:
+            self._ending = headers
+            return outs
+        return outs + self._send(_Question("BYE", "", headers, b""), now)
+
+    def close(self) -> None:
+        """Forget the dialog."""
+        self.ua.forget([self.dialog.key])
+
+    # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _send(self, question: _Question, now: float) -> Outs:
+        if self._resolving:
+            self._waiting.append(question)
+            return []
+        dialog, ua = self.dialog, self.ua
+        branch = ua.tokens.branch()
+        data = dialog.request(
+            question.method, ua.sent_by(dialog.flow), branch, question.headers, question.body, question.sequence
+        )
+        if question.method == "ACK":
+            assert question.sequence is not None
+            self._ack = (question.sequence, data)
+            return [Transmit(dialog.flow, data, "", self.call)]
+        key, told = ua.layer.request(data, question.method, branch, dialog.flow, self.leg, self.call, now)
+        if question.method == "BYE":
+            self._bye = key
+        else:
+            self._outgoing[key] = question
+        return [*told]
+
+    def _answer(
+        self, key: str, status: int, now: float, headers: str = "", body: bytes = b"", words: str | None = None
+    ) -> Outs:
+        return [*self.ua.layer.respond(key, status, now, self.dialog.local_tag, headers, body, words)]
+
+    def _bye_received(self, request: Request, key: str, now: float) -> Outs:
+        outs = self._answer(key, 200, now)
+        for transaction in self._incoming:
+            outs += self._answer(transaction, 487, now)
+        self._incoming.clear()
+        self._awaited = None
+        if not self.ended:
+            outs.append(Disconnected(self.leg, "normal", request.header("reason") or ""))
+            self.ended = self.gone = True
+        return outs
+
+    def _bye_answered(self, transaction: str, response: Response, now: float) -> Outs:
+        if response.status < 200:
+            return []
+        if response.status in (401, 407):
+            retry = self._authorized(_Question("BYE", "", "", b""), response)
+            if retry is not None and not self.gone:
+                self.credentials = None
+                return self._send(retry, now)
+        self.gone = True
+        return []
+
+    def _authorized(self, question: _Question, response: Response) -> _Question | None:
+        """The question again with credentials, or None when there are none, or they were refused."""
+        if self.credentials is None or question.authorized:
+            return None
+        line = authorize(self.credentials, response, question.method, self.dialog.target, self.ua.tokens.token())
+        return None if line is None else question._replace(headers=question.headers + line, authorized=True)
+
+    def _busy_asking(self) -> bool:
+        return self._offered is not None or any(q.method != "INFO" for q in self._outgoing.values())
+
+
+def _reason(text: str) -> str:
+    return f'Warning: 399 trunkline "{text}"\r\n'
+
+
+def _reason_line(reason: str) -> str:
+    return f"Reason: {reason}\r\n" if reason else ""

@@ -1,0 +1,299 @@
+"""The leg that our own INVITE opens: we are its UAC (RFC 3261 §13.2).
+
+It goes to the resolved flows in turn (RFC 3263 §4.3), answers one challenge, keeps early dialogs apart, and ends whatever
+answers after it stopped asking: a 200 that crosses the CANCEL, and the second 200 of a forking proxy, are acknowledged
+and ended with BYE.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trunkline.call.credentials import Credentials, authorize
+from trunkline.call.events import Connected, Failed, Rang
+from trunkline.call.outputs import Output, Resolve, Transmit
+from trunkline.call.session import Outs, Session
+from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.model.trunk import TlsProfile
+from trunkline.sip import compose
+from trunkline.sip.dialog.dialog import Dialog, DialogKey, Ends, established
+from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.message import Request, Response
+
+
+class Target(NamedTuple):
+    """Who is called, and how."""
+
+    uri: str
+    """Request-URI."""
+    caller: str
+    """The From value, without a tag; `{host}` in it stands for our address on the flow that is taken."""
+    callee: str
+    """The To value."""
+    headers: str = ""
+    """Whole lines that go with the INVITE."""
+    max_forwards: int = 70
+    transport: Transport | None = None
+    tls: TlsProfile | None = None
+    proxy: str | None = None
+    """A URI that the INVITE passes first, as a loose Route."""
+    nat: bool = False
+    credentials: Credentials | None = None
+
+
+class UacLeg:
+    """One outgoing call."""
+
+    __slots__ = (
+        "_answers",
+        "_authorization",
+        "_branch",
+        "_cancel",
+        "_data",
+        "_dialogs",
+        "_flows",
+        "_key",
+        "_sequence",
+        "body",
+        "call",
+        "ends",
+        "flow",
+        "id",
+        "over",
+        "provisional",
+        "session",
+        "sip_call_id",
+        "target",
+        "ua",
+    )
+
+    def __init__(self, ua: UserAgent, leg: str, call: str, target: Target, body: bytes) -> None:
+        self.ua = ua
+        self.id = leg
+        self.call = call
+        self.target = target
+        self.body = body
+        self.sip_call_id = ua.tokens.token()
+        self.ends = Ends("", ua.tokens.token(), target.callee)
+        self.session: Session | None = None
+        self.flow: Flow | None = None
+        """The flow of the latest INVITE."""
+        self.provisional = False
+        """Whether any response came."""
+        self.over = False
+        """The INVITE has its final answer, or was given up before it was sent."""
+        self._flows: list[Flow] = []
+        self._authorization = ""
+        self._sequence = 0
+        self._branch = ""
+        self._key = ""
+        self._data = b""
+        self._cancel: str | None = None
+        """The Reason line of the CANCEL that is wanted or sent; None while the call is wanted."""
+        self._dialogs: list[DialogKey] = []
+        self._answers: dict[str, bytes] = {}
+        """ACKs of 2xx that were not wanted, by To-tag."""
+
+    @property
+    def gone(self) -> bool:
+        return self.over and (self.session is None or self.session.gone)
+
+    # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self) -> Outs:
+        target = self.target
+        return [Resolve(self.id, target.proxy or target.uri, target.transport, target.tls)]
+
+    def acknowledge(self, body: bytes) -> Outs:
+        """The caller's answer to the offer that the 2xx brought."""
+        return self.session.acknowledge(body=body) if self.session is not None else []
+
+    def disconnect(self, reason: str, now: float) -> Outs:
+        """The call is not wanted any more: BYE when it was answered, else CANCEL as soon as there was a response (§9.1)."""
+        if self.session is not None:
+            return self.session.bye(reason, now)
+        if self.over or self._cancel is not None:
+            return []
+        self._cancel = f"Reason: {reason}\r\n" if reason else ""
+        if not self._key:
+            self.over = True
+            return []
+        return self._send_cancel(now) if self.provisional else []
+
+    def close(self) -> list[Output]:
+        self.ua.forget(self._dialogs)
+        if self.session is not None:
+            self.session.close()
+        return []
+
+    # ── from the network ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
+        if self.session is not None:
+            return self.session.resolved(flows, now)
+        if self.over:
+            return []
+        self._flows = list(flows)
+        return self._next(now, 503, "Service Unavailable", "unreachable", "no address to send to", False)
+
+    def unresolvable(self, reason: str, now: float) -> Outs:
+        if self.session is not None:
+            return self.session.resolved((), now)
+        if self.over:
+            return []
+        self.over = True
+        return [Failed(self.id, 503, "Service Unavailable", "unresolvable", reason, "", False)]
+
+    def receive(self, request: Request, flow: Flow, now: float) -> Outs:
+        """A request inside the dialog, or inside an early one."""
+        if self.session is not None:
+            return self.session.receive(request, flow, now)
+        if request.method == "ACK":
+            return []
+        key = self.ua.layer.open(request, flow, self.id, self.call).key
+        if request.method == "BYE":
+            return [*self.ua.layer.respond(key, 200, now)]
+        if request.method in ("UPDATE", "INVITE"):
+            return [*self.ua.layer.respond(key, 500, now, headers="Retry-After: 2\r\n")]
+        return [*self.ua.layer.respond(key, 200 if request.method == "OPTIONS" else 481, now, headers=ALLOW)]
+
+    def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
+        return self.session.cancelled(transaction, now) if self.session is not None else []
+
+    def answered(self, transaction: str, response: Response, now: float) -> Outs:
+        if transaction != self._key:
+            return self.session.answered(transaction, response, now) if self.session is not None else []
+        status = response.status
+        if status < 200:
+            return self._progress(response, now)
+        if status < 300:
+            return self._accepted(response, now)
+        if self.over:
+            return []
+        if self._cancel is not None:
+            self.over = True
+            return []
+        if status in (401, 407) and not self._authorization and self.target.credentials is not None:
+            line = authorize(self.target.credentials, response, "INVITE", self.target.uri, self.ua.tokens.token())
+            if line is not None and self.flow is not None:
+                self._authorization = line
+                return self._invite(self.flow, now)
+        reason = response.header("reason") or f'SIP;cause={status};text="{_quoted(response.phrase)}"'
+        warning = response.header("warning") or ""
+        if status == 503:
+            return self._next(now, status, response.phrase, "refused", reason, True, warning)
+        self.over = True
+        return [Failed(self.id, status, response.phrase, "refused", reason, warning)]
+
+    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+        if transaction != self._key:
+            return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
+        if self.over or self._cancel is not None:
+            self.over = True
+            return []
+        cause = "timeout" if status == 408 else "unreachable"
+        return self._next(now, status, phrase, cause, f'SIP;cause={status};text="{_quoted(phrase)}"', False)
+
+    def expire(self, what: str, transaction: str, now: float) -> Outs:
+        if what == "cancelled":
+            # §9.1: a peer that ignores the CANCEL for 64·T1 is given up.
+            if not self.over:
+                self.over = True
+                self.ua.layer.forget(self._key)
+            return []
+        return self.session.expire(what, transaction, now) if self.session is not None else []
+
+    # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _next(
+        self, now: float, status: int, phrase: str, cause: str, reason: str, by_peer: bool, warning: str = ""
+    ) -> Outs:
+        """The next address, or the failure of the last."""
+        if self._flows:
+            return self._invite(self._flows.pop(0), now)
+        self.over = True
+        return [Failed(self.id, status, phrase, cause, reason, warning, by_peer)]
+
+    def _invite(self, flow: Flow, now: float) -> Outs:
+        ua, target = self.ua, self.target
+        self.flow = flow
+        self.provisional = False
+        self._sequence += 1
+        self._branch = ua.tokens.branch()
+        sent_by = ua.sent_by(flow)
+        local = f"{target.caller.replace('{host}', sent_by)};tag={self.ends.local_tag}"
+        self.ends = Ends(local, self.ends.local_tag, target.callee)
+        route = f"Route: <{target.proxy}>\r\n" if target.proxy else ""
+        kind = "Content-Type: application/sdp\r\n" if self.body else ""
+        self._data = compose.request(
+            f"INVITE {target.uri}",
+            compose.via_line(flow, sent_by, self._branch),
+            self.sip_call_id,
+            f"{self._sequence} INVITE",
+            f"{route}From: {local}\r\nTo: {target.callee}\r\n{ua.contact(flow, self.ends.local_tag)}{ALLOW}"
+            f"User-Agent: {ua.product}\r\n{self._authorization}{target.headers}{kind}",
+            self.body,
+            target.max_forwards,
+        )
+        self._key, told = ua.layer.request(self._data, "INVITE", self._branch, flow, self.id, self.call, now)
+        return [*told]
+
+    def _progress(self, response: Response, now: float) -> Outs:
+        if self.over:
+            return []
+        first, self.provisional = not self.provisional, True
+        if self._cancel is not None:
+            return self._send_cancel(now) if first else []
+        if response.status == 100:
+            return []
+        tag = response.to_tag or ""
+        key = (self.sip_call_id, self.ends.local_tag, tag)
+        if tag and key not in self.ua.dialogs:
+            self.ua.dialogs[key] = self.id
+            self._dialogs.append(key)
+        body = response.body if response.is_sdp else b""
+        return [Rang(self.id, response.status, response.phrase, body, tag)]
+
+    def _accepted(self, response: Response, now: float) -> Outs:
+        assert self.flow is not None
+        tag = response.to_tag or ""
+        if self.session is not None and tag == self.session.dialog.remote_tag:
+            return self.session.again(response)
+        if tag in self._answers:
+            return [Transmit(self.flow, self._answers[tag], "", self.call)]
+        dialog = established(self.ends, response, self.flow, self.target.uri)
+        if self.session is not None or self.over or self._cancel is not None:
+            self.over = True
+            return self._unwanted(dialog, response.cseq, now)
+        self.over = True
+        self.session = Session(self.ua, self.id, self.call, dialog, self.target.nat, self.target.credentials)
+        outs = self.session.route(self.flow)
+        if self.body or not response.body:
+            outs += self.session.acknowledge(response.cseq)
+        else:
+            self.session.offered(response.cseq)
+        outs.append(Connected(self.id, response.body, tag))
+        return outs
+
+    def _unwanted(self, dialog: Dialog, sequence: int, now: float) -> Outs:
+        """ACK and BYE for an answer nobody waits for (§13.2.2.4)."""
+        ua = self.ua
+        sent_by = ua.sent_by(dialog.flow)
+        ack = dialog.request("ACK", sent_by, ua.tokens.branch(), sequence=sequence)
+        self._answers[dialog.remote_tag] = ack
+        branch = ua.tokens.branch()
+        bye = dialog.request("BYE", sent_by, branch, self._cancel or "")
+        _, told = ua.layer.request(bye, "BYE", branch, dialog.flow, self.id, self.call, now)
+        return [Transmit(dialog.flow, ack, "", self.call), *told]
+
+    def _send_cancel(self, now: float) -> Outs:
+        assert self.flow is not None
+        ua = self.ua
+        data = compose.alongside(self._data, "CANCEL", "", self._cancel or "")
+        ua.timers.arm(now, ua.layer.timing.patience, (self.id, "cancelled", self._key))
+        _, told = ua.layer.request(data, "CANCEL", self._branch, self.flow, self.id, self.call, now)
+        return [*told]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "").replace('"', "'")

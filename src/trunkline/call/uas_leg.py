@@ -1,0 +1,158 @@
+"""The leg that a peer's INVITE opens: we are its UAS (RFC 3261 §13.3).
+
+Each early dialog that the other side shows gets a To-tag of its own here, so that the caller can tell their sessions
+apart; the answer takes the tag of the early dialog that answered.
+"""
+
+from __future__ import annotations
+
+from trunkline.call.events import Disconnected
+from trunkline.call.outputs import Output
+from trunkline.call.route import behind_nat
+from trunkline.call.session import Outs, Session
+from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.sip.dialog.dialog import DialogKey, accepted
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request, Response
+
+_RINGING = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress"}
+
+
+class UasLeg:
+    """One incoming call."""
+
+    __slots__ = ("_early", "_keys", "_nat", "call", "flow", "id", "invite", "open", "request", "session", "tag", "ua")
+
+    def __init__(self, ua: UserAgent, leg: str, call: str, request: Request, flow: Flow, nat: bool) -> None:
+        self.ua = ua
+        self.id = leg
+        self.call = call
+        self.request: Request | None = request
+        """The INVITE, until it is answered."""
+        self.flow = flow
+        self.tag = ua.tokens.token()
+        self.session: Session | None = None
+        self.open = True
+        """Whether the INVITE waits for its final response."""
+        self._nat = nat or behind_nat(request, flow)
+        self._early: dict[str, str] = {}
+        self._keys: list[DialogKey] = []
+        self.invite = ua.layer.open(request, flow, leg, call).key
+        """The server transaction of the INVITE."""
+        self._mint(self.tag)
+
+    @property
+    def gone(self) -> bool:
+        return not self.open and (self.session is None or self.session.gone)
+
+    # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def trying(self, now: float) -> Outs:
+        return [*self.ua.layer.respond(self.invite, 100, now)]
+
+    def ring(self, status: int, phrase: str, body: bytes, early: str, headers: str, now: float) -> Outs:
+        """Pass on that the other side is alerting, or its early media."""
+        tag = self._early.get(early)
+        if tag is None:
+            tag = self.tag if not self._early else self._mint(self.ua.tokens.token())
+            self._early[early] = tag
+        headers += self.ua.contact(self.flow, self.tag)
+        if body:
+            headers += "Content-Type: application/sdp\r\n"
+        words = None if _RINGING.get(status) == phrase else phrase
+        return [*self.ua.layer.respond(self.invite, status, now, tag, headers, body, words)]
+
+    def connect(self, body: bytes, early: str, headers: str, now: float) -> Outs:
+        """Answer the call."""
+        request = self.request
+        if not self.open or request is None:
+            return []
+        tag = self._early.get(early, self.tag)
+        self.open = False
+        self.request = None
+        dialog = accepted(request, tag, self.flow)
+        self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
+        outs = self.session.route(self.flow)
+        headers += self.ua.contact(self.flow, self.tag) + ALLOW
+        if body:
+            headers += "Content-Type: application/sdp\r\n"
+        outs += self.ua.layer.respond(self.invite, 200, now, tag, headers, body)
+        self.session.accepted(self.invite, request.cseq, "", now)
+        return outs
+
+    def refuse(self, status: int, phrase: str | None, headers: str, now: float) -> Outs:
+        """Answer that there is no call."""
+        if not self.open:
+            return []
+        self.open = False
+        self.request = None
+        return [*self.ua.layer.respond(self.invite, status, now, self.tag, headers, b"", phrase)]
+
+    def disconnect(self, reason: str, now: float) -> Outs:
+        """End the call, answered or not."""
+        if self.session is not None:
+            return self.session.bye(reason, now)
+        return self.refuse(480, None, f"Reason: {reason}\r\n" if reason else "", now)
+
+    def close(self) -> list[Output]:
+        """Nothing of this leg is left."""
+        self.ua.forget(self._keys)
+        if self.session is not None:
+            self.session.close()
+        return []
+
+    # ── from the peer ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, request: Request, flow: Flow, now: float) -> Outs:
+        """A request inside the dialog, or inside one of the early ones."""
+        if self.session is not None:
+            return self.session.receive(request, flow, now)
+        if request.method == "ACK":
+            return []
+        layer = self.ua.layer
+        key = layer.open(request, flow, self.id, self.call).key
+        if request.method == "BYE" and self.open:
+            # A caller may end an early dialog with BYE (§15); the INVITE is then over as by CANCEL.
+            return [*layer.respond(key, 200, now, self.tag), *self._abandoned(request, now)]
+        if request.method == "OPTIONS":
+            return [*layer.respond(key, 200, now, self.tag, ALLOW)]
+        if request.method == "UPDATE":
+            # §5.2 of RFC 3311: the offer of the INVITE is still open.
+            return [*layer.respond(key, 500, now, self.tag, "Retry-After: 2\r\n")]
+        if request.method == "INVITE":
+            # §14.2: another INVITE before the first is answered.
+            return [*layer.respond(key, 500, now, self.tag, "Retry-After: 5\r\n")]
+        return [*layer.respond(key, 481, now, self.tag)]
+
+    def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
+        """A CANCEL of the INVITE that this leg, or its session, has."""
+        if transaction == self.invite:
+            return self._abandoned(request, now) if self.open else []
+        return self.session.cancelled(transaction, now) if self.session is not None else []
+
+    def answered(self, transaction: str, response: Response, now: float) -> Outs:
+        return self.session.answered(transaction, response, now) if self.session is not None else []
+
+    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+        return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
+
+    def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
+        return self.session.resolved(flows, now) if self.session is not None else []
+
+    def unresolvable(self, reason: str, now: float) -> Outs:
+        return self.resolved((), now)
+
+    def expire(self, what: str, transaction: str, now: float) -> Outs:
+        return self.session.expire(what, transaction, now) if self.session is not None else []
+
+    def _abandoned(self, request: Request, now: float) -> Outs:
+        outs = self.refuse(487, None, "", now)
+        outs.append(Disconnected(self.id, "cancelled", request.header("reason") or ""))
+        return outs
+
+    def _mint(self, tag: str) -> str:
+        assert self.request is not None
+        key = (self.request.call_id, tag, self.request.from_tag or "")
+        self.ua.dialogs[key] = self.id
+        self._keys.append(key)
+        return tag

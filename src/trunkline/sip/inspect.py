@@ -1,0 +1,118 @@
+"""What a request outside a dialog must hold beyond what `message.parse` reads: its addresses, URIs, and lists
+(RFC 3261 §8.1.1, §8.2).
+
+The parser leaves these untyped, because most messages are never asked for them. A new request is, once, before any
+state is made for it. Only what routing, dialogs and responses rest on is held to the grammar: an odd Date or a charging
+vector nobody here reads is no reason to lose a call (RFC 4475 §3.1.2.12).
+
+The answers that need more than syntax (405, 415, 416, 420, 483) belong to who knows what is supported.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from trunkline.sip.address import AddressError, parse_address
+from trunkline.sip.grammar import is_token, split_commas
+from trunkline.sip.message import Malformed, Request
+from trunkline.sip.uri import Uri, UriError, parse_uri
+
+_USUAL = re.compile(
+    r"""(?:"[^"\\<>\x00-\x1f\x7f]*+"[ ]?)?
+        <sips?:(?:[A-Za-z0-9+*\#._\-]++@)?[A-Za-z0-9_][A-Za-z0-9_.\-]*+(?::[0-9]{1,4}+)?(?:;[A-Za-z0-9=.\-]++)*+>
+        (?:;tag=[A-Za-z0-9.\-_~+]++)?""",
+    re.VERBOSE,
+).fullmatch
+"""The shape that nearly every From, To and Contact has. What it matches, `parse_address` and `parse_uri` take too."""
+
+_TARGETED: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+"""Methods that make a dialog, and so must say where its requests go (§8.1.1.8, RFC 6665 §4.1, RFC 3515 §2.2)."""
+
+_ROUTES: Final = ("Route", "Record-Route")
+_OPTION_TAGS: Final = ("Require", "Proxy-Require")
+
+
+def inspect(request: Request) -> Malformed | None:
+    """The refusal that a new request's syntax deserves, or None."""
+    reason = _request_uri(request.uri) or _party(request, "From") or _party(request, "To")
+    if reason is None:
+        reason = _contacts(request) or _max_forwards(request) or _lists(request)
+    if reason is None and (" " in request.call_id or "\t" in request.call_id):
+        reason = "Call-ID holds white space"
+    return None if reason is None else Malformed(400, reason, request)
+
+
+def _request_uri(text: str) -> str | None:
+    try:
+        uri = parse_uri(text)
+    except UriError as error:
+        return f"Request-URI: {error}"
+    # §19.1.1, table 1. To drop them silently would hide from the caller that what it asked for is not done.
+    return "the Request-URI holds headers" if uri.headers is not None else None
+
+
+def _party(request: Request, name: str) -> str | None:
+    value = request.header(name)
+    if value is None:
+        return f"{name} is missing"
+    if _USUAL(value):
+        return None
+    try:
+        parse_uri(parse_address(value).uri)
+    except (AddressError, UriError) as error:
+        return f"{name}: {error}"
+    return None
+
+
+def _contacts(request: Request) -> str | None:
+    contacts = request.headers("Contact")
+    targeted = request.method in _TARGETED
+    if not contacts:
+        return "Contact is missing" if targeted else None
+    if len(contacts) == 1 and _USUAL(contacts[0]):
+        return None
+    first = True
+    try:
+        for line in contacts:
+            for value in split_commas(line):
+                address = parse_address(value)
+                if address.uri == "*":
+                    if request.method != "REGISTER":
+                        return "Contact: only a REGISTER says *"
+                    continue
+                if targeted and first and not _reachable(address.parsed):
+                    return "Contact: not a SIP or SIPS URI"
+                first = False
+    except (AddressError, UriError) as error:
+        return f"Contact: {error}"
+    return "Contact is empty" if targeted and first else None
+
+
+def _reachable(uri: Uri) -> bool:
+    return uri.scheme == "sip" or uri.scheme == "sips"
+
+
+def _max_forwards(request: Request) -> str | None:
+    value = request.header("Max-Forwards")
+    if value is None or value == "70":
+        return None
+    if not (value.isdecimal() and value.isascii()) or len(value) > 8 or int(value) > 255:
+        return "Max-Forwards is not a number from 0 to 255"
+    return None
+
+
+def _lists(request: Request) -> str | None:
+    for name in _ROUTES:
+        for line in request.headers(name):
+            try:
+                for value in split_commas(line):
+                    parse_uri(parse_address(value).uri)
+            except (AddressError, UriError) as error:
+                return f"{name}: {error}"
+    for name in _OPTION_TAGS:
+        for line in request.headers(name):
+            for tag in split_commas(line):
+                if not is_token(tag):
+                    return f"{name}: an option tag is no token"
+    return None
