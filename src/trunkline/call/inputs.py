@@ -31,7 +31,7 @@ class TransportFailed(msgspec.Struct, frozen=True):
 
 
 class MediaReady(msgspec.Struct, frozen=True):
-    """The leg's media is open; `sdp` answers the offer, or is ours to offer."""
+    """The leg's media is open; `sdp` answers the offer, or is ours to offer; empty when the answer was the caller's."""
 
     leg: str
     sdp: bytes
@@ -43,6 +43,8 @@ class MediaFailed(msgspec.Struct, frozen=True):
     status: int
     """The SIP answer it deserves: 488 when no codec is left, 503 when no port is."""
     reason: str
+    warning: str = ""
+    """The value of a Warning header; empty for none."""
 
 
 class MediaEnded(msgspec.Struct, frozen=True):

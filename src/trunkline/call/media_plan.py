@@ -225,7 +225,6 @@ class MediaPlan:
         except SdpError as error:
             return refuse_malformed(error)
 
-
     def _pass(self, offer: Description, policy: Policy) -> Description | Refusal:
         checked = self._checked
         if checked is not None and checked.offer is offer and checked.policy == policy:

@@ -1,1 +1,1 @@
-"""Media that ends in this process."""
+"""Media that ends in this process: ports, and the agents that speak on them."""

@@ -1,1 +1,1 @@
-"""RTP packets (RFC 3550, 3551, 4733), pure."""
+"""RTP (RFC 3550) and telephone-event (RFC 4733): bytes and values, no sockets."""

@@ -11,7 +11,7 @@ from trunkline.sdp.errors import SdpError
 WARN_AGENT = "trunkline"
 """A pseudonym: a host name in a Warning would show the topology."""
 
-_UNQUOTABLE = re.compile(r'[^ !#-\[\]-~]')
+_UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 _PHRASES = {400: "Bad Request", 413: "Request Entity Too Large", 488: "Not Acceptable Here", 502: "Bad Gateway"}
 _MAX_NAMES = 12
 

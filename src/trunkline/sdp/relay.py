@@ -52,7 +52,7 @@ def cross_answer(answer: Description, offer: Description, policy: Policy) -> Des
         sections.append(section)
     if policy != OPEN and not any(section.port for section in sections):
         if any(section.port for section in answer.media):
-            return refuse_answer(f"The answer uses nothing of what was offered ({_formats(offer.media)})")
+            return refuse_answer(f"The answer uses nothing of what was offered ({spoken(offer.media)})")
     if len(answer.media) < len(offer.media):
         return _completed(answer, sections, offer)
     return answer if policy == OPEN else _with_media(answer, sections, policy)
@@ -188,10 +188,11 @@ def _explain(offer: Description, policy: Policy) -> Refusal:
         return refuse(488, 304, "media-type", "Media type not available: only audio is allowed, "
                       f"offered {listed(section.kind for section in used)}")  # fmt: skip
     return refuse(488, 305, "no-common-codec", "Incompatible media format: "
-                  f"allowed {listed(policy.codecs)}; offered {_formats(used)}")  # fmt: skip
+                  f"allowed {listed(policy.codecs)}; offered {spoken(used)}")  # fmt: skip
 
 
-def _formats(sections: list[Media]) -> str:
+def spoken(sections: list[Media]) -> str:
+    """What these sections speak, in names for a person to read."""
     names: list[str] = []
     for section in sections:
         encodings = section.encodings() if section.rtp else {}
