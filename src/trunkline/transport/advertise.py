@@ -21,7 +21,7 @@ def warnings(listeners: Iterable[Listener]) -> tuple[str, ...]:
     for listener in listeners:
         host = listener.advertised[0]
         kind = _kind(host)
-        if kind is None or (kind == "loopback" and listener.advertised == listener.address):
+        if kind is None or not listener.accepts or (kind == "loopback" and listener.advertised == listener.address):
             continue
         where = f"{listener.transport} {host_port(listener.address)}"
         sentences.append(

@@ -21,8 +21,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Remote addresses one UDP socket remembers the flow of."""
 
     connections: int = 4096
-    """Accepted and outbound connections together, those still shaking hands included."""
+    """Accepted connections, those still shaking hands included."""
     connections_per_source: int = 128
+    connections_outbound: int = 1024
+    """Apart from the accepted ones, so that a crowd at the door does not keep our own calls in."""
     connect_time: float = 5.0
     """TCP connect and TLS handshake of an outbound connection, together. Below Timer B with room for another target."""
     handshake_time: float = 5.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 
 import msgspec
 
@@ -16,6 +17,7 @@ from trunkline.transport.errors import ListenError
 from trunkline.transport.interfaces import addresses
 
 DEFAULT_PORTS: dict[Transport, int] = {"udp": 5060, "tcp": 5060, "tls": 5061}
+_STREAMS: tuple[Transport, ...] = ("tcp", "tls")
 
 
 class ListenerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,9 +89,25 @@ def bind(spec: ListenerSpec, host: str, port: int) -> socket.socket:
     return bound
 
 
-def listener_of(spec: ListenerSpec, address: Address) -> Listener:
+def listener_of(spec: ListenerSpec, address: Address, accepts: bool = True) -> Listener:
     """The listener of `spec` whose socket got `address`."""
     if spec.external_address is None:
-        return Listener(spec.transport, address, address)
+        return Listener(spec.transport, address, address, accepts)
     host, port = spec.external_address
-    return Listener(spec.transport, address, (host.strip("[]"), port or address[1]))
+    return Listener(spec.transport, address, (host.strip("[]"), port or address[1]), accepts)
+
+
+def outbound_only(bound: Iterable[Listener]) -> tuple[Listener, ...]:
+    """For each stream transport that nobody listens on: an address for its outbound connections beside each address
+    that is listened on, known outside by the same host. So a trunk may be met over TLS without our having a
+    certificate."""
+    found: dict[tuple[Transport, Address], Listener] = {}
+    known = tuple(bound)
+    for transport in _STREAMS:
+        if any(each.transport == transport for each in known):
+            continue
+        port = DEFAULT_PORTS[transport]
+        for each in known:
+            address = (each.address[0], port)
+            found.setdefault((transport, address), Listener(transport, address, (each.advertised[0], port), False))
+    return tuple(found.values())
