@@ -119,7 +119,8 @@ def parse(data: bytes) -> Description:
     if match is None:
         raise SdpError("SDP does not begin with v=0")
     if match.end() != len(text):
-        number = text.count("\n", 0, match.end()) + 1
+        whole = match[0].rstrip("\r\n")
+        number = whole.count("\n") + (1 if len(whole) == match.end() else 2)
         raise SdpError(f"SDP line {number} is malformed")
     end = "\n"
     crlf = text.count("\r\n")

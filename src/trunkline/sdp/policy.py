@@ -17,10 +17,6 @@ class Policy(NamedTuple):
     closed: bool = False
     """No codec is left at all: the trunks of the two legs share none."""
 
-    @property
-    def open(self) -> bool:
-        return self == OPEN
-
     def meet(self, other: Policy) -> Policy:
         """What both allow, in the order of this one: direct media must suit the trunks of both its ends.
 
