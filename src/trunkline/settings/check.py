@@ -1,0 +1,82 @@
+"""What no single setting shows: faults between settings, and texts that must be addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from trunkline.settings.tree import Listener, Settings
+from trunkline.sip.flow import Address
+
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
+
+
+def external(listener: Listener) -> Address | None:
+    """The host, without brackets, and port that a listener is known by outside; port 0 stands for the listener's own.
+    None when it is known by its own address. Raises ValueError."""
+    text = listener.external_address
+    if text is None:
+        return None
+    if ":" in text and literal(text):
+        return text, 0
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or int(match[2] or 0) > 65535 or (text.startswith("[") and not literal(match[1].strip("[]"))):
+        raise ValueError(text)
+    return match[1].strip("[]"), int(match[2] or 0)
+
+
+def literal(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The name of each faulty setting, and what is wrong and to do."""
+    yield from _listeners(settings.sip.listeners)
+    for name, host in (("media.address", settings.media.address), ("api.host", settings.api.host),
+                       ("media.external_address", settings.media.external_address)):  # fmt: skip
+        if host is not None and not literal(host):
+            yield name, f"{host!r} is no literal IPv4 or IPv6 address"
+    media = settings.media
+    if media.first_port + media.first_port % 2 >= media.last_port:
+        span = f"from {media.first_port} to {media.last_port}"
+        yield "media.last_port", f"no even port with its successor lies {span}; a call takes two ports"
+    timers = settings.sip.timers
+    if timers.t1 > timers.t2:
+        yield "sip.timers.t2", f"must not be less than sip.timers.t1 ({timers.t1}): it is the longest gap"
+    yield from _pair("api", settings.api.certificate, settings.api.private_key)
+    if settings.store.url is not None and not re.match(r"(?:sqlite|postgres(?:ql)?)://", settings.store.url):
+        yield "store.url", "begin it with sqlite:/// or postgresql://"
+
+
+def _listeners(listeners: tuple[Listener, ...]) -> Iterator[tuple[str, str]]:
+    if not listeners:
+        yield "sip.listeners", "at least one is needed; leave the setting out for UDP and TCP on port 5060"
+    seen: set[tuple[str, str, int]] = set()
+    for index, each in enumerate(listeners):
+        name = f"sip.listeners[{index}]"
+        if not literal(each.host):
+            yield f"{name}.host", f"{each.host!r} is no literal address; write 0.0.0.0 or :: for every address"
+        try:
+            external(each)
+        except ValueError:
+            yield f"{name}.external_address", f"{each.external_address!r} is neither host nor host:port"
+        yield from _pair(name, each.certificate, each.private_key)
+        if each.transport != "tls" and (each.certificate or each.client_ca):
+            yield f"{name}.certificate", f"only a tls listener takes certificates; this one is {each.transport}"
+        port = each.port if each.port is not None else 5061 if each.transport == "tls" else 5060
+        # UDP and TCP have ports of their own; TLS shares TCP's.
+        place = ("udp" if each.transport == "udp" else "tcp", each.host, port)
+        if port and place in seen:
+            yield f"{name}.port", f"{each.host} port {port} is taken by a listener above it"
+        seen.add(place)
+
+
+def _pair(name: str, certificate: Path | None, private_key: Path | None) -> Iterator[tuple[str, str]]:
+    if private_key is not None and certificate is None:
+        yield f"{name}.certificate", f"{name}.private_key is set, so the certificate it belongs to is needed"
