@@ -1,0 +1,124 @@
+"""This edge as it is run in earnest: records, journal, metrics and limits on, the demo off, on SQLite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from loadtest.edges import AGENT, CARRIER, EDGE, NUMBER
+from loadtest.process import Failed, udp_bound, wait_until
+
+API = ("127.0.0.21", 8021)
+ORGANIZATION = "org_load"
+
+Sections = Mapping[str, Mapping[str, object]]
+"""Tables of the TOML file by their names, values as JSON writes them."""
+
+
+class Trunkline:
+    name = "trunkline"
+    work = "trunk identification, number table, limits, B2BUA, codec filter, journal, call records, metrics"
+
+    def __init__(self, sections: Sections | None = None) -> None:
+        """`sections` replace or extend the harness's own settings."""
+        self._sections = sections or {}
+
+    @property
+    def version(self) -> str:
+        try:
+            return version("trunkline")
+        except PackageNotFoundError:
+            return "unknown"
+
+    def start(self, folder: Path) -> subprocess.Popen[bytes]:
+        own: Sections = {"api": {"host": API[0], "port": API[1]}}
+        write(folder, [{"transport": "udp", "host": EDGE[0], "port": EDGE[1]}], seed(), {**own, **self._sections})
+        child = serve(folder)
+        wait_until(lambda: udp_bound(*EDGE), 20, f"trunkline (see {folder}/trunkline.out)", child)
+        return child
+
+    def records(self, folder: Path) -> int | None:
+        return sum(calls(folder, "status").values())
+
+
+def serve(folder: Path) -> subprocess.Popen[bytes]:
+    """`trunkline serve` on the configuration and seed that lie in `folder`."""
+    command = [program(), "serve", "--config", str(folder / "trunkline.toml"), "--seed", str(folder / "seed.json")]
+    with (folder / "trunkline.out").open("ab") as output:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
+
+
+def program() -> str:
+    beside = Path(sys.executable).with_name("trunkline")
+    found = str(beside) if beside.exists() else shutil.which("trunkline")
+    if found is None:
+        raise Failed("the command `trunkline` is not installed in this environment")
+    return found
+
+
+def write(folder: Path, listeners: list[dict[str, object]], routing: Mapping[str, object], sections: Sections) -> None:
+    """What `serve` reads: settings in `trunkline.toml`, routing in `seed.json`; data go to `data` below `folder`."""
+    lines = [f"data_dir = {json.dumps(str(folder / 'data'))}"]
+    for listener in listeners:
+        lines += ["", "[[sip.listeners]]", *(f"{key} = {json.dumps(value)}" for key, value in listener.items())]
+    for name, section in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+    (folder / "trunkline.toml").write_text("\n".join([*lines, ""]))
+    (folder / "seed.json").write_text(json.dumps(routing, indent=1))
+
+
+def seed() -> dict[str, object]:
+    """One carrier, one agent, one number; limits are on and wide."""
+    return {
+        "organizations": [{"id": ORGANIZATION, "name": "Load"}],
+        "trunks": [
+            {
+                "id": "trunk_load",
+                "organization_id": ORGANIZATION,
+                "name": "carrier",
+                "networks": [f"{CARRIER[0]}/32"],
+                "codecs": ["PCMU", "PCMA", "G722"],
+                "max_concurrent_calls": 20_000,
+                "calls_per_second": 20_000.0,
+            }
+        ],
+        "agents": [
+            {
+                "id": "agent_load",
+                "organization_id": ORGANIZATION,
+                "name": "agent",
+                "kind": "sip",
+                "uri": f"sip:agent@{AGENT[0]}:{AGENT[1]}",
+            }
+        ],
+        "numbers": [
+            {
+                "id": "phone_load",
+                "organization_id": ORGANIZATION,
+                "e164": NUMBER,
+                "trunk_id": "trunk_load",
+                "agent_id": "agent_load",
+            }
+        ],
+    }
+
+
+def calls(folder: Path, *columns: str) -> dict[tuple[object, ...], int]:
+    """How many call records there are by the values of `columns`; empty while there is no table."""
+    database = folder / "data" / "trunkline.db"
+    if not database.exists():
+        return {}
+    names = ", ".join(columns)
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)) as connection:
+            rows = connection.execute(f"SELECT {names}, COUNT(*) FROM calls GROUP BY {names}").fetchall()
+    except sqlite3.OperationalError:
+        return {}
+    return {tuple(row[:-1]): int(row[-1]) for row in rows}
