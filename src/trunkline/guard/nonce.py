@@ -35,7 +35,7 @@ class Nonces:
     def mint(self, now: float, realm: str = "", source: str = "") -> str:
         """A nonce of 32 characters for one realm and one source, which may be empty to bind to neither. `now` is
         monotonic seconds, from 0."""
-        return self._sealed(int(now * 1_000_000), realm, source)
+        return self._sealed(round(now * 1_000_000), realm, source)
 
     def check(self, nonce: str, now: float, realm: str = "", source: str = "") -> Freshness:
         """Whether `nonce` was minted here for this realm and source, and not longer ago than its lifetime."""

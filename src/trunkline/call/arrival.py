@@ -1,0 +1,290 @@
+"""A new INVITE: is it taken, and for whom? The only file that knows the order of the decision.
+
+    scheme       the Request-URI is one we speak
+    source       which trunks may it be from (routing/networks)
+    number       what is dialled, in canonical form (call/parties)
+    trunk        whose it is (trunk/identify); nobody's: challenged, refused or dropped, as the policy says
+    state        the trunk is enabled
+    transport    and calls by the transport that it must
+    credentials  and proves who it is, where it must (call/proof)
+    dialled      the number is one of the trunk's organization
+    lifecycle    active, takes calls, asks for no PIN
+    agent        and somebody can be called for it (routing/select)
+    limits       rates and places, last, and taken together (call/admission)
+
+`decide` looks and changes nothing; `arrive` also takes the places of a call that is admitted. `explain` asks `decide`
+with a list to note the passed steps in, so that what it says is what calls meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trunkline.call import suspects
+from trunkline.call.admission import Admission
+from trunkline.call.parties import Dialled, caller, dialled
+from trunkline.call.proof import Proof
+from trunkline.call.refusals import CAUSES, Refused
+from trunkline.call.verdict import Admitted, Challenged, Dropped, Note, Notes, Policy, Verdict
+from trunkline.model.number import Number
+from trunkline.model.trunk import Trunk
+from trunkline.routing.select import Candidate, Selection, select
+from trunkline.routing.table import Table, inbound_user
+from trunkline.routing.telephone import plain
+from trunkline.sip.challenge import Credentials
+from trunkline.sip.digest import Verdict as Proven
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request
+from trunkline.sip.uri import UriError, parse_uri
+from trunkline.trunk.identify import BY_USER_ALONE, Identified, Signs, identify
+
+_STATES = {
+    "provisioning": "not-provisioned",
+    "inactive": "inactive",
+    "failed": "provisioning-failed",
+    "suspended": "suspended",
+}
+
+
+class Arrival:
+    """Decides about new INVITEs, over the live table. `now` is monotonic seconds everywhere."""
+
+    __slots__ = ("admission", "policy", "proof", "table")
+
+    def __init__(self, table: Table, admission: Admission, proof: Proof, policy: Policy) -> None:
+        self.table = table
+        self.admission = admission
+        self.proof = proof
+        self.policy = policy
+
+    def arrive(self, request: Request, flow: Flow, call_id: str, now: float) -> Verdict:
+        """Decide, and take the places of an admitted call under `call_id`, our own id of it. They are given back by
+        `admission.release(call_id)`."""
+        verdict = self.decide(request, flow, now)
+        if type(verdict) is Admitted:
+            self.admission.take(verdict.trunk, flow.remote[0], call_id, now, self.policy.source_rate)
+        return verdict
+
+    def decide(self, request: Request, flow: Flow, now: float, notes: Notes | None = None) -> Verdict:
+        """What `arrive` would say now. Nothing is taken and nothing is changed, but for `notes`."""
+        case = _Case(request, flow, now, notes)
+        refused = _scheme(case)
+        if refused is not None:
+            return refused
+        table = self.table
+        sources = table.sources(flow.remote[0])
+        if notes is not None:
+            notes.append(Note("source", f"{flow.remote[0]} is in the networks of {len(sources)} trunks."))
+        asked = case.asked = dialled(request, table, sources)
+        if notes is not None:
+            notes.append(Note("number", f"{asked.header} asks for {asked.text}."))
+        found = self._identified(case, sources)
+        if not isinstance(found, Identified):
+            return found
+        trunk = found.trunk
+        case.caller = caller(request, trunk)
+        if found.prefix == BY_USER_ALONE:
+            # Naming a user is not being one: nothing is said about the trunk before the proof.
+            stopped = self._proven(case, found) or _allowed(case, trunk)
+        else:
+            stopped = _allowed(case, trunk) or self._proven(case, found)
+        if stopped is not None:
+            return stopped
+        number = _known(case, trunk)
+        if not isinstance(number, Number):
+            return number
+        selection = select(number, table.agents, table.trunks)
+        refused = _lifecycle(case, number) or _reachable(case, number, selection) or self._room(case, trunk)
+        if refused is not None:
+            return refused
+        return Admitted(
+            trunk=trunk,
+            number=number,
+            candidates=selection.candidates,
+            caller=case.caller,
+            callee=number.e164,
+            identified_by=found.by,
+        )
+
+    def _identified(self, case: _Case, sources: Mapping[str, int]) -> Identified | Refused | Challenged | Dropped:
+        """Step `trunk`."""
+        flow, number, policy = case.flow, case.asked.number, self.policy
+        case.credentials = self.proof.credentials(case.request)
+        user = case.credentials.username if case.credentials is not None else None
+        own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
+        endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
+        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side)
+        by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
+        possible = suspects.gather(self.table, sources, number, signs, by_user)
+        found = identify(possible, signs)
+        if found is None:
+            return self._unknown(case, signs)
+        if number is None and found.by not in ("endpoint", "user") and suspects.shared(possible):
+            return case.refuse("trunk", "unknown-number", "Several organizations share the network it comes from.")
+        case.trunk = found.trunk
+        if case.notes is not None:
+            case.notes.append(Note("trunk", f"It is trunk {found.trunk.name}, told by {found.by}."))
+        return found
+
+    def _unknown(self, case: _Case, signs: Signs) -> Refused | Challenged | Dropped:
+        """Neither its source nor what it shows is of any trunk."""
+        detail = f"{case.flow.remote[0]} is in no carrier trunk's networks."
+        mend = CAUSES["unknown-source"].mend
+        policy = self.policy.unknown_source
+        if policy == "drop":
+            return Dropped(step="trunk", detail=detail, mend=mend)
+        if policy == "challenge":
+            if signs.username is not None:
+                return case.refuse("trunk", "wrong-credentials", f"{detail} No trunk has the digest user it shows.")
+            if suspects.could_prove(self.table, case.asked.number, signs.endpoint):
+                return Challenged(step="trunk", stale=False, trunk=None, detail=detail, mend=f"Authenticate. {mend}")
+        return case.refuse("trunk", "unknown-source", detail)
+
+    def _proven(self, case: _Case, found: Identified) -> Refused | Challenged | None:
+        """Step `credentials`."""
+        trunk, credentials, step = found.trunk, case.credentials, "credentials"
+        if not trunk.challenge and found.prefix != BY_USER_ALONE:
+            if case.notes is not None:
+                case.notes.append(Note(step, "Its network is enough."))
+            return None
+        if inbound_user(trunk) is None:
+            mend = f"Give trunk {trunk.name} a user name and a password, or let its network be enough."
+            return case.refuse(step, "wrong-credentials", "It must authenticate and has nothing to do it with.", mend)
+        if credentials is None:
+            detail, mend = f"Trunk {trunk.name} must authenticate.", "Authenticate, or let its network be enough."
+            return Challenged(step=step, stale=False, trunk=trunk, detail=detail, mend=mend)
+        verdict = self.proof.verdict(credentials, case.request, trunk, case.flow, case.now)
+        if verdict is Proven.STALE:
+            return Challenged(step=step, stale=True, trunk=trunk, detail="The nonce is too old.", mend="Ask again.")
+        if verdict is not Proven.VERIFIED:
+            if found.prefix == BY_USER_ALONE:
+                # Anybody can name a user; the call log of its owner is not for anybody to fill.
+                case.trunk = None
+            return case.refuse(step, "wrong-credentials", "The digest is not one of the trunk's password.")
+        if case.notes is not None:
+            case.notes.append(Note(step, f"It proved to be {credentials.username}."))
+        return None
+
+    def _room(self, case: _Case, trunk: Trunk) -> Refused | None:
+        """Step `limits`."""
+        policy, source = self.policy, case.flow.remote[0]
+        full = self.admission.refuses(trunk, source, case.now, policy.source_rate, policy.max_calls)
+        if full is None:
+            if case.notes is not None:
+                up = self.admission.capacity.used(trunk.id)
+                case.notes.append(Note("limits", f"{up} calls are up on the trunk."))
+            return None
+        if full.cause == "trunk-full" and trunk.full_status == 486:
+            return case.refuse("limits", full.cause, full.detail, status=486)
+        return case.refuse("limits", full.cause, full.detail, retry_after=full.retry_after)
+
+
+def _scheme(case: _Case) -> Refused | None:
+    uri = case.request.uri
+    if plain(uri) is None:
+        try:
+            scheme = parse_uri(uri).scheme
+        except UriError as error:
+            return case.refuse("scheme", "malformed-uri", f"The Request-URI: {error}.")
+        if scheme not in ("sip", "sips", "tel"):
+            return case.refuse("scheme", "unsupported-scheme", f"{scheme[:16]} is no scheme of telephony.")
+    if case.notes is not None:
+        case.notes.append(Note("scheme", uri.partition(":")[0].lower()))
+    return None
+
+
+def _allowed(case: _Case, trunk: Trunk) -> Refused | None:
+    """Steps `state` and `transport`."""
+    if not trunk.enabled:
+        return case.refuse("state", "trunk-disabled", f"Trunk {trunk.name} is disabled.")
+    transport = case.flow.transport
+    if transport != trunk.transport:
+        detail = f"Trunk {trunk.name} calls by {trunk.transport}, and this came by {transport}."
+        return case.refuse("transport", "wrong-transport", detail)
+    if case.notes is not None:
+        case.notes.append(Note("state", "The trunk is enabled."))
+        case.notes.append(Note("transport", f"{transport}, as it must."))
+    return None
+
+
+def _known(case: _Case, trunk: Trunk) -> Number | Refused:
+    """Step `dialled`."""
+    number, text = case.asked.number, case.asked.text
+    if number is None or number.organization_id != trunk.organization_id:
+        mend = CAUSES["unknown-number"].mend
+        if not text.startswith("+") and trunk.country is None:
+            mend += f" If the carrier dials national numbers, set the country of trunk {trunk.name}."
+        return case.refuse("dialled", "unknown-number", f"{text[:64]} is no number of the trunk's organization.", mend)
+    case.number = number
+    if case.notes is not None:
+        case.notes.append(Note("dialled", f"{number.e164} is number {number.id}."))
+    return number
+
+
+def _lifecycle(case: _Case, number: Number) -> Refused | None:
+    step = "lifecycle"
+    if number.state != "active":
+        return case.refuse(step, _STATES[number.state], f"{number.e164} is {number.state}.")
+    if not number.supports_inbound:
+        return case.refuse(step, "inbound-not-supported", f"{number.e164} takes no inbound calls.")
+    if number.inbound_pin is not None:
+        return case.refuse(step, "pin-unsupported", f"{number.e164} asks its callers for a PIN.")
+    if case.notes is not None:
+        case.notes.append(Note(step, "It is active and takes inbound calls."))
+    return None
+
+
+def _reachable(case: _Case, number: Number, selection: Selection) -> Refused | None:
+    """Step `agent`."""
+    if selection.candidates:
+        if case.notes is not None:
+            names = ", ".join([_name(candidate) for candidate in selection.candidates])
+            passed = "".join([f" Passed over: {skip.agent_id} ({skip.cause})." for skip in selection.skipped])
+            case.notes.append(Note("agent", f"It tries {names}.{passed}"))
+        return None
+    if selection.skipped:
+        skip = selection.skipped[0]
+        return case.refuse("agent", skip.cause, f"Agent {skip.agent_id} of {number.e164} cannot be called.", skip.mend)
+    return case.refuse("agent", "no-agent", f"{number.e164} has no agent.")
+
+
+def _name(candidate: Candidate) -> str:
+    return f"{candidate.agent.name} at {candidate.uri}" if candidate.uri else f"{candidate.agent.name} (built in)"
+
+
+_NOTHING = Dialled("", None)
+
+
+class _Case:
+    """One INVITE on its way through the steps."""
+
+    __slots__ = ("asked", "caller", "credentials", "flow", "notes", "now", "number", "request", "trunk")
+
+    def __init__(self, request: Request, flow: Flow, now: float, notes: Notes | None) -> None:
+        self.request = request
+        self.flow = flow
+        self.now = now
+        self.notes = notes
+        self.asked = _NOTHING
+        self.credentials: Credentials | None = None
+        self.trunk: Trunk | None = None
+        self.number: Number | None = None
+        """Only once it is known to be of the trunk's organization."""
+        self.caller: str | None = None
+
+    def refuse(
+        self, step: str, cause: str, detail: str, mend: str = "", status: int = 0, retry_after: int = 0
+    ) -> Refused:
+        known = CAUSES[cause]
+        return Refused(
+            step=step,
+            cause=cause,
+            status=status or known.status,
+            detail=detail,
+            mend=mend or known.mend,
+            retry_after=retry_after,
+            trunk=self.trunk,
+            number=self.number,
+            caller=self.caller,
+            callee=self.asked.text or None,
+        )

@@ -1,0 +1,113 @@
+"""Whose request is this? From the trunks that a source may be to the one that it is.
+
+A network alone does not say: carriers signal for all their customers from the same few addresses, and a laboratory has
+everything on one. So the networks give candidates, and what the request says narrows them, in this order: the dialled
+number's own trunk, the trunk's endpoint in the Request-URI, the digest user. What is left after that differs in nothing
+that a request shows on purpose, and the circumstances decide: the transport, which side of calls the trunk is on, the
+longest network prefix, the source port, and at last the age. Each step only narrows: one that would leave nobody is
+passed over, except that a number's own trunk, once it is a candidate, is the answer.
+
+Voice engines bring no calls here; their trunks are never candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from trunkline.model.trunk import Trunk
+from trunkline.sip.flow import Transport
+
+Possible = tuple[Trunk, int]
+"""A trunk that the source may be, and the length of the prefix that says so; -1 when only its digest user does."""
+
+BY_USER_ALONE = -1
+
+
+class Signs(NamedTuple):
+    """What a request tells about its trunk."""
+
+    transport: Transport
+    port: int
+    """Source port."""
+    own: str | None = None
+    """The trunk of the dialled number, unless that trunk is on the agent's side of the call."""
+    endpoint: str | None = None
+    """The trunk that the Request-URI names."""
+    username: str | None = None
+    """The digest user it authenticates as."""
+    agent_side: str | None = None
+    """The trunk that the dialled number's agent is reached by."""
+
+
+class Identified(NamedTuple):
+    trunk: Trunk
+    by: str
+    """What decided, for people: `network`, `number`, `endpoint`, `user`, …, `age`."""
+    prefix: int
+
+
+def identify(candidates: Sequence[Possible], signs: Signs) -> Identified | None:
+    """The trunk that a request is from; None when no candidate is left that could be."""
+    remaining = [candidate for candidate in candidates if not candidate[0].engine]
+    if not remaining:
+        return None
+    by = "network"
+    if len(remaining) > 1:
+        for name, fits in _tests(remaining, signs):
+            kept = [candidate for candidate in remaining if fits(candidate)]
+            if not kept or len(kept) == len(remaining):
+                continue
+            remaining, by = kept, name
+            if len(kept) == 1:
+                break
+        else:
+            remaining, by = [min(remaining, key=lambda candidate: candidate[0].id)], "age"
+    trunk, prefix = remaining[0]
+    return Identified(trunk, "user" if prefix == BY_USER_ALONE else by, prefix)
+
+
+def _tests(remaining: Sequence[Possible], signs: Signs) -> Iterable[tuple[str, Callable[[Possible], bool]]]:
+    if signs.own is not None:
+        yield "number", lambda candidate: candidate[0].id == signs.own
+    if signs.endpoint is not None:
+        yield "endpoint", lambda candidate: candidate[0].id == signs.endpoint
+    if signs.username is not None:
+        yield "user", lambda candidate: candidate[0].username == signs.username and bool(candidate[0].password)
+    yield "network", lambda candidate: candidate[1] != BY_USER_ALONE
+    yield "state", lambda candidate: candidate[0].enabled
+    yield "transport", lambda candidate: candidate[0].transport == signs.transport
+    yield "side", lambda candidate: candidate[0].id != signs.agent_side
+    longest = max(prefix for _, prefix in remaining)
+    yield "prefix", lambda candidate: candidate[1] == longest
+    yield "port", lambda candidate: candidate[0].port == signs.port
+
+
+class Conflict(NamedTuple):
+    """Two trunks of which no request could ever tell which it is from."""
+
+    first: str
+    second: str
+    network: str
+
+
+def conflicts(trunks: Iterable[Trunk]) -> list[Conflict]:
+    """Pairs that an organization must not have, for the control plane to refuse when they are written.
+
+    Enabled carrier trunks of one organization that name the same network, over the same transport, with the same digest
+    user or none, for the same peer. Trunks that differ in any of these are told apart by it, or by the number dialled
+    and the endpoint, and are fine: two accounts at one carrier, several peers on one host.
+    """
+    seen: dict[tuple[object, ...], str] = {}
+    found = []
+    for trunk in trunks:
+        if trunk.engine or not trunk.enabled:
+            continue
+        user = trunk.username if trunk.password else None
+        for network in dict.fromkeys(text.strip().lower() for text in trunk.networks):
+            peer = (trunk.organization_id, network, trunk.transport, user, trunk.host, trunk.port)
+            other = seen.setdefault(peer, trunk.id)
+            if other != trunk.id:
+                found.append(Conflict(other, trunk.id, network))
+                break
+    return found
