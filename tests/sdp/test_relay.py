@@ -175,9 +175,7 @@ def test_a_warning_is_bounded() -> None:
 
 
 def test_video_keeps_its_place_with_port_0() -> None:
-    passed = crossed(
-        description("m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVP 0", "m=image 4002 udptl t38"), G711
-    )
+    passed = crossed(description("m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVP 0", "m=image 4002 udptl t38"), G711)
     assert [(section.kind, section.port) for section in passed.media] == [("video", 0), ("audio", 4000), ("image", 0)]
 
 
