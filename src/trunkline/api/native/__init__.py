@@ -1,1 +1,17 @@
-"""The native surface, /v1: one resource, one file."""
+"""The native surface, `/v1`: one resource, one file. `ROUTES` is all of it."""
+
+from __future__ import annotations
+
+from trunkline.api.native import agents, calls, keys, organizations, phone_numbers, routes, status, trunks
+from trunkline.api.route import Route
+
+ROUTES: tuple[Route, ...] = (
+    *trunks.ROUTES,
+    *phone_numbers.ROUTES,
+    *agents.ROUTES,
+    *calls.ROUTES,
+    *routes.ROUTES,
+    *keys.ROUTES,
+    *organizations.ROUTES,
+    *status.ROUTES,
+)

@@ -1,0 +1,200 @@
+"""The HTTP application: one dispatcher over the route table.
+
+For each request, in this order: the path, the method; who asks, how often, and what they may do; the path's ids, the
+query, the body; then the handler. What any of these refuses is rendered once, at the end, in the surface's own shape.
+Every answer bears X-Request-Id, and an answer to a known key the headers of the budget it spent.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import web
+
+from trunkline.api import auth, decode, errors, limits, native
+from trunkline.api.errors import ErrorDetails, HttpRefusal
+from trunkline.api.paths import Paths
+from trunkline.api.route import PARAMETERS, Ask, Reply, Route
+from trunkline.control.errors import Forbidden, Invalid, Limited, NotFound, Refusal
+from trunkline.control.keys import Caller
+from trunkline.control.services import Services
+from trunkline.control.window import Budget
+from trunkline.model import ids
+
+_LOG = logging.getLogger("trunkline.api")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_JSON_TYPES = re.compile(r"application/(?:[a-z0-9.-]+\+)?json")
+_NO_SERVICE_ID: dict[str, str] = {}
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    requests_per_hour: int = 1000
+    """Of one key; 0 sets no limit."""
+    body_limit: int = 256 * 1024
+    """Bytes of a request body."""
+    proxies: tuple[auth.Network, ...] = ()
+    """Reverse proxies whose X-Forwarded-For is believed."""
+
+
+class Door:
+    """The dispatcher, and the little that it remembers between requests: how often each key has asked."""
+
+    __slots__ = ("_general", "_options", "_paths", "_services", "routes")
+
+    def __init__(self, services: Services, routes: Sequence[Route], options: Options) -> None:
+        self._services = services
+        self._options = options
+        self._paths = Paths(routes)
+        self._general = limits.general(options.requests_per_hour)
+        self.routes = tuple(routes)
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        request_id = self._request_id(request)
+        headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        path = request.rel_url.raw_path
+        fields: dict[str, str] = _NO_SERVICE_ID
+        try:
+            route, values = self._route(request.method, path)
+            fields = route.fields
+            reply = await self._answer(request, route, values, request_id, headers)
+            return web.Response(
+                body=reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body),
+                status=reply.status,
+                headers=headers,
+                content_type=reply.content_type,
+                charset="utf-8" if reply.content_type.startswith("text/") else None,
+            )
+        except Refusal as refusal:
+            code, message, status = refusal.code, refusal.message, errors.STATUS[type(refusal)]
+            details = errors.details_of(refusal, fields)
+            if status == 401:
+                headers["WWW-Authenticate"] = "Bearer"
+        except HttpRefusal as refusal:
+            code, message, status, details = refusal.code, refusal.message, refusal.status, ErrorDetails()
+            headers |= refusal.headers
+        except Exception:  # noqa: BLE001 - whatever it is, its words are for the log, not for the caller
+            _LOG.exception("request %s failed: %s %s", request_id, request.method, path)
+            code, status, details = "server_error", 500, ErrorDetails()
+            message = "Something went wrong here; the request id leads to it in the log."
+        body = errors.renderer(path)(code, message, request_id, details)
+        return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+    def _request_id(self, request: web.Request) -> str:
+        given = request.headers.get("X-Request-Id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given
+        return f"req_{self._services.state.mint()}"
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        found = self._paths.find(path)
+        if found is None:
+            raise HttpRefusal("not_found", "There is nothing at this path.")
+        routes, values = found
+        route = routes.get("GET" if method == "HEAD" else method)
+        if route is None:
+            allowed = sorted({*routes, *(["HEAD"] if "GET" in routes else [])})
+            raise HttpRefusal(
+                "method_not_allowed", f"This path takes {', '.join(allowed)}.", {"Allow": ", ".join(allowed)}
+            )
+        return route, values
+
+    async def _answer(
+        self, request: web.Request, route: Route, values: dict[str, str], request_id: str, headers: dict[str, str]
+    ) -> Reply:
+        if route.permission is None:
+            caller, organization_id = _NOBODY, ""
+        else:
+            caller, organization_id = self._admit(request, route, route.permission, headers)
+        try:
+            path_ids = {name: _id(name, text) for name, text in values.items()} if values else values
+            query = None if route.query is None else decode.query(_pairs(request), route.query)
+            body = None if route.request is None else decode.body(await self._read(request), route.request)
+            ask: Ask[Any, Any] = Ask(self._services, caller, organization_id, path_ids, body, query, request_id)
+            answer = await route.handler(ask)
+        finally:
+            if route.budget == "import":
+                self._show(self._services.numbers.budget(organization_id), headers)
+        return answer if isinstance(answer, Reply) else Reply(answer, route.status)
+
+    def _admit(
+        self, request: web.Request, route: Route, permission: str, headers: dict[str, str]
+    ) -> tuple[Caller, str]:
+        services = self._services
+        source = auth.source(request.remote, request.headers.get("X-Forwarded-For"), self._options.proxies)
+        caller = services.keys.identify(auth.presented(request.headers), source)
+        if self._options.requests_per_hour:
+            now = services.clock()
+            taken = self._general.take(caller.key_id, now)
+            self._show(self._general.budget(caller.key_id, now), headers)
+            if not taken:
+                headers["Retry-After"] = str(int(self._general.budget(caller.key_id, now).resets_in) + 1)
+                raise Limited("rate_limit_exceeded", "Too many requests with this key: wait until X-RateLimit-Reset.")
+        if permission not in caller.permissions:
+            raise Forbidden("insufficient_permissions", f"This needs the permission {permission}.")
+        if not caller.live:
+            raise Forbidden("feature_not_enabled", "Test keys reach a sandbox, which this version does not have.")
+        if permission in _ABOVE_ORGANIZATIONS and caller.operator:
+            return caller, caller.organization_id or ""
+        asked = request.headers.get("X-Organization-Id")
+        return caller, auth.organization(caller, asked, services.state.catalogue.organizations)
+
+    def _show(self, budget: Budget, headers: dict[str, str]) -> None:
+        headers |= limits.headers(budget, self._services.state.wall())
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The body. Raises `HttpRefusal` when it is no JSON by its own words, or too large."""
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not _JSON_TYPES.fullmatch(kind):
+            raise HttpRefusal("unsupported_media_type", "Send the body as Content-Type: application/json.")
+        limit = self._options.body_limit
+        if (request.content_length or 0) > limit:
+            raise _too_large(limit)
+        read = bytearray()
+        async for chunk in request.content.iter_any():
+            read += chunk
+            if len(read) > limit:
+                raise _too_large(limit)
+        return bytes(read)
+
+
+_NOBODY = Caller(key_id="", organization_id=None, role="viewer", permissions=frozenset(), live=True)
+_ABOVE_ORGANIZATIONS = frozenset({"organizations:read", "organizations:write", "refusals:read", "status:read"})
+
+
+def _too_large(limit: int) -> HttpRefusal:
+    return HttpRefusal("body_too_large", f"A body has at most {limit} bytes.", {"Connection": "close"})
+
+
+def _id(name: str, text: str) -> str:
+    """The bare id in a path. Raises `NotFound` when there can be no such thing."""
+    kind = PARAMETERS[name]
+    prefix, mark, _ = text.partition("_")
+    bare = ids.bare(text)
+    if bare is None or (mark and prefix not in kind.prefixes):
+        raise NotFound(kind.code, f"There is no {kind.noun} with this id.")
+    return bare
+
+
+def _pairs(request: web.Request) -> dict[str, str]:
+    """The query, each parameter once. Raises `Invalid`."""
+    pairs: dict[str, str] = {}
+    for name, value in parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True):
+        if name in pairs:
+            raise Invalid("invalid_parameter", f"{name[:100]} is given twice.", field=name[:100])
+        pairs[name] = value
+    return pairs
+
+
+def build(services: Services, options: Options | None = None) -> web.Application:
+    """The application. `services.load()` must have run before its first request."""
+    options = options or Options()
+    door = Door(services, native.ROUTES, options)
+    # The dispatcher reads and bounds bodies itself.
+    app = web.Application(client_max_size=options.body_limit)
+    app.router.add_route("*", "/{path:.*}", door)
+    return app

@@ -1,0 +1,133 @@
+"""`/v1/organizations`: who owns everything else. An organization's own keys see theirs; operators keep them all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, shown
+from trunkline.api.route import Ask, Route
+from trunkline.model.organization import Organization
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class OrganizationCreate(Request, frozen=True, kw_only=True):
+    name: Name
+
+
+class OrganizationChange(Request, frozen=True, kw_only=True):
+    name: Name | UnsetType = UNSET
+    default_trunk_id: str | UnsetType | None = UNSET
+
+
+class OrganizationDetail(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    default_trunk_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrganizationList(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[OrganizationDetail]
+    pagination: Pagination
+
+
+async def list_organizations(ask: Ask[None, PageQuery]) -> OrganizationList:
+    found, pagination = cut(ask.services.organizations.visible(ask.caller), ask.query)
+    return OrganizationList(data=[_detail(organization) for organization in found], pagination=pagination)
+
+
+async def create_organization(ask: Ask[OrganizationCreate, None]) -> OrganizationDetail:
+    return _detail(await ask.services.organizations.create(ask.body.name))
+
+
+async def get_organization(ask: Ask[None, None]) -> OrganizationDetail:
+    return _detail(ask.services.organizations.get(ask.caller, ask.ids["organization_id"]))
+
+
+async def change_organization(ask: Ask[OrganizationChange, None]) -> OrganizationDetail:
+    organization = await ask.services.organizations.change(
+        ask.caller,
+        ask.ids["organization_id"],
+        name=ask.body.name,
+        default_trunk_id=ask.body.default_trunk_id,
+    )
+    return _detail(organization)
+
+
+async def delete_organization(ask: Ask[None, None]) -> Done:
+    await ask.services.organizations.delete(ask.caller, ask.ids["organization_id"])
+    return Done(True, "Organization deleted successfully")
+
+
+def _detail(organization: Organization) -> OrganizationDetail:
+    return OrganizationDetail(
+        id=f"org_{organization.id}",
+        name=organization.name,
+        default_trunk_id=shown("trunk", organization.default_trunk_id),
+        created_at=moment(organization.created_at),
+        updated_at=moment(organization.updated_at),
+    )
+
+
+_WRITE = ("engine_unavailable", "store_unavailable")
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/organizations",
+        handler=list_organizations,
+        summary="List the organizations that the key may act for",
+        tag="organizations",
+        permission="organizations:read",
+        query=PageQuery,
+        response=OrganizationList,
+    ),
+    Route(
+        method="POST",
+        path="/v1/organizations",
+        handler=create_organization,
+        summary="Create an organization",
+        tag="organizations",
+        permission="organizations:write",
+        request=OrganizationCreate,
+        response=OrganizationDetail,
+        status=201,
+        errors=_WRITE,
+    ),
+    Route(
+        method="GET",
+        path="/v1/organizations/{organization_id}",
+        handler=get_organization,
+        summary="Get an organization",
+        tag="organizations",
+        permission="organizations:read",
+        response=OrganizationDetail,
+    ),
+    Route(
+        method="PATCH",
+        path="/v1/organizations/{organization_id}",
+        handler=change_organization,
+        summary="Change an organization; what is not said stays",
+        tag="organizations",
+        permission="organizations:write",
+        request=OrganizationChange,
+        response=OrganizationDetail,
+        errors=("trunk_not_found", *_WRITE),
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/organizations/{organization_id}",
+        handler=delete_organization,
+        summary="Delete an organization that has nothing left but keys",
+        tag="organizations",
+        permission="organizations:write",
+        response=Done,
+        errors=("organization_not_empty", *_WRITE),
+    ),
+)

@@ -1,0 +1,418 @@
+"""`/v1/sip/trunks`: the peers that calls are exchanged with.
+
+Credentials go in and never come out; what is kept of them is said by name in `credentials_set`. `config` holds what the
+peer is: where it is, where its calls come from, what it may do. PATCH merges deeply, and null puts a default back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from trunkline.api.native.shape import (
+    CascadeQuery,
+    Done,
+    PageQuery,
+    Pagination,
+    Request,
+    any_case,
+    cut,
+    exact,
+    moment,
+)
+from trunkline.api.route import Ask, Route
+from trunkline.control.ports import Health
+from trunkline.control.trunks import SETTINGS, TlsWanted, TrunkWanted
+from trunkline.model.secret import Secret
+from trunkline.model.trunk import Provider, Trunk
+
+MOST_NUMBERS = 1000
+"""Phone numbers that a trunk's detail shows; `phone_numbers_count` counts them all."""
+
+Status = Literal["active", "inactive"]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+TransportWord = Annotated[str, msgspec.Meta(pattern=any_case("udp", "tcp", "tls"))]
+CodecWord = Annotated[str, msgspec.Meta(pattern=any_case("PCMU", "PCMA", "G722"))]
+EncryptionWord = Annotated[
+    str,
+    msgspec.Meta(pattern=any_case("disable", "disabled", "allow", "allowed", "require", "required")),
+]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Rate = Annotated[float, msgspec.Meta(ge=0.01, le=100_000)]
+Probes = Annotated[int, msgspec.Meta(ge=1, le=20)]
+
+
+class TrunkCredentials(Request, frozen=True, kw_only=True):
+    """Write-only. Digest user and password; for engines what they call their own."""
+
+    username: Secret | UnsetType | None = UNSET
+    password: Secret | UnsetType | None = UNSET
+    project_id: Secret | UnsetType | None = UNSET
+    api_key: Secret | UnsetType | None = UNSET
+    webhook_secret: Secret | UnsetType | None = UNSET
+
+
+class TrunkTls(Request, frozen=True, kw_only=True):
+    verify: bool | UnsetType | None = UNSET
+    server_name: str | UnsetType | None = UNSET
+    ca_bundle: str | UnsetType | None = UNSET
+    certificate: str | UnsetType | None = UNSET
+    private_key: Secret | UnsetType | None = UNSET
+
+
+class TrunkConfig(Request, frozen=True, kw_only=True):
+    server: str | UnsetType | None = UNSET
+    port: Port | UnsetType | None = UNSET
+    transport: TransportWord | UnsetType | None = UNSET
+    outbound_proxy: str | UnsetType | None = UNSET
+    tls: TrunkTls | UnsetType | None = UNSET
+    networks: tuple[str, ...] | UnsetType | None = UNSET
+    challenge: bool | UnsetType | None = UNSET
+    register: bool | UnsetType | None = UNSET
+    realm: str | UnsetType | None = UNSET
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] | UnsetType | None = UNSET
+    codecs: tuple[CodecWord, ...] | UnsetType | None = UNSET
+    media_encryption: EncryptionWord | UnsetType | None = UNSET
+    max_concurrent_calls: Count | UnsetType | None = UNSET
+    full_status: Literal[503, 486] | UnsetType | None = UNSET
+    calls_per_second: Rate | UnsetType | None = UNSET
+    trust_identity: bool | UnsetType | None = UNSET
+    nat: bool | UnsetType | None = UNSET
+    ring_after: Annotated[float, msgspec.Meta(ge=0, le=60)] | UnsetType | None = UNSET
+    probe: bool | UnsetType | None = UNSET
+    probe_interval: Annotated[float, msgspec.Meta(ge=5, le=3600)] | UnsetType | None = UNSET
+    probe_misses: Probes | UnsetType | None = UNSET
+    probe_hits: Probes | UnsetType | None = UNSET
+
+
+class TrunkCreate(Request, frozen=True, kw_only=True):
+    name: Name
+    provider: Provider
+    credentials: TrunkCredentials | UnsetType = UNSET
+    config: TrunkConfig | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class TrunkChange(Request, frozen=True, kw_only=True):
+    name: Name | UnsetType = UNSET
+    credentials: TrunkCredentials | UnsetType = UNSET
+    config: TrunkConfig | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class TrunkQuery(PageQuery, frozen=True, kw_only=True):
+    provider: Provider | None = None
+
+
+class TrunkItem(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    reachability: Literal["unknown", "reachable", "unreachable"]
+    created_at: datetime
+    phone_numbers_count: int
+
+
+class TrunkList(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[TrunkItem]
+    pagination: Pagination
+
+
+class TrunkCreated(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    created_at: datetime
+
+
+class TrunkChanged(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    updated_at: datetime
+
+
+class TlsShown(msgspec.Struct, frozen=True, kw_only=True):
+    verify: bool
+    server_name: str | None
+    ca_bundle: str | None
+    certificate: str | None
+
+
+class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
+    server: str | None
+    port: int | None
+    transport: Literal["udp", "tcp", "tls"]
+    outbound_proxy: str | None
+    tls: TlsShown
+    networks: tuple[str, ...]
+    challenge: bool
+    register: bool
+    realm: str | None
+    country: str | None
+    codecs: tuple[str, ...]
+    media_encryption: Literal["disable", "allow", "require"]
+    max_concurrent_calls: int | None
+    full_status: int
+    calls_per_second: float | None
+    trust_identity: bool
+    nat: bool
+    ring_after: float | None
+    probe: bool
+    probe_interval: float
+    probe_misses: int
+    probe_hits: int
+
+
+class Reachability(msgspec.Struct, frozen=True, kw_only=True):
+    """As OPTIONS probes see the peer. It blocks no calls."""
+
+    state: Literal["unknown", "reachable", "unreachable"]
+    since: datetime | None
+    checked_at: datetime | None
+    latency_ms: float | None
+    detail: str | None
+
+
+class TrunkNumber(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    number: str
+    status: str
+
+
+class TrunkDetail(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    config: TrunkConfigShown
+    credentials_set: list[str]
+    reachability: Reachability
+    reprovision_required: bool
+    phone_numbers: list[TrunkNumber]
+    phone_numbers_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+async def list_trunks(ask: Ask[None, TrunkQuery]) -> TrunkList:
+    trunks = ask.services.trunks
+    found, pagination = cut(trunks.all(ask.organization_id, ask.query.provider), ask.query)
+    health = await trunks.health(tuple(trunk.id for trunk in found))
+    return TrunkList(
+        data=[
+            TrunkItem(
+                id=f"trunk_{trunk.id}",
+                name=trunk.name,
+                provider=trunk.provider,
+                status=_status(trunk),
+                reachability=health.get(trunk.id, _UNKNOWN).state,
+                created_at=moment(trunk.created_at),
+                phone_numbers_count=trunks.count(trunk.id),
+            )
+            for trunk in found
+        ],
+        pagination=pagination,
+    )
+
+
+async def create_trunk(ask: Ask[TrunkCreate, None]) -> TrunkCreated:
+    body = ask.body
+    trunk = await ask.services.trunks.create(ask.organization_id, _wanted(body, provider=body.provider))
+    return TrunkCreated(
+        id=f"trunk_{trunk.id}",
+        name=trunk.name,
+        provider=trunk.provider,
+        status=_status(trunk),
+        created_at=moment(trunk.created_at),
+    )
+
+
+async def get_trunk(ask: Ask[None, None]) -> TrunkDetail:
+    trunks = ask.services.trunks
+    trunk = trunks.get(ask.organization_id, ask.ids["trunk_id"])
+    health = (await trunks.health((trunk.id,))).get(trunk.id, _UNKNOWN)
+    return TrunkDetail(
+        id=f"trunk_{trunk.id}",
+        name=trunk.name,
+        provider=trunk.provider,
+        status=_status(trunk),
+        config=_config(trunk),
+        credentials_set=_held(trunk),
+        reachability=Reachability(
+            state=health.state,
+            since=exact(health.since),
+            checked_at=exact(health.checked_at),
+            latency_ms=None if health.latency is None else round(health.latency * 1000, 3),
+            detail=health.detail,
+        ),
+        reprovision_required=trunk.reprovision_required,
+        phone_numbers=[
+            TrunkNumber(
+                id=f"phone_{number.id}",
+                number=number.e164,
+                status="inactive" if number.state == "suspended" else number.state,
+            )
+            for number in trunks.numbers(trunk.id, MOST_NUMBERS)
+        ],
+        phone_numbers_count=trunks.count(trunk.id),
+        created_at=moment(trunk.created_at),
+        updated_at=moment(trunk.updated_at),
+    )
+
+
+async def change_trunk(ask: Ask[TrunkChange, None]) -> TrunkChanged:
+    trunk = await ask.services.trunks.change(ask.organization_id, ask.ids["trunk_id"], _wanted(ask.body))
+    return TrunkChanged(
+        id=f"trunk_{trunk.id}",
+        name=trunk.name,
+        provider=trunk.provider,
+        status=_status(trunk),
+        updated_at=moment(trunk.updated_at),
+    )
+
+
+async def delete_trunk(ask: Ask[None, CascadeQuery]) -> Done:
+    await ask.services.trunks.delete(ask.organization_id, ask.ids["trunk_id"], cascade=ask.query.cascade)
+    return Done(True, "Trunk deleted successfully")
+
+
+_UNKNOWN = Health()
+
+
+def _status(trunk: Trunk) -> Status:
+    return "active" if trunk.enabled else "inactive"
+
+
+def _wanted(body: TrunkCreate | TrunkChange, provider: str | UnsetType = UNSET) -> TrunkWanted:
+    said: dict[str, Any] = {"name": body.name, "provider": provider}
+    if body.status is not UNSET:
+        said["enabled"] = body.status == "active"
+    if body.credentials is not UNSET:
+        said |= msgspec.structs.asdict(body.credentials)
+    if body.config is not UNSET:
+        config = msgspec.structs.asdict(body.config)
+        said["host"] = config.pop("server")
+        if isinstance(body.config.tls, TrunkTls):
+            config["tls"] = TlsWanted(**msgspec.structs.asdict(body.config.tls))
+        said |= config
+    return TrunkWanted(**said)
+
+
+def _config(trunk: Trunk) -> TrunkConfigShown:
+    return TrunkConfigShown(
+        server=trunk.host,
+        port=trunk.port,
+        transport=trunk.transport,
+        outbound_proxy=trunk.outbound_proxy,
+        tls=TlsShown(
+            verify=trunk.tls.verify,
+            server_name=trunk.tls.server_name,
+            ca_bundle=trunk.tls.ca_bundle,
+            certificate=trunk.tls.certificate,
+        ),
+        networks=trunk.networks,
+        challenge=trunk.challenge,
+        register=trunk.register,
+        realm=trunk.realm,
+        country=trunk.country,
+        codecs=trunk.codecs,
+        media_encryption=trunk.media_encryption,
+        max_concurrent_calls=trunk.max_concurrent_calls,
+        full_status=trunk.full_status,
+        calls_per_second=trunk.calls_per_second,
+        trust_identity=trunk.trust_identity,
+        nat=trunk.nat,
+        ring_after=trunk.ring_after,
+        probe=trunk.probe,
+        probe_interval=trunk.probe_interval,
+        probe_misses=trunk.probe_misses,
+        probe_hits=trunk.probe_hits,
+    )
+
+
+def _held(trunk: Trunk) -> list[str]:
+    """Names of the credentials that are kept."""
+    held = [name for name in ("username", "password") if getattr(trunk, name) is not None]
+    held += [name for name in SETTINGS if name in trunk.settings]
+    return held + (["private_key"] if trunk.tls.private_key is not None else [])
+
+
+_FIELDS = {
+    **{name: f"credentials.{name}" for name in TrunkCredentials.__struct_fields__},
+    **{name: f"config.{name}" for name in TrunkConfig.__struct_fields__},
+    **{f"tls.{name}": f"config.tls.{name}" for name in TrunkTls.__struct_fields__},
+    "host": "config.server",
+}
+_WRITE = (
+    "invalid_credentials",
+    "trunk_name_exists",
+    "trunk_identity_conflict",
+    "engine_unavailable",
+    "store_unavailable",
+)
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/sip/trunks",
+        handler=list_trunks,
+        summary="List SIP trunks",
+        tag="trunks",
+        permission="trunks:read",
+        query=TrunkQuery,
+        response=TrunkList,
+    ),
+    Route(
+        method="POST",
+        path="/v1/sip/trunks",
+        handler=create_trunk,
+        summary="Create a SIP trunk",
+        tag="trunks",
+        permission="trunks:write",
+        request=TrunkCreate,
+        response=TrunkCreated,
+        status=201,
+        errors=_WRITE,
+        fields=_FIELDS,
+    ),
+    Route(
+        method="GET",
+        path="/v1/sip/trunks/{trunk_id}",
+        handler=get_trunk,
+        summary="Get a SIP trunk",
+        tag="trunks",
+        permission="trunks:read",
+        response=TrunkDetail,
+    ),
+    Route(
+        method="PATCH",
+        path="/v1/sip/trunks/{trunk_id}",
+        handler=change_trunk,
+        summary="Change a SIP trunk; what is not said stays",
+        tag="trunks",
+        permission="trunks:write",
+        request=TrunkChange,
+        response=TrunkChanged,
+        errors=_WRITE,
+        fields=_FIELDS,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/sip/trunks/{trunk_id}",
+        handler=delete_trunk,
+        summary="Delete a SIP trunk",
+        tag="trunks",
+        permission="trunks:write",
+        query=CascadeQuery,
+        response=Done,
+        errors=("trunk_has_active_numbers", "trunk_has_agents", "engine_unavailable", "store_unavailable"),
+    ),
+)

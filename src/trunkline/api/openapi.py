@@ -1,0 +1,189 @@
+"""The OpenAPI 3.1 document, assembled from the route table and the structs' own JSON Schemas (its dialect is 3.1's).
+
+Nothing here is written twice: paths, parameters, permissions and error codes are read from the routes, so the document
+cannot promise what the dispatcher does not do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from trunkline.api import errors
+from trunkline.api.decode import schema_hook
+from trunkline.api.route import PARAMETERS, Route
+
+_REF = "#/components/schemas/{name}"
+_ID = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "The request's own id when it brought one that can be used, else one made here.",
+        "schema": {"type": "string"},
+    },
+    "X-RateLimit-Limit": {
+        "description": "Requests in a window of the budget that this endpoint spends.",
+        "schema": {"type": "integer"},
+    },
+    "X-RateLimit-Remaining": {"description": "What is left of it.", "schema": {"type": "integer"}},
+    "X-RateLimit-Reset": {
+        "description": "Unix seconds, rounded up, at which the whole budget is there again.",
+        "schema": {"type": "integer"},
+    },
+}
+
+_ALWAYS = ("server_error",)
+_WITH_KEY = ("api_key_missing", "invalid_api_key", "insufficient_permissions", "rate_limit_exceeded")
+_WITH_BODY = (
+    "invalid_json",
+    "missing_required_field",
+    "unknown_field",
+    "invalid_parameter",
+    "body_too_large",
+    "unsupported_media_type",
+)
+_WITH_QUERY = ("unknown_field", "invalid_parameter")
+
+
+def codes(route: Route) -> list[str]:
+    """Every error code that a route can answer with, in the order of their statuses."""
+    found = [*_ALWAYS, *route.errors]
+    if route.permission is not None:
+        # Whoever may act for several organizations can name one by a header; that too can be wrong.
+        found += [*_WITH_KEY, "missing_required_field"]
+    if route.request is not None:
+        found += _WITH_BODY
+    if route.query is not None:
+        found += _WITH_QUERY
+    found += [PARAMETERS[name].code for name in parameters(route.path)]
+    return sorted(set(found), key=lambda code: (errors.status_of(code), code))
+
+
+def parameters(path: str) -> list[str]:
+    return [segment[1:-1] for segment in path.split("/") if segment.startswith("{")]
+
+
+def document(routes: Sequence[Route], version: str, title: str = "Trunkline") -> dict[str, Any]:
+    kinds = _kinds(routes)
+    _, schemas = msgspec.json.schema_components(kinds, schema_hook=schema_hook, ref_template=_REF)
+    queries = {route.query.__name__ for route in routes if route.query is not None}
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for route in routes:
+        paths[route.path][route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title,
+            "version": version,
+            "description": (
+                "Manage the trunks, agents and phone numbers of a SIP edge, and see its calls. "
+                "A change is answered when the next INVITE obeys it. Unknown fields in bodies and queries are refused."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}, {"apiKey": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(route.tag for route in routes)],
+        "paths": dict(paths),
+        "components": {
+            "schemas": {name: schema for name, schema in sorted(schemas.items()) if name not in queries},
+            "headers": _HEADERS,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def encode(routes: Sequence[Route], version: str) -> bytes:
+    """The document as it is served and committed: indented, with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(document(routes, version)), indent=1) + b"\n"
+
+
+def _kinds(routes: Iterable[Route]) -> list[type[msgspec.Struct]]:
+    found: dict[type[msgspec.Struct], None] = {errors.Error: None}
+    for route in routes:
+        for kind in (route.request, route.response, route.query):
+            if kind is not None:
+                found[kind] = None
+    return list(found)
+
+
+def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "tags": [route.tag],
+    }
+    if route.permission is None:
+        operation["security"] = []
+    else:
+        operation["description"] = f"Needs the permission `{route.permission}`."
+    given = [_path_parameter(name) for name in parameters(route.path)]
+    if route.query is not None:
+        schema = schemas[route.query.__name__]
+        given += [_query_parameter(name, part) for name, part in schema["properties"].items()]
+    if given:
+        operation["parameters"] = given
+    if route.request is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name=route.request.__name__)}}},
+        }
+    operation["responses"] = _responses(route)
+    return operation
+
+
+def operation_id(route: Route) -> str:
+    return f"{route.tag.replace('-', '_')}_{route.handler.__name__}"
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    kind = PARAMETERS[name]
+    prefixes = "|".join(sorted(kind.prefixes))
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": f"Id of the {kind.noun}.",
+        "schema": {"type": "string", "pattern": f"^(({prefixes})_)?{_ID}$"},
+    }
+
+
+def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in schema.items() if key != "description"}
+    parameter: dict[str, Any] = {"name": name, "in": "query", "required": False, "schema": shown}
+    if "description" in schema:
+        parameter["description"] = schema["description"]
+    return parameter
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+    limited = dict(headers)
+    if route.permission is not None:
+        limited |= {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS if name != "X-Request-Id"}
+    content: dict[str, Any] = {}
+    if route.response is not None:
+        content["application/json"] = {"schema": {"$ref": _REF.format(name=route.response.__name__)}}
+    elif not route.text:
+        content["application/json"] = {"schema": {"type": "object"}}
+    if route.text:
+        content["text/plain"] = {"schema": {"type": "string"}}
+    answers: dict[str, Any] = {}
+    for status in (route.status, *route.also):
+        answers[str(status)] = {"description": route.summary, "headers": limited, "content": content}
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for code in codes(route):
+        by_status[errors.status_of(code)].append(code)
+    for status, known in by_status.items():
+        answers[str(status)] = {
+            "description": ", ".join(f"`{code}`" for code in known),
+            "headers": headers,
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}},
+        }
+    return answers

@@ -1,0 +1,102 @@
+"""A route as data, and what its handler gets and gives. The dispatcher, the document and the tests all read this."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from trunkline.control.keys import Caller
+from trunkline.control.services import Services
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Ask(Generic[B, Q]):
+    """One request, read: whom it comes from, what it names, its body and its query."""
+
+    __slots__ = ("services", "caller", "organization_id", "ids", "body", "query", "request_id")
+
+    def __init__(
+        self,
+        services: Services,
+        caller: Caller,
+        organization_id: str,
+        ids: dict[str, str],
+        body: B,
+        query: Q,
+        request_id: str,
+    ) -> None:
+        self.services = services
+        self.caller = caller
+        self.organization_id = organization_id
+        """The organization it acts in."""
+        self.ids = ids
+        """Path parameters, as bare ids."""
+        self.body = body
+        self.query = query
+        self.request_id = request_id
+
+
+class Reply(NamedTuple):
+    """An answer that is not the route's ordinary one: another status, or not JSON."""
+
+    body: msgspec.Struct | bytes
+    status: int = 200
+    content_type: str = "application/json"
+
+
+Handler = Callable[[Ask[Any, Any]], Awaitable[Any]]
+"""Gives the response struct, or a `Reply`."""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    method: Method
+    path: str
+    """Segments are literal or `{parameter}`. A literal is never read as a parameter's value."""
+    handler: Handler
+    summary: str
+    tag: str
+    permission: str | None
+    """What the key must be granted. None: open to everybody, without a key."""
+    request: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    response: type[msgspec.Struct] | None = None
+    status: int = 200
+    """The status of success."""
+    errors: tuple[str, ...] = ()
+    """Codes of `control.errors` beyond those that every route of its kind can give."""
+    text: bool = False
+    """Whether success may be `text/plain` too."""
+    also: tuple[int, ...] = ()
+    """Further statuses that answer with the response struct (readiness: 503)."""
+    fields: dict[str, str] = {}
+    """What the surface calls fields that a refusal names as the model does."""
+    budget: str = "general"
+    """The budget that it spends and whose state its headers show."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Parameter(NamedTuple):
+    """A path parameter: which prefixes its ids may bear, and the code when there is no such thing."""
+
+    prefixes: frozenset[str]
+    code: str
+    noun: str
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "trunk_id": Parameter(frozenset({"trunk", "sip"}), "trunk_not_found", "trunk"),
+    "phone_id": Parameter(frozenset({"phone", "phon", "num"}), "phone_not_found", "phone number"),
+    "agent_id": Parameter(frozenset({"agent", "agt"}), "agent_not_found", "agent"),
+    "call_id": Parameter(frozenset({"call"}), "call_not_found", "call"),
+    "key_id": Parameter(frozenset({"key"}), "key_not_found", "API key"),
+    "organization_id": Parameter(frozenset({"org"}), "organization_not_found", "organization"),
+}

@@ -1,0 +1,146 @@
+"""Calls: the log, the ones going on, their raw messages, and hanging up."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import structs
+
+from trunkline.call.inputs import HangUp
+from trunkline.control.errors import Conflict, NotFound, Unavailable
+from trunkline.control.hide import hide
+from trunkline.control.ports import CallTrace, LiveCall, LiveCalls, Settle, Trace
+from trunkline.control.state import State
+from trunkline.model.call import CallRecord, CallStatus, Direction
+from trunkline.model.number import Number
+from trunkline.store import errors as store_errors
+from trunkline.store.calls import CallStats
+from trunkline.store.paging import Page
+from trunkline.store.store import Store
+
+
+class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
+    phone_number: str | None = None
+    direction: Direction | None = None
+    status: CallStatus | None = None
+    start: float | None = None
+    """Unix seconds: calls that started then or later."""
+    end: float | None = None
+    """Unix seconds: calls that started before."""
+    page: int = 1
+    per_page: int = 20
+
+    def passes(self, call: CallRecord) -> bool:
+        """Whether a call that goes on is among those asked for."""
+        return (
+            self.phone_number in (None, call.phone_number)
+            and self.direction in (None, call.direction)
+            and (self.start is None or call.started_at >= self.start)
+            and (self.end is None or call.started_at < self.end)
+        )
+
+
+class Calls:
+    __slots__ = ("_state", "_store")
+
+    def __init__(self, state: State, store: Store) -> None:
+        self._state = state
+        self._store = store
+
+    async def page(self, organization_id: str, asked: CallFilter) -> Page[CallRecord]:
+        """One page, newest first. Calls that go on are asked of the engine, the others of the log."""
+        if asked.status == "in-progress":
+            found = [call for call in await self.live(organization_id) if asked.passes(call)]
+            start = (asked.page - 1) * asked.per_page
+            return Page(found[start : start + asked.per_page], len(found))
+        await self._settle()
+        try:
+            async with self._store.read() as unit:
+                return await unit.calls.page(
+                    organization=organization_id,
+                    phone_number=asked.phone_number,
+                    direction=asked.direction,
+                    status=asked.status,
+                    start=asked.start,
+                    end=asked.end,
+                    page=asked.page,
+                    per_page=asked.per_page,
+                )
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def live(self, organization_id: str) -> list[CallRecord]:
+        """The organization's calls that go on, newest first. Raises `Unavailable`."""
+        try:
+            found = await self._state.engine.ask(LiveCalls(organization_id=organization_id))
+        except ConnectionError:
+            raise _unreachable() from None
+        return list(found)
+
+    async def get(self, organization_id: str, id: str) -> CallRecord:
+        """The call as it is now. Raises `NotFound`."""
+        record = await self._live(id)
+        if record is None:
+            await self._settle()
+            try:
+                async with self._store.read() as unit:
+                    record = await unit.calls.get(id, organization=organization_id)
+            except store_errors.Unavailable:
+                raise _unreadable() from None
+        if record is None or record.organization_id != organization_id:
+            raise NotFound("call_not_found", "There is no call with this id.")
+        return record
+
+    async def hang_up(self, organization_id: str, id: str) -> CallRecord:
+        """End both legs. Answers with the call as it was. Raises `NotFound`, and `Conflict` when it is over."""
+        record = await self.get(organization_id, id)
+        try:
+            done = record.status == "in-progress" and await self._state.engine.command(HangUp(id))
+        except ConnectionError:
+            raise _unreachable() from None
+        if not done:
+            raise Conflict("call_not_live", "The call is over.")
+        return record
+
+    async def trace(self, organization_id: str, id: str) -> CallTrace:
+        """The call's SIP messages. Raises `NotFound` when there is no such call, or they are kept no more."""
+        try:
+            trace = await self._state.engine.ask(Trace(call_id=id))
+        except ConnectionError:
+            raise _unreachable() from None
+        if trace is None:
+            await self.get(organization_id, id)
+            raise NotFound("trace_not_found", "The messages of this call are no longer kept.")
+        if trace.organization_id != organization_id:
+            raise NotFound("call_not_found", "There is no call with this id.")
+        # Hidden again, though the engine has done so: nothing that leaves here depends on it.
+        messages = tuple(structs.replace(message, text=hide(message.text)) for message in trace.messages)
+        return structs.replace(trace, messages=messages)
+
+    async def stats(self, number: Number) -> CallStats:
+        """All calls of a number since it was imported."""
+        await self._settle()
+        try:
+            async with self._store.read() as unit:
+                return await unit.calls.stats(number.organization_id, number.e164, start=number.created_at)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def _live(self, id: str) -> CallRecord | None:
+        try:
+            return await self._state.engine.ask(LiveCall(call_id=id))
+        except ConnectionError:
+            return None
+
+    async def _settle(self) -> None:
+        try:
+            await self._state.engine.ask(Settle())
+        except ConnectionError:
+            return
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable("engine_unavailable", "The engine does not answer now.")
+
+
+def _unreadable() -> Unavailable:
+    return Unavailable("store_unavailable", "The database does not answer now.")

@@ -1,0 +1,193 @@
+"""What single values may be: each check gives the canonical value, or raises `Invalid` with the model's field name.
+
+Surfaces that call a field something else translate that name (see `api.route.Route.fields`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+from typing import Any, NoReturn
+
+from trunkline.control.errors import Invalid, Scalar
+from trunkline.sip.uri import UriError, parse_uri
+
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_PIN = re.compile(r"[0-9]{4,10}")
+CODECS = ("PCMU", "PCMA", "G722")
+_ENCRYPTION = {
+    "disable": "disable",
+    "disabled": "disable",
+    "allow": "allow",
+    "allowed": "allow",
+    "require": "require",
+    "required": "require",
+}
+MOST_NETWORKS = 256
+MOST_METADATA = 50
+
+
+def refuse(field: str, message: str, provided: object = None) -> NoReturn:
+    shown: Scalar = provided if isinstance(provided, str | int | float | bool) else None
+    raise Invalid("invalid_parameter", message, field=field, provided=shown)
+
+
+def phone_number(text: str, field: str = "phone_number") -> str:
+    if not E164.fullmatch(text):
+        raise Invalid("invalid_phone_number", "Phone number must be in E.164 format", field=field, provided=text)
+    return text
+
+
+def name(text: str, field: str = "name") -> str:
+    stripped = text.strip()
+    if not 1 <= len(stripped) <= 100 or not stripped.isprintable():
+        refuse(field, "A name has 1 to 100 printable characters.", text)
+    return stripped
+
+
+def host(text: str, field: str = "host") -> str:
+    """A host name, or a literal address without brackets."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        pass
+    labels = text.removesuffix(".").split(".")
+    numeric = labels[-1].isdigit()
+    if numeric or len(text) > 253 or not all(_HOST_LABEL.fullmatch(label) for label in labels):
+        refuse(field, "A server is a host name or an address, without scheme and port.", text)
+    return text.lower()
+
+
+def port(value: int, field: str = "port") -> int:
+    if not 1 <= value <= 65535:
+        refuse(field, "A port is 1 to 65535.", value)
+    return value
+
+
+def transport(text: str, field: str = "transport") -> str:
+    word = text.lower()
+    if word not in ("udp", "tcp", "tls"):
+        refuse(field, "A transport is udp, tcp or tls.", text)
+    return word
+
+
+def networks(given: Iterable[str], field: str = "networks") -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for text in given:
+        try:
+            found[str(ip_network(text.strip(), strict=False))] = None
+        except ValueError:
+            refuse(field, "A network is an address or a CIDR block, as 192.0.2.0/24.", text)
+    if len(found) > MOST_NETWORKS:
+        refuse(field, f"There are at most {MOST_NETWORKS} networks.")
+    return tuple(found)
+
+
+def codecs(given: Iterable[str], field: str = "codecs") -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for text in given:
+        word = text.upper()
+        if word not in CODECS:
+            refuse(field, "Codecs are PCMU, PCMA and G722.", text)
+        found[word] = None
+    return tuple(found)
+
+
+def media_encryption(text: str, field: str = "media_encryption") -> str:
+    word = _ENCRYPTION.get(text.lower())
+    if word is None:
+        refuse(field, "Media encryption is disable, allow or require.", text)
+    return word
+
+
+def country(text: str, field: str = "country") -> str:
+    if not _COUNTRY.fullmatch(text):
+        refuse(field, "A country is its two letters of ISO 3166.", text)
+    return text.upper()
+
+
+def language(text: str, field: str = "language") -> str:
+    if not _LANGUAGE.fullmatch(text):
+        refuse(field, "A language is a BCP 47 tag, as en-US.", text)
+    return text
+
+
+def sip_uri(text: str, field: str = "uri") -> str:
+    """A sip or sips URI without headers, as it is put into a request line."""
+    try:
+        if len(text) > 500 or not text.isprintable():
+            raise UriError("unprintable")
+        parsed = parse_uri(text)
+    except UriError:
+        refuse(field, "This is not a SIP URI.", text)
+    if parsed.scheme.lower() not in ("sip", "sips") or not parsed.host or parsed.headers or parsed.password:
+        refuse(field, "This must be a sip or sips URI, without headers and password.", text)
+    return text
+
+
+def web_uri(text: str, field: str = "uri") -> str:
+    if len(text) > 2000 or not re.fullmatch(r"(wss?|https?)://[^\s/?#]+[^\s]*", text):
+        refuse(field, "This must be a ws, wss, http or https URL.", text)
+    return text
+
+
+def seconds(low: float, high: float) -> Any:
+    """A check for a length of time between these, both allowed."""
+
+    def check(value: float, field: str) -> float:
+        if not low <= value <= high:
+            refuse(field, f"This is {low:g} to {high:g} seconds.", value)
+        return float(value)
+
+    return check
+
+
+def count(low: int, high: int) -> Any:
+    """A check for a whole number between these, both allowed."""
+
+    def check(value: int, field: str) -> int:
+        if not low <= value <= high:
+            refuse(field, f"This is {low} to {high}.", value)
+        return value
+
+    return check
+
+
+def line(most: int) -> Any:
+    """A check for printable text that may stand in a header."""
+
+    def check(text: str, field: str) -> str:
+        if len(text) > most or not text.isprintable():
+            refuse(field, f"This is at most {most} printable characters, on one line.", text)
+        return text
+
+    return check
+
+
+def pin(text: str, field: str = "inbound_pin") -> str:
+    if not _PIN.fullmatch(text):
+        refuse(field, "A PIN is 4 to 10 digits: it has to be keyed.")
+    return text
+
+
+def metadata(given: dict[str, str], field: str = "metadata") -> dict[str, str]:
+    if len(given) > MOST_METADATA:
+        refuse(field, f"There are at most {MOST_METADATA} entries.")
+    for key, value in given.items():
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", key):
+            refuse(field, "A name is a letter, then letters, digits, `_`, `.` and `-`, at most 64.", key)
+        if len(value) > 500 or not value.isprintable():
+            refuse(field, "A value is at most 500 printable characters.", key)
+    return given
+
+
+def rate(value: float, field: str) -> float:
+    """Calls a second."""
+    if not 0.01 <= value <= 100_000:
+        refuse(field, "A rate is 0.01 to 100000 a second.", value)
+    return float(value)

@@ -1,0 +1,96 @@
+"""Configuration in the database: read whole at the start, written change by change, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trunkline.control.catalogue import Record
+from trunkline.control.state import Writing
+from trunkline.model.agent import Agent
+from trunkline.model.change import Put, Removed
+from trunkline.model.key import ApiKey
+from trunkline.model.number import Number
+from trunkline.model.organization import Organization
+from trunkline.model.trunk import Trunk
+from trunkline.store.store import Store, Unit
+
+
+class StoreLedger:
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load(self) -> list[Record]:
+        routed: list[Record] = [
+            change.record for change in await self._store.load_snapshot() if isinstance(change, Put)
+        ]
+        async with self._store.read() as unit:
+            return [*routed, *await unit.keys.all()]
+
+    async def write(self, steps: Sequence[Writing]) -> None:
+        async with self._store.write() as unit:
+            loaded: list[Number] = []
+            for verb, what in steps:
+                if verb == "insert" and isinstance(what, Number):
+                    # A load of numbers is one statement.
+                    loaded.append(what)
+                    continue
+                if loaded:
+                    await unit.numbers.insert_all(loaded)
+                    loaded = []
+                if isinstance(what, Removed):
+                    await _delete(unit, what)
+                elif verb == "insert":
+                    await _insert(unit, what)
+                else:
+                    await _update(unit, what)
+            await unit.numbers.insert_all(loaded)
+
+    async def touch(self, used: dict[str, float]) -> None:
+        async with self._store.write() as unit:
+            await unit.keys.touch(used)
+
+
+async def _insert(unit: Unit, record: Record) -> None:
+    match record:
+        case Trunk():
+            await unit.trunks.insert(record)
+        case Agent():
+            await unit.agents.insert(record)
+        case Number():
+            await unit.numbers.insert(record)
+        case ApiKey():
+            await unit.keys.insert(record)
+        case Organization():
+            await unit.organizations.insert(record)
+
+
+async def _update(unit: Unit, record: Record) -> None:
+    match record:
+        case Trunk():
+            await unit.trunks.update(record)
+        case Agent():
+            await unit.agents.update(record)
+        case Number():
+            await unit.numbers.update(record)
+        case ApiKey():
+            await unit.keys.update(record)
+        case Organization():
+            await unit.organizations.update(record)
+
+
+async def _delete(unit: Unit, removed: Removed) -> None:
+    match removed.kind:
+        case "trunk":
+            await unit.trunks.delete(removed.id)
+        case "agent":
+            await unit.agents.delete(removed.id)
+        case "number":
+            await unit.numbers.delete(removed.id)
+        case "key":
+            await unit.keys.delete(removed.id)
+        case "organization":
+            await unit.organizations.delete(removed.id)
+        case unknown:
+            raise ValueError(unknown)

@@ -1,0 +1,32 @@
+"""What a key may do: permissions are `resource:verb`, a role is a set of them.
+
+A key has a role, and may have scopes that narrow it. `operator` stands above the organizations: it sees refusals that
+belong to nobody, keeps organizations, and may act for any of them.
+"""
+
+from __future__ import annotations
+
+READ = frozenset(
+    {"trunks:read", "agents:read", "phone_numbers:read", "calls:read", "routes:read", "organizations:read"}
+)
+"""What `viewer` may."""
+
+_MANAGE = frozenset({"agents:write", "phone_numbers:create", "phone_numbers:write", "calls:write"})
+_ADMINISTER = frozenset({"trunks:write", "keys:read", "keys:write", "status:read"})
+_OPERATE = frozenset({"organizations:write", "refusals:read"})
+
+ROLES: dict[str, frozenset[str]] = {
+    "viewer": READ,
+    "agent_manager": READ | _MANAGE,
+    "admin": READ | _MANAGE | _ADMINISTER,
+    "operator": READ | _MANAGE | _ADMINISTER | _OPERATE,
+}
+
+PERMISSIONS: frozenset[str] = ROLES["operator"]
+"""Every permission there is."""
+
+
+def granted(role: str, scopes: tuple[str, ...]) -> frozenset[str]:
+    """What a key with this role and these scopes may do."""
+    allowed = ROLES[role]
+    return allowed.intersection(scopes) if scopes else allowed

@@ -1,0 +1,164 @@
+"""The one way in which configuration changes: rules, the store, the engine, the catalogue, one change at a time.
+
+A change is drafted under a lock, so that what a rule saw is still so when it is written. The store commits first; the
+engine then takes the change into its routing table; only when it has said so does the catalogue show it and the caller
+get an answer. What the API shows is therefore what the next INVITE meets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import structs
+
+from trunkline.control.catalogue import Catalogue, Record
+from trunkline.control.errors import Conflict, Unavailable
+from trunkline.control.ports import EnginePort
+from trunkline.model import ids
+from trunkline.model.change import Change, Put, Removed
+from trunkline.model.key import ApiKey
+from trunkline.store import errors as store_errors
+
+_TAKEN: dict[str, tuple[str, str]] = {
+    "name": ("trunk_name_exists", "A trunk with this name exists already."),
+    "e164": ("phone_number_exists", "This phone number is imported already."),
+    "reference": ("trunk_has_agents", "Something still refers to it."),
+}
+"""Fields that only one record may have, as the store names them: said by it when another process was quicker."""
+
+
+class Writing(NamedTuple):
+    """One step of a transaction."""
+
+    verb: Literal["insert", "update", "delete"]
+    what: Record | Removed
+
+
+class Ledger(Protocol):
+    """Where configuration is kept: all of it is read at the start, and each change is one transaction."""
+
+    async def load(self) -> list[Record]:
+        """What refers to another record comes after it."""
+
+    async def write(self, steps: Sequence[Writing]) -> None:
+        """In this order, all or nothing. Raises `store.errors.Conflict` and `Unavailable`."""
+
+    async def touch(self, used: dict[str, float]) -> None:
+        """Note when keys were last used (id: Unix seconds)."""
+
+
+class Draft:
+    """The records and removals of one change, in the order that references between them ask for."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self) -> None:
+        self.changes: list[Record | Removed] = []
+
+    def put(self, *records: Record) -> None:
+        self.changes.extend(records)
+
+    def remove(self, kind: str, id: str) -> None:
+        """`kind`: organization, trunk, agent, number or key."""
+        self.changes.append(Removed(kind, id))
+
+
+class State:
+    __slots__ = ("_chance", "_ledger", "_lock", "catalogue", "engine", "wall")
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine: EnginePort,
+        wall: Callable[[], float] = time.time,
+        chance: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._ledger = ledger
+        self._lock = asyncio.Lock()
+        self._chance = chance
+        self.engine = engine
+        self.catalogue = Catalogue()
+        self.wall = wall
+        """Unix seconds now."""
+
+    def mint(self) -> str:
+        """A new id."""
+        return ids.mint(self.wall(), self._chance(10))
+
+    def chance(self, size: int) -> bytes:
+        return self._chance(size)
+
+    async def load(self) -> None:
+        """Read everything from the store, into the catalogue and the engine's table."""
+        async with self._lock:
+            records = await self._ledger.load()
+            self.catalogue = Catalogue(records)
+            await self.engine.apply(tuple(Put(record) for record in records if not isinstance(record, ApiKey)))
+
+    @contextlib.asynccontextmanager
+    async def change(self) -> AsyncIterator[Draft]:
+        """Draft a change inside; it is made when the block ends, and not at all when it raises.
+
+        Raises `Conflict` and `Unavailable`. When the engine cannot be reached after the store has committed, the change
+        is kept and stands from the next start on; `engine_unavailable` says so.
+        """
+        async with self._lock:
+            draft = Draft()
+            yield draft
+            if draft.changes:
+                await self._commit(draft.changes)
+
+    async def touch(self, used: dict[str, float]) -> None:
+        """Note when keys were last used. What the store does not take now is lost: it is a hint, not a record."""
+        async with self._lock:
+            try:
+                await self._ledger.touch(used)
+            except store_errors.Unavailable:
+                return
+            for id, at in used.items():
+                key = self.catalogue.keys.get(id)
+                if key is not None:
+                    self.catalogue.put(structs.replace(key, last_used_at=at))
+
+    async def _commit(self, changes: list[Record | Removed]) -> None:
+        try:
+            await self._ledger.write([self._step(change) for change in changes])
+        except store_errors.Conflict as conflict:
+            code, message = _TAKEN.get(conflict.field, _TAKEN["reference"])
+            raise Conflict(code, message, field=conflict.field) from None
+        except store_errors.Unavailable:
+            raise Unavailable("store_unavailable", "The database does not answer now; nothing was changed.") from None
+        routed = tuple(_told(change) for change in changes if not _kept(change))
+        try:
+            if routed:
+                await self.engine.apply(routed)
+        except ConnectionError:
+            raise Unavailable(
+                "engine_unavailable", "The change is stored, but the engine did not take it; it will at its next start."
+            ) from None
+        finally:
+            for change in changes:
+                if isinstance(change, Removed):
+                    self.catalogue.remove(change.kind, change.id)
+                else:
+                    self.catalogue.put(change)
+
+    def _step(self, change: Record | Removed) -> Writing:
+        if isinstance(change, Removed):
+            return Writing("delete", change)
+        return Writing("update" if self.catalogue.knows(change) else "insert", change)
+
+
+def _kept(change: Record | Removed) -> bool:
+    """Whether the engine has no use for it: keys never leave the control plane."""
+    return isinstance(change, ApiKey) or (isinstance(change, Removed) and change.kind == "key")
+
+
+def _told(change: Record | Removed) -> Change:
+    assert not isinstance(change, ApiKey)
+    return change if isinstance(change, Removed) else Put(change)

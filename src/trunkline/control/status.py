@@ -1,0 +1,57 @@
+"""How this system is: ready or not and why, how full its tables are, and who is turned away."""
+
+from __future__ import annotations
+
+from trunkline.control.errors import Unavailable
+from trunkline.control.ports import Metrics, Readiness, Tables
+from trunkline.control.state import State
+from trunkline.store import errors as store_errors
+from trunkline.store.paging import Page
+from trunkline.store.refusals import Refusal
+from trunkline.store.store import Store
+
+
+class Status:
+    __slots__ = ("_state", "_store")
+
+    def __init__(self, state: State, store: Store) -> None:
+        self._state = state
+        self._store = store
+
+    async def reasons(self) -> list[str]:
+        """Why new calls should not be sent here; empty when they should."""
+        try:
+            told = await self._state.engine.ask(Readiness())
+            found = list(told)
+        except ConnectionError:
+            found = ["the engine does not answer"]
+        try:
+            async with self._store.read() as unit:
+                await unit.keys.page(organization="", per_page=1)
+        except store_errors.Unavailable:
+            found.append("the database does not answer")
+        return found
+
+    async def tables(self) -> dict[str, int]:
+        """Entries in each table. Raises `Unavailable`."""
+        try:
+            return await self._state.engine.ask(Tables())
+        except ConnectionError:
+            raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
+
+    async def metrics(self) -> str:
+        """Prometheus text. Raises `Unavailable`."""
+        try:
+            return await self._state.engine.ask(Metrics())
+        except ConnectionError:
+            raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
+
+    async def refusals(
+        self, *, source: str | None, start: float | None, end: float | None, page: int, per_page: int
+    ) -> Page[Refusal]:
+        """Requests that never became anybody's call, by minute, source and reason, newest first."""
+        try:
+            async with self._store.read() as unit:
+                return await unit.refusals.page(source=source, start=start, end=end, page=page, per_page=per_page)
+        except store_errors.Unavailable:
+            raise Unavailable("store_unavailable", "The database does not answer now.") from None
