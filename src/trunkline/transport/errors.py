@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import ssl
+
 
 class TransportError(Exception):
     """The parent of the errors of this room. Its text is one sentence for the operator."""
@@ -13,3 +16,12 @@ class ListenError(TransportError):
 
 class CertificateError(TransportError):
     """A certificate, its key or a CA bundle cannot be used."""
+
+
+def in_words(error: OSError) -> str:
+    """What the system says of it, in lower case. asyncio writes texts of its own over the system's."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.sip.flow import Address, Transport
-from trunkline.transport.errors import ListenError
+from trunkline.transport.errors import ListenError, in_words
 from trunkline.transport.interfaces import addresses
 
 DEFAULT_PORTS: dict[Transport, int] = {"udp": 5060, "tcp": 5060, "tls": 5061}
@@ -84,8 +84,7 @@ def bind(spec: ListenerSpec, host: str, port: int) -> socket.socket:
             bound.listen(1024)
     except OSError as error:
         bound.close()
-        reason = (error.strerror or str(error)).lower()
-        raise ListenError(f"cannot listen on {spec.transport} {host} port {port}: {reason}") from None
+        raise ListenError(f"cannot listen on {spec.transport} {host} port {port}: {in_words(error)}") from None
     return bound
 
 

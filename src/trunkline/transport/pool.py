@@ -15,7 +15,7 @@ from contextlib import suppress
 from trunkline.sip.flow import Flow, host_port
 from trunkline.transport.accept import prepare
 from trunkline.transport.connections import Connections
-from trunkline.transport.errors import CertificateError
+from trunkline.transport.errors import CertificateError, in_words
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
 from trunkline.transport.stream import Connection
@@ -104,6 +104,7 @@ class Pool:
                     failures.setdefault(transaction, refused)
             if connection.usable:
                 self._connections.add(connection)
+        failures.pop("", None)
         for transaction, why in failures.items():
             self._sink.failed(flow, transaction, why)
 
@@ -153,5 +154,4 @@ def _why(error: OSError | ValueError | CertificateError, flow: Flow) -> str:
         return f"{peer}: {why_untrusted(error, name)}"
     if isinstance(error, ssl.SSLError):
         return f"{peer}: {why_no_tls(error, name)}"
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"no connection to {peer}: {words.lower()}"
+    return f"no connection to {peer}: {in_words(error) if isinstance(error, OSError) else error}"

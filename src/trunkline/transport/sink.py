@@ -21,7 +21,7 @@ class Sink(Protocol):
 
     def failed(self, flow: Flow, transaction: str, reason: str) -> None:
         """What was given to `send` with this transaction key did not get out, or the connection was lost before its
-        peer said anything more. Once for each key and loss, never from within `send`."""
+        peer said anything more. Once for each key and loss, never for an empty one, and never from within `send`."""
 
     def closed(self, flow: Flow) -> None:
         """An accepted connection is gone. What was sent over it and not answered was reported by `failed` before."""

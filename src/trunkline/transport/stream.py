@@ -7,7 +7,7 @@ descriptor, for a bounded time (`overdue`).
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
 
 from trunkline.sip.flow import Flow
 from trunkline.sip.framing import Framer
@@ -56,8 +56,7 @@ class Connection(asyncio.Protocol):
         self._why = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's have the methods, not the class
         self.made = True
         self._spoke = self._loop.time()
         if not self.flow.pooled:

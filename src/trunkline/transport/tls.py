@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from cryptography import x509
 
 from trunkline.model.trunk import TlsProfile
-from trunkline.transport.errors import CertificateError
+from trunkline.transport.errors import CertificateError, in_words
 
 
 class ServerCertificate:
@@ -46,7 +46,7 @@ class ServerCertificate:
             try:
                 context.load_verify_locations(self._client_ca)
             except OSError as error:
-                raise CertificateError(f"{self._client_ca}: no CA certificates: {_words(error)}") from None
+                raise CertificateError(f"{self._client_ca}: no CA certificates: {in_words(error)}") from None
             context.verify_mode = ssl.CERT_REQUIRED
         with open(self._certificate, "rb") as file:
             self.expires_at = expires_at(file.read())
@@ -113,8 +113,10 @@ def client_context(profile: TlsProfile) -> ssl.SSLContext:
     elif profile.ca_bundle is not None:
         try:
             context.load_verify_locations(cadata=profile.ca_bundle)
-        except (OSError, ValueError) as error:
-            raise CertificateError(f"the CA bundle cannot be used: {_words(error)}") from None
+        except OSError as error:
+            raise CertificateError(f"the CA bundle cannot be used: {in_words(error)}") from None
+        except ValueError as error:
+            raise CertificateError(f"the CA bundle cannot be used: {error}") from None
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if profile.certificate is not None:
@@ -144,7 +146,7 @@ def why_untrusted(error: ssl.SSLCertVerificationError, name: str) -> str:
 
 def why_no_tls(error: ssl.SSLError, name: str) -> str:
     """The sentence for a handshake that failed otherwise."""
-    return f"no TLS with {name}: {_words(error)}"
+    return f"no TLS with {name}: {in_words(error)}"
 
 
 def _load_chain(context: ssl.SSLContext, certificate: str, private_key: str | None, shown_as: str) -> None:
@@ -152,22 +154,13 @@ def _load_chain(context: ssl.SSLContext, certificate: str, private_key: str | No
         context.load_cert_chain(certificate, private_key, password=_no_password)
     except CertificateError:
         raise CertificateError(f"{shown_as}: the private key is encrypted; give it without a passphrase") from None
-    except (OSError, ValueError) as error:
-        raise CertificateError(f"{shown_as}: {_words(error)}") from None
+    except OSError as error:
+        raise CertificateError(f"{shown_as}: {in_words(error)}") from None
 
 
 def _no_password() -> str:
     """Instead of OpenSSL's own, which would ask at the terminal."""
     raise CertificateError("encrypted")
-
-
-def _words(error: Exception) -> str:
-    """What OpenSSL or the system says, without the place in its source."""
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error).lower() or type(error).__name__
 
 
 @contextmanager

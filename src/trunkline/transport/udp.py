@@ -17,6 +17,7 @@ import sys
 from collections import deque
 
 from trunkline.sip.flow import Address, Flow
+from trunkline.transport.errors import in_words
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
 
@@ -113,7 +114,7 @@ class UdpSocket:
             return None
         except OSError as error:
             self.refused += 1
-            return "message too large for UDP" if error.errno == errno.EMSGSIZE else _why(error)
+            return "message too large for UDP" if error.errno == errno.EMSGSIZE else in_words(error)
         self.sent += 1
         return None
 
@@ -168,7 +169,3 @@ def _enlarge(target: socket.socket, option: int, forced: int, size: int) -> None
         else:
             return
     target.setsockopt(socket.SOL_SOCKET, option, size)
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
