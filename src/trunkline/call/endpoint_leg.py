@@ -6,8 +6,8 @@ The call cannot tell it from a SIP leg: it connects, it answers changes of the s
 from __future__ import annotations
 
 from trunkline.call.events import Connected, Disconnected, Failed, Replied
-from trunkline.call.outputs import CloseMedia, OpenMedia, Output
-from trunkline.call.session import Outs
+from trunkline.call.outputs import CloseMedia, OpenMedia
+from trunkline.call.session import SDP, Outs
 from trunkline.sip.flow import Flow
 from trunkline.sip.status import phrase
 
@@ -65,11 +65,11 @@ class EndpointLeg:
         self.codec = codec or self.codec
         if not self.connected:
             self.connected = True
-            return [Connected(self.id, sdp, "")]
+            return [Connected(self.id, sdp, SDP, "")]
         if not self._exchange:
             return []
         exchange, self._exchange = self._exchange, ""
-        return [Replied(self.id, exchange, 200, "OK", sdp, "application/sdp")]
+        return [Replied(self.id, exchange, 200, "OK", sdp, SDP)]
 
     def media_failed(self, status: int, reason: str) -> Outs:
         if self.gone:
@@ -91,7 +91,7 @@ class EndpointLeg:
         self.gone = True
         return []
 
-    def close(self) -> list[Output]:
+    def close(self) -> Outs:
         self.gone = True
         return [CloseMedia(self.id)]
 

@@ -15,6 +15,7 @@ class Rang(msgspec.Struct, frozen=True, gc=False):
     status: int
     phrase: str
     body: bytes
+    content_type: str
     early: str
 
 
@@ -23,6 +24,7 @@ class Connected(msgspec.Struct, frozen=True, gc=False):
 
     leg: str
     body: bytes
+    content_type: str
     early: str
 
 

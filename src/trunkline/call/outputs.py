@@ -68,6 +68,14 @@ class Observed(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """A message that came belongs to this call: for its trace."""
+
+    call: str
+    flow: Flow
+    data: bytes
+
+
 class CloseFlow(msgspec.Struct, frozen=True):
     """Close an accepted connection that broke the rules of framing."""
 
@@ -84,6 +92,7 @@ __all__ = [
     "CloseFlow",
     "CloseMedia",
     "Finished",
+    "Heard",
     "Journal",
     "Observed",
     "OpenMedia",
@@ -92,4 +101,4 @@ __all__ = [
     "Transmit",
 ]
 
-Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | CloseFlow | Finished
+Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | Heard | CloseFlow | Finished

@@ -21,6 +21,12 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
 
 Outs = list[Output | LegEvent]
+SDP = "application/sdp"
+
+
+def content_type(message: Request | Response) -> str:
+    """The Content-Type; a body without one that begins like a session description is one."""
+    return message.header("content-type") or (SDP if message.is_sdp else "")
 
 
 class _Awaited(NamedTuple):
@@ -57,6 +63,7 @@ class Session:
         "_outgoing",
         "_resolving",
         "_waiting",
+        "allows_update",
         "call",
         "credentials",
         "dialog",
@@ -78,6 +85,8 @@ class Session:
         """Nothing but the end of the end is awaited."""
         self.gone = False
         """Nothing is awaited."""
+        self.allows_update = False
+        """Whether the peer's Allow names UPDATE."""
         self._nat = nat
         self._awaited: _Awaited | None = None
         self._gap = 0.0
@@ -94,6 +103,11 @@ class Session:
         ua.know(dialog, leg)
 
     # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def met(self, message: Request | Response, flow: Flow) -> Outs:
+        """Take from the message that made the dialog what the peer can do, and decide the flow for our requests."""
+        self.allows_update = "UPDATE" in (message.header("allow") or "")
+        return self.route(flow)
 
     def route(self, flow: Flow) -> Outs:
         """Decide the flow for our requests: at the dialog's making, and when its remote target changes."""
@@ -159,7 +173,7 @@ class Session:
                 key,
                 method,
                 request.body,
-                request.header("content-type") or ("application/sdp" if request.is_sdp else ""),
+                content_type(request),
                 crossing(request),
             )
         )
@@ -212,7 +226,7 @@ class Session:
                 status,
                 response.phrase,
                 response.body,
-                response.header("content-type") or ("application/sdp" if response.is_sdp else ""),
+                content_type(response),
             )
         )
         return outs
@@ -293,6 +307,16 @@ class Session:
             sequence = self.dialog.remote_sequence or 0
             self.accepted(exchange, sequence, exchange, now)
         return self._answer(exchange, status, now, headers, body, phrase)
+
+    def withdraw(self, exchange: str, now: float) -> Outs:
+        """Take back what was asked of the peer: CANCEL a re-INVITE that is not answered yet."""
+        for key, question in self._outgoing.items():
+            client = self.ua.layer.clients.get(key)
+            if question.exchange == exchange and question.method == "INVITE" and client is not None:
+                data = compose.alongside(client.data, "CANCEL", "")
+                branch = key.partition(" ")[0]
+                return [*self.ua.layer.request(data, "CANCEL", branch, client.flow, self.leg, self.call, now)[1]]
+        return []
 
     def offered(self, sequence: int) -> None:
         """The 2xx of our first INVITE brought an offer; its ACK waits for the answer."""

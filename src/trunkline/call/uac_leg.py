@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from trunkline.call.credentials import Credentials, authorize
 from trunkline.call.events import Connected, Failed, Rang
-from trunkline.call.outputs import Output, Resolve, Transmit
-from trunkline.call.session import Outs, Session
+from trunkline.call.outputs import Resolve, Transmit
+from trunkline.call.session import SDP, Outs, Session, content_type
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
@@ -47,6 +47,7 @@ class UacLeg:
     __slots__ = (
         "_answers",
         "_authorization",
+        "_byes",
         "_branch",
         "_cancel",
         "_data",
@@ -59,6 +60,7 @@ class UacLeg:
         "ends",
         "flow",
         "id",
+        "kind",
         "over",
         "provisional",
         "session",
@@ -67,12 +69,14 @@ class UacLeg:
         "ua",
     )
 
-    def __init__(self, ua: UserAgent, leg: str, call: str, target: Target, body: bytes) -> None:
+    def __init__(self, ua: UserAgent, leg: str, call: str, target: Target, body: bytes, kind: str = SDP) -> None:
         self.ua = ua
         self.id = leg
         self.call = call
         self.target = target
         self.body = body
+        self.kind = kind
+        """The Content-Type of the body."""
         self.sip_call_id = ua.tokens.token()
         self.ends = Ends("", ua.tokens.token(), target.callee)
         self.session: Session | None = None
@@ -93,10 +97,12 @@ class UacLeg:
         self._dialogs: list[DialogKey] = []
         self._answers: dict[str, bytes] = {}
         """ACKs of 2xx that were not wanted, by To-tag."""
+        self._byes: set[str] = set()
+        """The BYEs that ended those, unanswered yet."""
 
     @property
     def gone(self) -> bool:
-        return self.over and (self.session is None or self.session.gone)
+        return self.over and not self._byes and (self.session is None or self.session.gone)
 
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -107,6 +113,20 @@ class UacLeg:
     def acknowledge(self, body: bytes) -> Outs:
         """The caller's answer to the offer that the 2xx brought."""
         return self.session.acknowledge(body=body) if self.session is not None else []
+
+    def ask(
+        self,
+        exchange: str,
+        method: str,
+        body: bytes,
+        content_type: str,
+        headers: tuple[tuple[str, str], ...],
+        now: float,
+    ) -> Outs:
+        """Put a request of the other leg's to the peer."""
+        if self.session is None:
+            return []
+        return self.session.ask(exchange, method, body, content_type, headers, now)
 
     def disconnect(self, reason: str, now: float) -> Outs:
         """The call is not wanted any more: BYE when it was answered, else CANCEL as soon as there was a response (§9.1)."""
@@ -120,7 +140,7 @@ class UacLeg:
             return []
         return self._send_cancel(now) if self.provisional else []
 
-    def close(self) -> list[Output]:
+    def close(self) -> Outs:
         self.ua.forget(self._dialogs)
         if self.session is not None:
             self.session.close()
@@ -162,6 +182,8 @@ class UacLeg:
 
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
         if transaction != self._key:
+            if response.status >= 200:
+                self._byes.discard(transaction)
             return self.session.answered(transaction, response, now) if self.session is not None else []
         status = response.status
         if status < 200:
@@ -187,6 +209,7 @@ class UacLeg:
 
     def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
         if transaction != self._key:
+            self._byes.discard(transaction)
             return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
         if self.over or self._cancel is not None:
             self.over = True
@@ -224,14 +247,14 @@ class UacLeg:
         local = f"{target.caller.replace('{host}', sent_by)};tag={self.ends.local_tag}"
         self.ends = Ends(local, self.ends.local_tag, target.callee)
         route = f"Route: <{target.proxy}>\r\n" if target.proxy else ""
-        kind = "Content-Type: application/sdp\r\n" if self.body else ""
+        kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
         self._data = compose.request(
             f"INVITE {target.uri}",
             compose.via_line(flow, sent_by, self._branch),
             self.sip_call_id,
             f"{self._sequence} INVITE",
             f"{route}From: {local}\r\nTo: {target.callee}\r\n{ua.contact(flow, self.ends.local_tag)}{ALLOW}"
-            f"User-Agent: {ua.product}\r\n{self._authorization}{target.headers}{kind}",
+            f"User-Agent: {ua.brand}\r\n{self._authorization}{target.headers}{kind}",
             self.body,
             target.max_forwards,
         )
@@ -251,8 +274,7 @@ class UacLeg:
         if tag and key not in self.ua.dialogs:
             self.ua.dialogs[key] = self.id
             self._dialogs.append(key)
-        body = response.body if response.is_sdp else b""
-        return [Rang(self.id, response.status, response.phrase, body, tag)]
+        return [Rang(self.id, response.status, response.phrase, response.body, content_type(response), tag)]
 
     def _accepted(self, response: Response, now: float) -> Outs:
         assert self.flow is not None
@@ -267,12 +289,12 @@ class UacLeg:
             return self._unwanted(dialog, response.cseq, now)
         self.over = True
         self.session = Session(self.ua, self.id, self.call, dialog, self.target.nat, self.target.credentials)
-        outs = self.session.route(self.flow)
+        outs = self.session.met(response, self.flow)
         if self.body or not response.body:
             outs += self.session.acknowledge(response.cseq)
         else:
             self.session.offered(response.cseq)
-        outs.append(Connected(self.id, response.body, tag))
+        outs.append(Connected(self.id, response.body, content_type(response), tag))
         return outs
 
     def _unwanted(self, dialog: Dialog, sequence: int, now: float) -> Outs:
@@ -283,7 +305,8 @@ class UacLeg:
         self._answers[dialog.remote_tag] = ack
         branch = ua.tokens.branch()
         bye = dialog.request("BYE", sent_by, branch, self._cancel or "")
-        _, told = ua.layer.request(bye, "BYE", branch, dialog.flow, self.id, self.call, now)
+        key, told = ua.layer.request(bye, "BYE", branch, dialog.flow, self.id, self.call, now)
+        self._byes.add(key)
         return [Transmit(dialog.flow, ack, "", self.call), *told]
 
     def _send_cancel(self, now: float) -> Outs:

@@ -7,9 +7,8 @@ apart; the answer takes the tag of the early dialog that answered.
 from __future__ import annotations
 
 from trunkline.call.events import Disconnected
-from trunkline.call.outputs import Output
 from trunkline.call.route import behind_nat
-from trunkline.call.session import Outs, Session
+from trunkline.call.session import SDP, Outs, Session
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.sip.dialog.dialog import DialogKey, accepted
 from trunkline.sip.flow import Flow
@@ -21,7 +20,7 @@ _RINGING = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: 
 class UasLeg:
     """One incoming call."""
 
-    __slots__ = ("_early", "_keys", "_nat", "call", "flow", "id", "invite", "open", "request", "session", "tag", "ua")
+    __slots__ = ("_early", "_keys", "_nat", "call", "flow", "id", "identity", "invite", "open", "request", "session", "tag", "ua")
 
     def __init__(self, ua: UserAgent, leg: str, call: str, request: Request, flow: Flow, nat: bool) -> None:
         self.ua = ua
@@ -30,6 +29,8 @@ class UasLeg:
         self.request: Request | None = request
         """The INVITE, until it is answered."""
         self.flow = flow
+        self.identity = (request.call_id, request.from_tag or "")
+        """Call-ID and From tag: what a merged request has too (§8.2.2.2)."""
         self.tag = ua.tokens.token()
         self.session: Session | None = None
         self.open = True
@@ -50,7 +51,7 @@ class UasLeg:
     def trying(self, now: float) -> Outs:
         return [*self.ua.layer.respond(self.invite, 100, now)]
 
-    def ring(self, status: int, phrase: str, body: bytes, early: str, headers: str, now: float) -> Outs:
+    def ring(self, status: int, phrase: str, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Pass on that the other side is alerting, or its early media."""
         tag = self._early.get(early)
         if tag is None:
@@ -58,11 +59,11 @@ class UasLeg:
             self._early[early] = tag
         headers += self.ua.contact(self.flow, self.tag)
         if body:
-            headers += "Content-Type: application/sdp\r\n"
+            headers += f"Content-Type: {kind or SDP}\r\n"
         words = None if _RINGING.get(status) == phrase else phrase
         return [*self.ua.layer.respond(self.invite, status, now, tag, headers, body, words)]
 
-    def connect(self, body: bytes, early: str, headers: str, now: float) -> Outs:
+    def connect(self, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Answer the call."""
         request = self.request
         if not self.open or request is None:
@@ -72,10 +73,10 @@ class UasLeg:
         self.request = None
         dialog = accepted(request, tag, self.flow)
         self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
-        outs = self.session.route(self.flow)
+        outs = self.session.met(request, self.flow)
         headers += self.ua.contact(self.flow, self.tag) + ALLOW
         if body:
-            headers += "Content-Type: application/sdp\r\n"
+            headers += f"Content-Type: {kind or SDP}\r\n"
         outs += self.ua.layer.respond(self.invite, 200, now, tag, headers, body)
         self.session.accepted(self.invite, request.cseq, "", now)
         return outs
@@ -88,13 +89,31 @@ class UasLeg:
         self.request = None
         return [*self.ua.layer.respond(self.invite, status, now, self.tag, headers, b"", phrase)]
 
+    def acknowledge(self, body: bytes) -> Outs:
+        """The other side's answer to the offer that the peer's 2xx to a re-INVITE brought."""
+        return self.session.acknowledge(body=body) if self.session is not None else []
+
+    def ask(
+        self,
+        exchange: str,
+        method: str,
+        body: bytes,
+        content_type: str,
+        headers: tuple[tuple[str, str], ...],
+        now: float,
+    ) -> Outs:
+        """Put a request of the other leg's to the peer."""
+        if self.session is None:
+            return []
+        return self.session.ask(exchange, method, body, content_type, headers, now)
+
     def disconnect(self, reason: str, now: float) -> Outs:
         """End the call, answered or not."""
         if self.session is not None:
             return self.session.bye(reason, now)
         return self.refuse(480, None, f"Reason: {reason}\r\n" if reason else "", now)
 
-    def close(self) -> list[Output]:
+    def close(self) -> Outs:
         """Nothing of this leg is left."""
         self.ua.forget(self._keys)
         if self.session is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trunkline.call.route import private
 from trunkline.sip.dialog.dialog import Dialog, DialogKey
 from trunkline.sip.flow import Address, Flow, host_port
-from trunkline.sip.timers import Timers, Timing
+from trunkline.sip.timers import Alarms, Timers, Timing
 from trunkline.sip.token import Tokens
 from trunkline.sip.transaction.layer import TransactionLayer
 
@@ -19,25 +20,39 @@ ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 class UserAgent:
     """One worker's user agent (RFC 3261 §6)."""
 
-    __slots__ = ("advertised", "dialogs", "layer", "product", "timers", "tokens")
+    __slots__ = ("advertised", "alarms", "brand", "dialogs", "epoch", "layer", "timers", "tokens")
 
     def __init__(
-        self, tokens: Tokens, timing: Timing, advertised: Mapping[tuple[str, Address], str], product: str
+        self,
+        tokens: Tokens,
+        timing: Timing,
+        advertised: Mapping[tuple[str, Address], Address],
+        brand: str = "Trunkline",
+        epoch: float = 0.0,
     ) -> None:
         self.layer = TransactionLayer(timing)
         self.timers: Timers[tuple[str, str, str]] = Timers()
         """(leg, what, transaction): a leg's own waits."""
+        self.alarms: Alarms[tuple[str, str]] = Alarms()
+        """(call, what): a call's long waits."""
         self.dialogs: dict[DialogKey, str] = {}
         """The leg that each dialog belongs to."""
         self.tokens = tokens
         self.advertised = advertised
-        """`host:port` that peers reach a listener by, where it is not the address it is bound to."""
-        self.product = product
-        """What Server and User-Agent say."""
+        """What peers reach a listener by, where it is not the address it is bound to."""
+        self.brand = brand
+        """What User-Agent says, and our own `X-` headers begin with."""
+        self.epoch = epoch
+        """Unix seconds when the monotonic clock stood at zero: what records are stamped with."""
 
     def sent_by(self, flow: Flow) -> str:
         """How our Via and Contact name this end of a flow."""
-        return self.advertised.get((flow.transport, flow.local)) or host_port(flow.local)
+        return host_port(self.advertised.get((flow.transport, flow.local), flow.local))
+
+    def origin(self, flow: Flow) -> str:
+        """The literal address that our o= lines name on a flow."""
+        advertised = self.advertised.get((flow.transport, flow.local), flow.local)[0]
+        return advertised if private(advertised) is not None else flow.local[0]
 
     def contact(self, flow: Flow, user: str) -> str:
         """Our Contact line on a flow: its transport stands in it exactly once, and never for UDP."""
@@ -53,4 +68,9 @@ class UserAgent:
             self.dialogs.pop(key, None)
 
     def counts(self) -> dict[str, int]:
-        return {**self.layer.counts(), "dialogs": len(self.dialogs), "leg_timers": len(self.timers)}
+        return {
+            **self.layer.counts(),
+            "dialogs": len(self.dialogs),
+            "leg_timers": len(self.timers),
+            "call_timers": len(self.alarms),
+        }

@@ -1,0 +1,446 @@
+"""The core (RFC 3261 §6): every message, deadline and answer of the engine comes in here, and only values go out.
+
+    receive   a datagram or a framed message
+    send      an answer of the engine, or an operator's command (`inputs`)
+    expire    deadlines that have passed
+    deadline  when the next one does
+
+A message goes to the transaction that knows it; else to the dialog it names; else it is new, and the gate and arrival
+decide. What comes back from legs are call events, which their call turns into words to the other leg, until only effects
+are left.
+"""
+
+from __future__ import annotations
+
+from trunkline.call.arrival import Arrival
+from trunkline.call.call import AgentLeg, Call
+from trunkline.call.endpoint_leg import EndpointLeg
+from trunkline.call.events import EVENTS
+from trunkline.call.gate import ACCEPT, Stateless, examine, examine_invite
+from trunkline.call.headers import crossing, identity
+from trunkline.call.inputs import (
+    Drain,
+    HangUp,
+    Input,
+    Interrupted,
+    MediaEnded,
+    MediaFailed,
+    MediaReady,
+    Resolved,
+    TransportFailed,
+    Unresolvable,
+)
+from trunkline.call.invitation import call_id_header
+from trunkline.call.ledger import Ledger, LegEntry, peer
+from trunkline.call.outputs import Finished, Heard, Journal, Observed, Output, Transmit
+from trunkline.call.proof import Digest
+from trunkline.call.refusals import Refused
+from trunkline.call.session import Outs
+from trunkline.call.uac_leg import UacLeg
+from trunkline.call.uas_leg import UasLeg
+from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.call.verdict import Admitted, Challenged, Dropped
+from trunkline.guard.overload import Overload
+from trunkline.model.ids import mint
+from trunkline.model.journal import Ended
+from trunkline.model.trunk import Trunk
+from trunkline.sip.dialog.dialog import Dialog
+from trunkline.sip.flow import Flow
+from trunkline.sip.inspect import inspect
+from trunkline.sip.message import Malformed, Request, Response, parse
+from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
+
+Leg = UasLeg | AgentLeg
+_ID = 26
+"""Characters of a call id; a leg's id begins with its call's."""
+_EVENT_TYPES = frozenset(EVENTS)
+
+
+class Core:
+    """One worker's calls."""
+
+    __slots__ = ("_call_id_header", "_digest", "_gate", "_invites", "arrival", "calls", "draining", "legs", "overload", "ua")
+
+    def __init__(
+        self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload
+    ) -> None:
+        self.ua = ua
+        self.arrival = arrival
+        self.overload = overload
+        self.calls: dict[str, Call] = {}
+        self.legs: dict[str, Leg] = {}
+        self.draining = False
+        self._digest = digest
+        self._gate = gate
+        self._invites: dict[tuple[str, str], str] = {}
+        """Call-ID and From tag of each caller's INVITE, to its call: what is merged or looped is found here."""
+        self._call_id_header = call_id_header(ua.brand).lower()
+
+    # ── the four words ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> list[Output]:
+        message = parse(data)
+        if isinstance(message, Malformed):
+            return self._malformed(message, flow)
+        told = self.ua.layer.receive(message, now)
+        if told is not None:
+            return self._told(told, flow, data, now)
+        if type(message) is Response:
+            return [Observed("stray", _source(flow), "response", message.status)]
+        assert type(message) is Request
+        method = message.method
+        if method == "CANCEL":
+            return self._cancel(message, flow, data, now)
+        tag = message.to_tag
+        if tag is not None:
+            return self._inside(message, tag, flow, data, now)
+        if method == "ACK":
+            return []
+        return self._new(message, flow, data, now)
+
+    def send(self, given: Input, now: float) -> list[Output]:
+        kind = type(given)
+        if kind is Resolved or kind is Unresolvable:
+            assert isinstance(given, Resolved | Unresolvable)
+            leg = self.legs.get(given.leg)
+            if leg is None or isinstance(leg, EndpointLeg):
+                return []
+            if isinstance(given, Resolved):
+                return self._carry(leg.resolved(given.flows, now), leg.id, now)
+            return self._carry(leg.unresolvable(given.reason, now), leg.id, now)
+        if isinstance(given, TransportFailed):
+            if not given.transaction:
+                return []
+            return self._told(self.ua.layer.failed(given.transaction, given.reason, now), given.flow, b"", now)
+        if isinstance(given, MediaReady | MediaFailed | MediaEnded):
+            return self._media(given, now)
+        if isinstance(given, HangUp):
+            call = self.calls.get(given.call)
+            if call is None:
+                return []
+            reason = f'SIP;cause=200;text="{given.cause}"'
+            return self._carry(call.hang_up(given.cause, "edge", reason, now), call.caller.id, now)
+        if isinstance(given, Drain):
+            self.draining = given.on
+            return []
+        assert isinstance(given, Interrupted)
+        return self._interrupted(given, now)
+
+    def expire(self, now: float) -> list[Output]:
+        ua = self.ua
+        outs: list[Output] = []
+        told = ua.layer.expire(now)
+        if told:
+            outs += self._told(told, None, b"", now)
+        for leg_id, what, transaction in ua.timers.expire(now):
+            leg = self.legs.get(leg_id)
+            if leg is not None and not isinstance(leg, EndpointLeg):
+                outs += self._carry(leg.expire(what, transaction, now), leg_id, now)
+        for call_id, what in ua.alarms.expire(now):
+            call = self.calls.get(call_id)
+            if call is not None:
+                before = call.agent.id if call.agent is not None else ""
+                outs += self._carry(call.expire(what, now), before, now)
+        self.overload.expire(now)
+        return outs
+
+    def deadline(self) -> float | None:
+        ua = self.ua
+        times = (ua.layer.deadline(), ua.timers.deadline(), ua.alarms.deadline(), self.overload.deadline)
+        return min((at for at in times if at is not None), default=None)
+
+    def counts(self) -> dict[str, int]:
+        """The size of every table; all are zero when nothing goes on."""
+        return {
+            **self.ua.counts(),
+            "calls": len(self.calls),
+            "legs": len(self.legs),
+            "invites": len(self._invites),
+            "held_places": len(self.arrival.admission.capacity),
+        }
+
+    # ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _malformed(self, fault: Malformed, flow: Flow) -> list[Output]:
+        outs: list[Output] = [Observed("malformed", _source(flow), fault.reason, fault.status)]
+        if fault.request is not None:
+            words = "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in fault.reason)
+            warning = f'Warning: 399 {self.ua.brand} "{words}"\r\n'
+            outs += self._gate.answer(fault.request, flow, fault.status, warning)
+        return outs
+
+    def _told(self, told: list[Told], flow: Flow | None, data: bytes, now: float) -> list[Output]:
+        """What transactions say, passed to the legs that own them."""
+        outs: list[Output] = []
+        for word in told:
+            if type(word) is Transmit:
+                outs.append(word)
+                continue
+            if type(word) is Answered:
+                leg = self.legs.get(word.owner)
+                if leg is not None and not isinstance(leg, EndpointLeg):
+                    if flow is not None:
+                        outs.append(Heard(leg.call, flow, data))
+                    outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
+            elif type(word) is Acknowledged:
+                leg = self.legs.get(word.owner)
+                if leg is not None and not isinstance(leg, EndpointLeg) and flow is not None:
+                    outs.append(Heard(leg.call, flow, data))
+                    outs += self._carry(leg.receive(word.request, flow, now), word.owner, now)
+            elif isinstance(word, TimedOut | Failed):
+                leg = self.legs.get(word.owner)
+                if leg is None or isinstance(leg, EndpointLeg) or (type(word) is TimedOut and not word.client):
+                    continue
+                late = type(word) is TimedOut
+                status, words = (408, "Request Timeout") if late else (503, "Service Unavailable")
+                outs += self._carry(leg.failed(word.transaction, status, words, now), word.owner, now)
+        return outs
+
+    def _cancel(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
+        """§9.2: the CANCEL is answered at once, the INVITE by whoever has it."""
+        layer = self.ua.layer
+        invite = layer.invite_of(request)
+        if invite is None:
+            return [*self._gate.answer(request, flow, 481)]
+        leg = self.legs.get(invite.owner)
+        outs: list[Output] = [Heard(invite.call, flow, data)] if invite.call else []
+        key = layer.open(request, flow, invite.owner, invite.call).key
+        tag = leg.tag if isinstance(leg, UasLeg) else ""
+        outs += layer.respond(key, 200, now, tag)
+        if leg is not None and not isinstance(leg, EndpointLeg):
+            outs += self._carry(leg.cancelled(invite.key, request, now), leg.id, now)
+        return outs
+
+    def _inside(self, request: Request, tag: str, flow: Flow, data: bytes, now: float) -> list[Output]:
+        """A request with a To tag belongs to a dialog, or to nobody (§12.2.2)."""
+        leg_id = self.ua.dialogs.get((request.call_id, tag, request.from_tag or ""))
+        leg = self.legs.get(leg_id) if leg_id is not None else None
+        if leg is None or isinstance(leg, EndpointLeg):
+            return [*self._gate.answer(request, flow, 481)]
+        refusal = examine(request) if request.header("require") is not None else None
+        if refusal is not None and request.method != "ACK":
+            return [*self._gate.answer(request, flow, refusal.status, refusal.headers)]
+        heard = Heard(leg.call, flow, data)
+        return [heard, *self._carry(leg.receive(request, flow, now), leg.id, now)]
+
+    def _new(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
+        invite = request.method == "INVITE"
+        if invite or request.method == "OPTIONS":
+            busy = self._unavailable(invite)
+            if busy:
+                after = self.overload.retry_after(self.ua.tokens.chance()) if busy == "shed" else 30
+                outs: list[Output] = [Observed(busy, _source(flow), busy, 503)] if invite else []
+                return outs + self._gate.answer(request, flow, 503, f"Retry-After: {after}\r\n")
+        fault = inspect(request)
+        if fault is not None:
+            return self._malformed(fault, flow)
+        refusal = examine(request) or (examine_invite(request) if invite else None)
+        if refusal is not None:
+            return [
+                Observed("refused", _source(flow), refusal.reason, refusal.status),
+                *self._gate.answer(request, flow, refusal.status, refusal.headers),
+            ]
+        if request.method == "OPTIONS":
+            contact = self.ua.contact(flow, self.ua.tokens.worker)
+            server = f"Server: {self.ua.brand}\r\n"
+            headers = f"{contact}{ALLOW}{ACCEPT}Accept-Encoding: identity\r\nSupported: \r\n{server}"
+            return [*self._gate.answer(request, flow, 200, headers)]
+        if not invite:
+            # BYE, UPDATE or INFO of a dialog that nobody named.
+            return [*self._gate.answer(request, flow, 481)]
+        return self._invite(request, flow, data, now)
+
+    def _unavailable(self, invite: bool) -> str:
+        if self.draining:
+            return "draining"
+        if self.overload.share and (not invite or self.overload.refuses(self.ua.tokens.chance())):
+            return "shed"
+        return ""
+
+    # ── new calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _invite(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
+        if self._returns(request):
+            observed = Observed("refused", _source(flow), "loop", 482)
+            return [observed, *self._gate.answer(request, flow, 482)]
+        ua = self.ua
+        chance = bytes.fromhex(ua.tokens.token()[2:22])
+        call_id = mint(now + ua.epoch, chance)
+        verdict = self.arrival.arrive(request, flow, call_id, now)
+        if isinstance(verdict, Admitted):
+            return self._admitted(verdict, request, flow, data, call_id, now)
+        if isinstance(verdict, Refused):
+            return self._refuse(verdict, request, flow, data, call_id, now)
+        if isinstance(verdict, Challenged):
+            lines = self._digest.challenge(flow, now, verdict.stale)
+            headers = "".join([f"WWW-Authenticate: {line}\r\n" for line in lines])
+            observed = Observed("challenged", _source(flow), "stale" if verdict.stale else "credentials", 401)
+            return [observed, *self._gate.answer(request, flow, 401, headers)]
+        assert isinstance(verdict, Dropped)
+        return [Observed("dropped", _source(flow), "unknown-source")]
+
+    def _admitted(
+        self, verdict: Admitted, request: Request, flow: Flow, data: bytes, call_id: str, now: float
+    ) -> list[Output]:
+        ua, trunk, number = self.ua, verdict.trunk, verdict.number
+        caller = UasLeg(ua, f"{call_id}:0", call_id, request, flow, trunk.nat)
+        ledger = Ledger(
+            call_id,
+            number.organization_id,
+            "inbound",
+            now + ua.epoch,
+            trunk.id,
+            number.id,
+            number.e164,
+            verdict.caller,
+            verdict.callee,
+        )
+        hops = request.header("max-forwards")
+        call = Call(
+            ua,
+            ledger,
+            caller,
+            trunk,
+            number,
+            verdict.candidates,
+            crossing(request, f"x-{ua.brand.lower()}-"),
+            identity(request) if trunk.trust_identity else (),
+            min(int(hops), 70) - 1 if hops is not None and hops.isdecimal() else 69,
+        )
+        self.calls[call_id] = call
+        self.legs[caller.id] = caller
+        self._invites[request.call_id, request.from_tag or ""] = call_id
+        return [Heard(call_id, flow, data), *self._carry(call.begin(now), caller.id, now)]
+
+    def _refuse(
+        self, verdict: Refused, request: Request, flow: Flow, data: bytes, call_id: str, now: float
+    ) -> list[Output]:
+        """A refusal of a known trunk has its record; anybody else is only counted."""
+        headers = f"Reason: {verdict.reason_header}\r\nWarning: {verdict.warning(self.ua.brand)}\r\n"
+        if verdict.retry_after:
+            headers += f"Retry-After: {verdict.retry_after}\r\n"
+        trunk = verdict.trunk
+        outs: list[Output] = [
+            Observed(
+                "refused",
+                _source(flow),
+                verdict.cause,
+                verdict.status,
+                verdict.organization_id or "",
+                trunk.id if trunk is not None else "",
+                verdict.detail,
+            )
+        ]
+        if trunk is None:
+            return outs + self._gate.answer(request, flow, verdict.status, headers)
+        layer = self.ua.layer
+        key = layer.open(request, flow, "", call_id).key
+        outs.append(Heard(call_id, flow, data))
+        outs += self._written(verdict, trunk, request, flow, call_id, now)
+        return [*outs, *layer.respond(key, verdict.status, now, self.ua.tokens.token(), headers)]
+
+    def _written(
+        self, verdict: Refused, trunk: Trunk, request: Request, flow: Flow, call_id: str, now: float
+    ) -> list[Output]:
+        wall = now + self.ua.epoch
+        number = verdict.number
+        ledger = Ledger(
+            call_id,
+            number.organization_id if number is not None else trunk.organization_id,
+            "inbound",
+            wall,
+            trunk.id,
+            number.id if number is not None else None,
+            number.e164 if number is not None else None,
+            verdict.caller,
+            verdict.callee,
+        )
+        ledger.agent_id = number.agent_id if number is not None else None
+        ledger.status, ledger.cause, ledger.detail = "failed", verdict.cause, f"{verdict.detail} {verdict.mend}".strip()
+        ledger.sip_status, ledger.hung_up_by, ledger.ended_at = verdict.status, "edge", wall
+        line = LegEntry("caller", wall, request.call_id, request.uri, trunk.id)
+        line.peer, line.status, line.phrase, line.ended_at = peer(flow), verdict.status, verdict.phrase, wall
+        line.reason = verdict.reason_header
+        ledger.legs.append(line)
+        record = ledger.record()
+        return [Journal(Ended(record)), Finished(record)]
+
+    def _returns(self, request: Request) -> bool:
+        """Whether this INVITE is one that we hold already: our own call come back, or a request that forked on its way
+        and reaches us twice (§8.2.2.2)."""
+        own = request.header(self._call_id_header)
+        if own is not None and own.removeprefix("call_") in self.calls:
+            return True
+        return (request.call_id, request.from_tag or "") in self._invites
+
+    # ── engine's answers ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _media(self, given: MediaReady | MediaFailed | MediaEnded, now: float) -> list[Output]:
+        leg = self.legs.get(given.leg)
+        if not isinstance(leg, EndpointLeg):
+            return []
+        if isinstance(given, MediaReady):
+            return self._carry(leg.media_ready(given.sdp, given.codec), leg.id, now)
+        if isinstance(given, MediaFailed):
+            return self._carry(leg.media_failed(given.status, given.reason), leg.id, now)
+        return self._carry(leg.media_ended(given.reason), leg.id, now)
+
+    def _interrupted(self, given: Interrupted, now: float) -> list[Output]:
+        """A dialog of a process that is no more: it gets its BYE."""
+        state, ua = given.dialog, self.ua
+        dialog = Dialog(
+            state.call_id, state.local, "", state.remote, "", state.target, state.route_set, state.flow, state.sequence, None
+        )
+        branch = ua.tokens.branch()
+        reason = 'Reason: SIP;cause=500;text="the edge was interrupted"\r\n'
+        data = dialog.request("BYE", ua.sent_by(state.flow), branch, reason)
+        return [*ua.layer.request(data, "BYE", branch, state.flow, "", "", now)[1]]
+
+    # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _carry(self, outs: Outs, leg_id: str, now: float) -> list[Output]:
+        """Let call events cross until only effects are left, then forget what is over."""
+        effects: list[Output] = []
+        touched = [leg_id]
+        for out in outs:  # `outs` grows while it is read
+            if type(out) not in _EVENT_TYPES:
+                effects.append(out)  # type: ignore[arg-type]
+                if type(out) is Finished:
+                    self._forget(out.record.id, touched)
+                continue
+            source: str = out.leg  # type: ignore[union-attr]
+            touched.append(source)
+            call = self.calls.get(source[:_ID])
+            if call is not None:
+                outs += call.receive(out, now)  # type: ignore[arg-type]
+                self._adopt(call)
+        call = self.calls.get(leg_id[:_ID])
+        if call is not None:
+            self._adopt(call)
+        for each in touched:
+            leg = self.legs.get(each)
+            if leg is not None and leg.gone:
+                del self.legs[each]
+                effects += leg.close()  # type: ignore[arg-type]
+        return effects
+
+    def _adopt(self, call: Call) -> None:
+        """A call may have begun another attempt."""
+        agent = call.agent
+        if agent is not None and agent.id not in self.legs and not agent.gone:
+            self.legs[agent.id] = agent
+
+    def _forget(self, call_id: str, touched: list[str]) -> None:
+        """The one place where a call's places are given back."""
+        self.arrival.admission.release(call_id)
+        call = self.calls.pop(call_id, None)
+        if call is None:
+            return
+        touched.append(call.caller.id)
+        self._invites.pop(call.caller.identity, None)
+        if call.agent is not None:
+            touched.append(call.agent.id)
+
+
+def _source(flow: Flow) -> str:
+    return f"{flow.transport}:{flow.remote[0]}"

@@ -1,0 +1,143 @@
+"""Requests that cross a call while it is up: re-INVITE, UPDATE, INFO.
+
+One change of the session at a time: while it is open, a second is told 491 (RFC 3261 §14, glare). An UPDATE for a peer
+that does not know UPDATE crosses as a re-INVITE; one that carries nothing only says "still here" and is answered here.
+INFO crosses at any time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from trunkline.call.events import Acknowledged, Asked, Replied, Withdrawn
+from trunkline.call.media_plan import End, MediaPlan
+from trunkline.call.session import Outs, Session
+from trunkline.sdp.refusal import Refusal
+
+
+class Party(Protocol):
+    """A connected leg, as far as exchanges need it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def session(self) -> Session | None: ...
+
+    def acknowledge(self, body: bytes) -> Outs: ...
+
+    def ask(
+        self,
+        exchange: str,
+        method: str,
+        body: bytes,
+        content_type: str,
+        headers: tuple[tuple[str, str], ...],
+        now: float,
+    ) -> Outs: ...
+
+
+class _Open(NamedTuple):
+    """A change of the session that waits for its answer, or for the ACK that brings it."""
+
+    exchange: str
+    side: End
+    """Who asked."""
+    offered: bool
+    """Whether the asking side's request carried the offer."""
+
+
+class Exchanges:
+    """Those of one call."""
+
+    __slots__ = ("_infos", "_open", "_plan")
+
+    def __init__(self, plan: MediaPlan) -> None:
+        self._plan = plan
+        self._open: _Open | None = None
+        self._infos: dict[str, End] = {}
+
+    def asked(self, event: Asked, side: End, asker: Party, other: Party, now: float) -> Outs:
+        session = asker.session
+        if session is None:
+            return []
+        if event.method == "INFO":
+            self._infos[event.exchange] = side
+            return other.ask(event.exchange, "INFO", event.body, event.content_type, event.headers, now)
+        if self._open is not None or self._plan.offerer is not None:
+            return session.reply(event.exchange, 491, "Request Pending", b"", "", "", now)
+        body, method = event.body, event.method
+        if method == "UPDATE" and (other.session is None or not other.session.allows_update):
+            if not body:
+                return session.reply(event.exchange, 200, "OK", b"", "", "", now)
+            method = "INVITE"
+        if body:
+            crossed = self._plan.offer(side, body, event.content_type)
+            if isinstance(crossed, Refusal):
+                return session.reply(
+                    event.exchange, crossed.status, crossed.phrase, b"", "", f"Warning: {crossed.warning}\r\n", now
+                )
+            body = crossed
+        self._open = _Open(event.exchange, side, bool(body))
+        return other.ask(event.exchange, method, body, event.content_type, event.headers, now)
+
+    def replied(self, event: Replied, asker: Party, now: float) -> Outs:
+        """`asker` is the leg that asked; the event comes from the other."""
+        session = asker.session
+        if self._infos.pop(event.exchange, None) is not None:
+            if session is None:
+                return []
+            return session.reply(event.exchange, event.status, event.phrase, event.body, event.content_type, "", now)
+        current = self._open
+        if current is None or current.exchange != event.exchange:
+            return []
+        other: End = "agent" if current.side == "caller" else "caller"
+        body = event.body
+        if event.status >= 300:
+            self._open = None
+            if current.offered:
+                self._plan.withdraw(current.side)
+        elif body:
+            crossed = (
+                self._plan.answer(other, body, event.content_type)
+                if current.offered
+                else self._plan.offer(other, body, event.content_type)
+            )
+            if current.offered:
+                self._open = None
+            if isinstance(crossed, Refusal):
+                self._open = None
+                if session is None:
+                    return []
+                return session.reply(
+                    event.exchange, crossed.status, crossed.phrase, b"", "", f"Warning: {crossed.warning}\r\n", now
+                )
+            body = crossed
+        else:
+            self._open = None
+        if session is None:
+            return []
+        return session.reply(event.exchange, event.status, event.phrase, body, event.content_type, "", now)
+
+    def acknowledged(self, event: Acknowledged, other: Party) -> Outs:
+        """The ACK that brings the answer to an offer of the other side's."""
+        current = self._open
+        if current is None or current.exchange != event.exchange or current.offered:
+            return []
+        self._open = None
+        crossed = self._plan.answer(current.side, event.body)
+        return other.acknowledge(b"" if isinstance(crossed, Refusal) else crossed)
+
+    def withdrawn(self, event: Withdrawn, other: Party, now: float) -> Outs:
+        """The asking side took its re-INVITE back: so do we. What the other side answers to it changes nothing."""
+        current = self._open
+        if current is None or current.exchange != event.exchange:
+            return []
+        self._open = None
+        if current.offered:
+            self._plan.withdraw(current.side)
+        return other.session.withdraw(event.exchange, now) if other.session is not None else []
+
+    def lost(self, exchange: str, status: int) -> bool:
+        """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2)."""
+        return status == 481 or (status == 408 and exchange not in self._infos)

@@ -1,0 +1,34 @@
+"""After an attempt failed: whether the next agent is tried, and what the caller is told when none is left.
+
+The next agent is tried when the network or the machine failed, never when a human (or a bot) said no: the same caller
+would ring twice.
+"""
+
+from __future__ import annotations
+
+from trunkline.call.events import Failed
+from trunkline.sip.status import phrase
+
+MACHINE_FAILED = frozenset({500, 502, 503, 504, 580})
+
+
+def hunts_on(event: Failed, provisional: bool) -> bool:
+    """Whether the failure is the machine's and not the callee's. `provisional`: whether the attempt ever got a 1xx."""
+    if not event.answered_by_peer:
+        return event.status != 408 or not provisional
+    return event.status in MACHINE_FAILED or (event.status == 408 and not provisional)
+
+
+_HOP = {401, 407, 420, 421, 482, 483, 493, 494, 505}
+"""Answers to what this edge itself sent: the caller could only misread them."""
+
+
+def crossed(event: Failed) -> tuple[int, str]:
+    """The status and phrase the caller is told for an agent leg's failure."""
+    status = event.status
+    if status < 400 or status > 699:
+        # A redirection is for us to follow or to end; the caller must not learn where the agent lives.
+        return 480, phrase(480)
+    if status in _HOP:
+        return 502, phrase(502)
+    return status, event.phrase or phrase(status)

@@ -1,0 +1,91 @@
+"""The INVITE an agent gets: who is called, by whom, and what it is told of the call.
+
+Our own words go in headers that begin with `X-<brand>-`: the call's id (by which the agent's side and ours find each
+other, and by which a call that comes back to us is known), and what the number's configuration hands to its agent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from trunkline.call.credentials import Credentials
+from trunkline.call.uac_leg import Target
+from trunkline.model.number import Number
+from trunkline.model.trunk import Trunk
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
+_NOT_NAME = re.compile(r"[^A-Za-z0-9]+")
+_FIELD = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
+_ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+
+
+def call_id_header(brand: str) -> str:
+    """The header that carries our call id."""
+    return f"X-{brand}-Call-Id"
+
+
+def target(
+    uri: str,
+    trunk: Trunk | None,
+    number: Number | None,
+    caller: str | None,
+    call_id: str,
+    brand: str,
+    crossing: tuple[tuple[str, str], ...],
+    identity: tuple[tuple[str, str], ...],
+    facts: Mapping[str, str],
+    max_forwards: int,
+) -> Target:
+    """How an agent is called. `facts` fill the number's metadata template; `identity` crosses to a trusted trunk only."""
+    lines = [f"{call_id_header(brand)}: {call_id}\r\n"]
+    if number is not None:
+        lines += _told(brand, number, facts)
+    if trunk is not None and trunk.trust_identity:
+        crossing = crossing + identity
+    for name, value in crossing:
+        lines.append(f"{name}: {value}\r\n")
+    credentials = None
+    if trunk is not None and trunk.username and trunk.password is not None:
+        credentials = Credentials(trunk.username, trunk.password, trunk.realm)
+    transport = None
+    if trunk is not None and trunk.host and "transport=" not in uri:
+        transport = trunk.transport
+    return Target(
+        uri=uri,
+        caller=f"<sip:{_escaped(caller)}@{{host}}>" if caller else _ANONYMOUS,
+        callee=f"<{uri}>",
+        headers="".join(lines),
+        max_forwards=max_forwards,
+        transport=transport,
+        tls=trunk.tls if trunk is not None else None,
+        proxy=trunk.outbound_proxy if trunk is not None else None,
+        nat=trunk.nat if trunk is not None else False,
+        credentials=credentials,
+    )
+
+
+def _told(brand: str, number: Number, facts: Mapping[str, str]) -> list[str]:
+    config = number.config
+    told = []
+    if config.first_message:
+        told.append(f"X-{brand}-First-Message: {_UNSAFE.sub(' ', config.first_message)}\r\n")
+    if config.language:
+        told.append(f"X-{brand}-Language: {_UNSAFE.sub(' ', config.language)}\r\n")
+    for key, template in number.metadata.items():
+        name = _NOT_NAME.sub("-", key).strip("-")
+        if name:
+            value = _FIELD.sub(lambda field: facts.get(field[1], ""), str(template))
+            told.append(f"X-{brand}-Meta-{name}: {_UNSAFE.sub(' ', value)}\r\n")
+    return told
+
+
+def _escaped(user: str) -> str:
+    """A user part from a caller's number or name."""
+    if user.isascii() and user.replace("+", "").isalnum():
+        return user
+    return "".join(c if c.isascii() and (c.isalnum() or c in "+-_.!~*'()&=$,;?/") else _hex(c) for c in user)
+
+
+def _hex(character: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in character.encode("utf-8", "surrogateescape"))

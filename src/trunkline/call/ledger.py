@@ -1,0 +1,149 @@
+"""What is written down of a call while it goes on, and the record it becomes."""
+
+from __future__ import annotations
+
+from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, Side
+from trunkline.sip.flow import Flow, host_port
+
+
+class LegEntry:
+    """One leg's line in the ledger; times are Unix seconds."""
+
+    __slots__ = (
+        "agent_id",
+        "answered_at",
+        "codec",
+        "ended_at",
+        "peer",
+        "phrase",
+        "reason",
+        "ringing_at",
+        "side",
+        "sip_call_id",
+        "started_at",
+        "status",
+        "trunk_id",
+        "uri",
+    )
+
+    def __init__(
+        self, side: Side, started_at: float, sip_call_id: str | None, uri: str | None, trunk_id: str | None
+    ) -> None:
+        self.side: Side = side
+        self.started_at = started_at
+        self.sip_call_id = sip_call_id
+        self.uri = uri
+        self.trunk_id = trunk_id
+        self.agent_id: str | None = None
+        self.peer: str | None = None
+        self.ringing_at: float | None = None
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.status: int | None = None
+        self.phrase: str | None = None
+        self.reason: str | None = None
+        self.codec: str | None = None
+
+    def record(self) -> LegRecord:
+        return LegRecord(
+            side=self.side,
+            sip_call_id=self.sip_call_id,
+            peer=self.peer,
+            trunk_id=self.trunk_id,
+            agent_id=self.agent_id,
+            uri=self.uri,
+            started_at=self.started_at,
+            ringing_at=self.ringing_at,
+            answered_at=self.answered_at,
+            ended_at=self.ended_at,
+            status=self.status,
+            phrase=self.phrase,
+            reason=self.reason,
+            codec=self.codec,
+        )
+
+
+class Ledger:
+    """One call's lines."""
+
+    __slots__ = (
+        "agent_id",
+        "answered_at",
+        "callee",
+        "caller",
+        "cause",
+        "detail",
+        "direction",
+        "ended_at",
+        "hung_up_by",
+        "id",
+        "legs",
+        "number_id",
+        "organization_id",
+        "phone_number",
+        "ringing_at",
+        "sip_status",
+        "started_at",
+        "status",
+        "trunk_id",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        organization_id: str,
+        direction: Direction,
+        started_at: float,
+        trunk_id: str | None,
+        number_id: str | None,
+        phone_number: str | None,
+        caller: str | None,
+        callee: str | None,
+    ) -> None:
+        self.id = id
+        self.organization_id = organization_id
+        self.direction: Direction = direction
+        self.started_at = started_at
+        self.trunk_id = trunk_id
+        self.number_id = number_id
+        self.phone_number = phone_number
+        self.caller = caller
+        self.callee = callee
+        self.agent_id: str | None = None
+        self.status: CallStatus = "in-progress"
+        self.cause: str | None = None
+        self.detail: str | None = None
+        self.sip_status: int | None = None
+        self.hung_up_by: Side | None = None
+        self.ringing_at: float | None = None
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.legs: list[LegEntry] = []
+
+    def record(self) -> CallRecord:
+        return CallRecord(
+            id=self.id,
+            organization_id=self.organization_id,
+            direction=self.direction,
+            number_id=self.number_id,
+            phone_number=self.phone_number,
+            caller=self.caller,
+            callee=self.callee,
+            trunk_id=self.trunk_id,
+            agent_id=self.agent_id,
+            status=self.status,
+            cause=self.cause,
+            detail=self.detail,
+            sip_status=self.sip_status,
+            hung_up_by=self.hung_up_by,
+            started_at=self.started_at,
+            ringing_at=self.ringing_at,
+            answered_at=self.answered_at,
+            ended_at=self.ended_at,
+            legs=tuple([leg.record() for leg in self.legs]),
+        )
+
+
+def peer(flow: Flow | None) -> str | None:
+    """How a leg's line names the other end."""
+    return None if flow is None else f"{flow.transport}:{host_port(flow.remote)}"

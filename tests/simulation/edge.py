@@ -1,0 +1,139 @@
+"""The edge in the simulated network: the real core, and an engine that performs its outputs on the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.simulation.world import World
+from trunkline.call.admission import Admission
+from trunkline.call.arrival import Arrival
+from trunkline.call.core import Core
+from trunkline.call.gate import Stateless
+from trunkline.call.inputs import Input, MediaReady, Resolved, TransportFailed, Unresolvable
+from trunkline.call.outputs import CloseMedia, Finished, Journal, Observed, OpenMedia, Output, Resolve, Transmit
+from trunkline.call.proof import Digest
+from trunkline.call.user_agent import UserAgent
+from trunkline.call.verdict import Policy
+from trunkline.guard.nonce import Nonces
+from trunkline.guard.overload import Overload
+from trunkline.model.agent import Agent
+from trunkline.model.call import CallRecord
+from trunkline.model.change import Change, Put
+from trunkline.model.ids import mint
+from trunkline.model.journal import Ended, JournalEntry
+from trunkline.model.number import Number
+from trunkline.model.organization import Organization
+from trunkline.model.trunk import Trunk
+from trunkline.routing.table import Table
+from trunkline.sip.flow import Address, Flow
+from trunkline.sip.timers import Timing
+from trunkline.sip.token import Tokens
+from trunkline.sip.uri import parse_uri
+
+CARRIER, EDGE, AGENT = "192.0.2.1", "192.0.2.5", "192.0.2.9"
+NUMBER = "+12025550100"
+ECHO_SDP = (
+    b"v=0\r\no=- 5 5 IN IP4 192.0.2.5\r\ns=-\r\nc=IN IP4 192.0.2.5\r\nt=0 0\r\n"
+    b"m=audio 20000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+)
+
+
+def id_of(n: int) -> str:
+    """A stable id for the nth thing of a test."""
+    return mint(float(n), n.to_bytes(10, "big"))
+
+
+ORGANIZATION = Organization(id=id_of(1), name="Example")
+TRUNK = Trunk(id=id_of(2), organization_id=ORGANIZATION.id, name="carrier", networks=(f"{CARRIER}/32",))
+SIP_AGENT = Agent(
+    id=id_of(3), organization_id=ORGANIZATION.id, name="bot", kind="sip", uri=f"sip:bot@{AGENT}:5060", ring_timeout=20.0
+)
+ECHO_AGENT = Agent(id=id_of(4), organization_id=ORGANIZATION.id, name="echo", kind="echo")
+NUMBER_RECORD = Number(
+    id=id_of(5), organization_id=ORGANIZATION.id, e164=NUMBER, trunk_id=TRUNK.id, agent_id=SIP_AGENT.id
+)
+
+
+def records(*changed: Organization | Trunk | Agent | Number) -> list[Change]:
+    """The usual table, with these records in the place of those of the same id."""
+    table = {r.id: r for r in (ORGANIZATION, TRUNK, SIP_AGENT, ECHO_AGENT, NUMBER_RECORD)}
+    table.update({r.id: r for r in changed})
+    return [Put(record) for record in table.values()]
+
+
+class Edge:
+    """One node: the product without sockets."""
+
+    def __init__(
+        self, world: World, changes: Iterable[Change] = (), seed: bytes = b"edge", policy: Policy | None = None
+    ) -> None:
+        self.world = world
+        self.address: Address = (EDGE, 5060)
+        tokens = Tokens("w0", seed)
+        ua = UserAgent(tokens, Timing(), {}, "Trunkline", epoch=1_700_000_000.0)
+        digest = Digest("trunkline", Nonces(seed.ljust(32, b"0")))
+        self.table = Table(changes or records())
+        arrival = Arrival(self.table, Admission(), digest, policy or Policy())
+        self.core = Core(ua, arrival, digest, Stateless(seed), Overload())
+        self.journal: list[JournalEntry] = []
+        self.finished: list[CallRecord] = []
+        self.observed: list[Observed] = []
+        self.media: set[str] = set()
+        self.unreachable: set[str] = set()
+        """Hosts that transmissions to fail at once."""
+        world.add(self.address, self)
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        self.perform(self.core.receive(data, flow, now))
+
+    def expire(self, now: float) -> None:
+        self.perform(self.core.expire(now))
+
+    def deadline(self) -> float | None:
+        return self.core.deadline()
+
+    def give(self, given: Input) -> None:
+        self.perform(self.core.send(given, self.world.now))
+
+    def perform(self, outputs: list[Output]) -> None:
+        """Do what the core asks; its questions are answered in the same turn."""
+        for out in outputs:
+            if isinstance(out, Transmit):
+                if out.flow.remote[0] in self.unreachable:
+                    self.give(TransportFailed(out.flow, out.transaction, "no route"))
+                else:
+                    self.world.carry(out.flow, out.data)
+            elif isinstance(out, Resolve):
+                self.give(self._resolve(out))
+            elif isinstance(out, OpenMedia):
+                self.media.add(out.leg)
+                self.give(MediaReady(out.leg, ECHO_SDP, "PCMU"))
+            elif isinstance(out, CloseMedia):
+                self.media.discard(out.leg)
+            elif isinstance(out, Journal):
+                self.journal.append(out.entry)
+            elif isinstance(out, Finished):
+                self.finished.append(out.record)
+            elif isinstance(out, Observed):
+                self.observed.append(out)
+
+    def _resolve(self, question: Resolve) -> Input:
+        uri = parse_uri(question.uri)
+        if not uri.host[0].isdigit():
+            return Unresolvable(question.leg, f"{uri.host} has no address")
+        return Resolved(question.leg, (Flow("udp", self.address, (uri.host, uri.port or 5060)),))
+
+    @property
+    def record(self) -> CallRecord:
+        """The only call's."""
+        (record,) = self.finished
+        return record
+
+    def clean(self) -> dict[str, int]:
+        """What is left in any table: nothing, once the longest timer has passed."""
+        return {name: count for name, count in self.core.counts().items() if count}
+
+    def whole(self) -> None:
+        """Every call ended in exactly one record."""
+        ended = [entry.record.id for entry in self.journal if isinstance(entry, Ended)]
+        assert len(ended) == len(set(ended)) == len(self.finished)

@@ -1,0 +1,115 @@
+"""A network in memory: nodes with addresses, a clock that is a number, and seeded chance.
+
+Messages may be lost, doubled and delayed (and so reordered); nothing else differs from the wire: bytes go in and bytes
+come out. A world with the same seed runs the same way again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from trunkline.sip.flow import Address, Flow
+from trunkline.sip.message import Malformed, parse
+
+
+class Node(Protocol):
+    """Something with an address."""
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None: ...
+    def expire(self, now: float) -> None: ...
+    def deadline(self) -> float | None: ...
+
+
+class Weather(NamedTuple):
+    """What the network does to datagrams."""
+
+    loss: float = 0.0
+    doubled: float = 0.0
+    delay: tuple[float, float] = (0.001, 0.001)
+    """Least and most seconds a datagram takes."""
+
+
+class Seen(NamedTuple):
+    at: float
+    source: Address
+    target: Address
+    data: bytes
+    lost: bool
+
+    @property
+    def start(self) -> str:
+        return self.data.split(b"\r\n", 1)[0].decode()
+
+
+class World:
+    """Nodes, wires and time."""
+
+    def __init__(self, seed: int = 1, weather: Weather | None = None) -> None:
+        self.now = 100.0
+        self.weather = weather or Weather()
+        self.chance = random.Random(seed)
+        self.seen: list[Seen] = []
+        self.nodes: dict[Address, Node] = {}
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = 0
+
+    def add(self, address: Address, node: Node) -> None:
+        self.nodes[address] = node
+
+    def remove(self, address: Address) -> None:
+        """The machine there is gone; what is sent to it is lost."""
+        del self.nodes[address]
+
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        self._order += 1
+        heapq.heappush(self._due, (when, self._order, what))
+
+    def after(self, seconds: float, what: Callable[[], None]) -> None:
+        self.at(self.now + seconds, what)
+
+    def carry(self, flow: Flow, data: bytes) -> None:
+        """Take a datagram at `flow.local` towards `flow.remote`."""
+        assert not isinstance(parse(data), Malformed), data
+        reliable = flow.transport != "udp"
+        lost = not reliable and self.chance.random() < self.weather.loss
+        self.seen.append(Seen(self.now, flow.local, flow.remote, data, lost))
+        if lost:
+            return
+        copies = 1 + (not reliable and self.chance.random() < self.weather.doubled)
+        back = Flow(flow.transport, flow.remote, flow.local, flow.connection)
+        for _ in range(copies):
+            least, most = self.weather.delay
+            wait = least if reliable else self.chance.uniform(least, most)
+            self.after(wait, lambda: self._arrive(back, data))
+
+    def _arrive(self, flow: Flow, data: bytes) -> None:
+        node = self.nodes.get(flow.local)
+        if node is not None:
+            node.receive(data, flow, self.now)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass until there is nothing to do, at most this long."""
+        end = self.now + seconds
+        while True:
+            times = [self._due[0][0]] if self._due else []
+            times += [at for node in self.nodes.values() if (at := node.deadline()) is not None]
+            if not times or min(times) > end:
+                self.now = end
+                return
+            self.now = max(self.now, min(times))
+            while self._due and self._due[0][0] <= self.now:
+                heapq.heappop(self._due)[2]()
+            for node in list(self.nodes.values()):
+                due = node.deadline()
+                if due is not None and due <= self.now:
+                    node.expire(self.now)
+
+    def ladder(self) -> str:
+        """What passed, a line a message: for the reader of a failure."""
+        return "\n".join(
+            f"{seen.at - 100:8.3f} {seen.source[0]} → {seen.target[0]} {'LOST ' if seen.lost else ''}{seen.start}"
+            for seen in self.seen
+        )
