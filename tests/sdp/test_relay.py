@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sdp.offers import ORDINARY, description, offers
 from trunkline.sdp.codec import VOICE, Codec, identify
-from trunkline.sdp.description import Description, parse
+from trunkline.sdp.description import MAX_BYTES, Description, parse
+from trunkline.sdp.errors import SdpError
 from trunkline.sdp.media import Media
 from trunkline.sdp.policy import OPEN, Encryption, Policy
 from trunkline.sdp.refusal import Refusal
@@ -276,3 +279,31 @@ def test_what_was_not_offered_cannot_be_answered() -> None:
 def test_trunks_that_share_no_codec_share_no_call() -> None:
     refusal = refused(ORDINARY, Policy(("PCMU",)).meet(Policy(("PCMA",))))
     assert (refusal.status, refusal.reason) == (488, "no-common-codec")
+
+
+_HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\n"
+_ALL = b" ".join(b"%d" % number for number in range(128))
+
+
+@pytest.mark.parametrize(
+    "costly",
+    [
+        (_HEAD + b"m=audio 1 RTP/AVP " + _ALL + b"\r\n" + b"a=rtpmap:96 x/8000\r\n" * 990)[:MAX_BYTES],
+        _HEAD + (b"m=audio 1 RTP/AVP " + _ALL + b"\r\n" + b"a=rtpmap:8 PCMA/8000\r\n" * 20) * 30,
+        _HEAD + b"m=audio 1 RTP/AVP" + b" 0" * 15000 + b"\x01\r\n",
+        _HEAD + b"m=audio 1 RTP/AVP" + b" " * 32000 + b"\r\n",
+        _HEAD + b"\r\n" * 16000 + b"x",
+        b"v=0" + b" " * 32000,
+    ],
+)
+def test_the_limits_bound_the_time(costly: bytes) -> None:
+    began = time.process_time()
+    try:
+        offer = parse(costly)
+    except SdpError:
+        pass
+    else:
+        cross_offer(offer, G711)
+        cross_answer(offer, offer, G711)
+    # Some milliseconds; what grows with the square of the size takes seconds.
+    assert time.process_time() - began < 0.5
