@@ -135,20 +135,20 @@ def _algorithm(fields: dict[str, str]) -> str:
 def _digest_fields(value: str) -> dict[str, str]:
     """The auth-params by lower-case name, unquoted. A name that comes twice is refused: two readers of the same
     credentials must not see two users."""
-    scheme, _, rest = value.replace("\t", " ").partition(" ")
-    if scheme.lower() != "digest":
+    scheme, rest = value[:6], value[6:]
+    if scheme.lower() != "digest" or rest[:1] not in {" ", "\t"}:
         raise ChallengeError("not of the Digest scheme")
     fields: dict[str, str] = {}
     for part in split_commas(rest):
         name, equals, text = part.partition("=")
-        name, text = name.rstrip(" ").lower(), text.lstrip(" ")
+        name, text = name.rstrip(" \t").lower(), text.lstrip(" \t")
         if not equals or not is_token(name):
             raise ChallengeError("an auth-param is malformed")
         if text[:1] == '"':
             if quoted_end(text) != len(text):
                 raise ChallengeError("a quoted value is malformed")
             text = unquote(text)
-        elif not text or '"' in text or " " in text:
+        elif not text or '"' in text or " " in text or "\t" in text:
             raise ChallengeError("a value is malformed")
         if name in fields:
             raise ChallengeError("an auth-param comes twice")

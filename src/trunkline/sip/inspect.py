@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from trunkline.sip.address import AddressError, parse_address
-from trunkline.sip.grammar import is_token, split_commas
+from trunkline.sip.address import parse_address
+from trunkline.sip.grammar import GrammarError, is_token, split_commas
 from trunkline.sip.message import Malformed, Request
-from trunkline.sip.uri import Uri, UriError, parse_uri
+from trunkline.sip.uri import UriError, parse_uri
 
 _USUAL = re.compile(
     r"""(?:"[^"\\<>\x00-\x1f\x7f]*+"[ ]?)?
@@ -28,6 +28,9 @@ _USUAL = re.compile(
 
 _TARGETED: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods that make a dialog, and so must say where its requests go (§8.1.1.8, RFC 6665 §4.1, RFC 3515 §2.2)."""
+
+MOST_VALUES: Final = 64
+"""Values of one header: more of them are work without use (the longest real routes have some ten)."""
 
 _ROUTES: Final = ("Route", "Record-Route")
 _OPTION_TAGS: Final = ("Require", "Proxy-Require")
@@ -60,7 +63,7 @@ def _party(request: Request, name: str) -> str | None:
         return None
     try:
         parse_uri(parse_address(value).uri)
-    except (AddressError, UriError) as error:
+    except GrammarError as error:
         return f"{name}: {error}"
     return None
 
@@ -74,23 +77,19 @@ def _contacts(request: Request) -> str | None:
         return None
     first = True
     try:
-        for line in contacts:
-            for value in split_commas(line):
-                address = parse_address(value)
-                if address.uri == "*":
-                    if request.method != "REGISTER":
-                        return "Contact: only a REGISTER says *"
-                    continue
-                if targeted and first and not _reachable(address.parsed):
-                    return "Contact: not a SIP or SIPS URI"
-                first = False
-    except (AddressError, UriError) as error:
+        for value in _values(request, "Contact"):
+            address = parse_address(value)
+            if address.uri == "*":
+                if request.method != "REGISTER":
+                    return "Contact: only a REGISTER says *"
+                continue
+            uri = parse_uri(address.uri)
+            if targeted and first and not (uri.scheme == "sip" or uri.scheme == "sips"):
+                return "Contact: not a SIP or SIPS URI"
+            first = False
+    except GrammarError as error:
         return f"Contact: {error}"
     return "Contact is empty" if targeted and first else None
-
-
-def _reachable(uri: Uri) -> bool:
-    return uri.scheme == "sip" or uri.scheme == "sips"
 
 
 def _max_forwards(request: Request) -> str | None:
@@ -103,16 +102,24 @@ def _max_forwards(request: Request) -> str | None:
 
 
 def _lists(request: Request) -> str | None:
-    for name in _ROUTES:
-        for line in request.headers(name):
-            try:
-                for value in split_commas(line):
-                    parse_uri(parse_address(value).uri)
-            except (AddressError, UriError) as error:
-                return f"{name}: {error}"
-    for name in _OPTION_TAGS:
-        for line in request.headers(name):
-            for tag in split_commas(line):
+    name = ""
+    try:
+        for name in _ROUTES:
+            for value in _values(request, name):
+                parse_uri(parse_address(value).uri)
+        for name in _OPTION_TAGS:
+            for tag in _values(request, name):
                 if not is_token(tag):
-                    return f"{name}: an option tag is no token"
+                    raise GrammarError("an option tag is no token")
+    except GrammarError as error:
+        return f"{name}: {error}"
     return None
+
+
+def _values(request: Request, name: str) -> list[str]:
+    lines = request.headers(name)
+    if not lines:
+        return lines
+    if sum([line.count(",") for line in lines]) > MOST_VALUES:
+        raise GrammarError("too many values")
+    return [value for line in lines for value in split_commas(line)]

@@ -30,7 +30,7 @@ _SIP = re.compile(
     re.VERBOSE,
 ).fullmatch
 _TEL = re.compile(
-    r"""[tT][eE][lL]:([0-9A-Fa-f*#+().\-]++|%2[3bB][0-9*#]++)
+    r"""[tT][eE][lL]:((?:[0-9A-Fa-f*#+().\-]++|%2[3bB])++)
         ((?:;(?:[^\x00-\x20\x7f"<>@;?%]++|%[0-9A-Fa-f]{2})*+)*+)""",
     re.VERBOSE,
 ).fullmatch
