@@ -132,6 +132,8 @@ class Acceptor:
             self._pause.cancel()
         self._loop.remove_reader(number)
         self._socket.close()
+        # A task that is cancelled before its first step never comes to the `finally` that closes what it was given.
+        await asyncio.sleep(0)
         for task in tuple(self._welcomes):
             task.cancel()
         await asyncio.gather(*self._welcomes, return_exceptions=True)

@@ -143,6 +143,7 @@ class Pool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._openings.clear()
 
 
 def _why(error: OSError | ValueError | CertificateError, flow: Flow) -> str:
