@@ -1,0 +1,132 @@
+"""The raw messages of the last calls, both legs, in memory. Secrets are hidden when they are read.
+
+To keep a message is an append of what exists already; nothing is copied, parsed or decoded before somebody asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from trunkline.sip.flow import Flow, host_port
+from trunkline.telemetry.hide import of_message
+
+Way = Literal["in", "out"]
+Side = Literal["caller", "agent"]
+
+_CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+
+
+class TraceEntry(NamedTuple):
+    at: float
+    """Monotonic seconds."""
+    direction: Way
+    flow: Flow
+    data: bytes
+
+
+class TraceMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One SIP message of a call as it passed, secrets hidden."""
+
+    at: float
+    """Unix seconds."""
+    direction: Way
+    side: Side
+    transport: str
+    local: str
+    """`host:port`."""
+    remote: str
+    text: str
+
+
+class CallTrace(msgspec.Struct, frozen=True, kw_only=True):
+    call_id: str
+    organization_id: str
+    messages: tuple[TraceMessage, ...]
+    truncated: bool
+    """Whether messages are missing: beyond the bounds of one call, or of a call longer gone than the trace reaches."""
+
+
+class _Kept:
+    __slots__ = ("entries", "left_out", "organization_id", "room")
+
+    def __init__(self, room: int) -> None:
+        self.entries: list[TraceEntry] = []
+        self.room = room
+        self.left_out = 0
+        self.organization_id = ""
+
+
+class Traces:
+    """The last `calls` calls, the first messages of each."""
+
+    __slots__ = ("_bytes", "_calls", "_kept", "_messages")
+
+    def __init__(self, calls: int = 1000, messages: int = 200, size: int = 131_072) -> None:
+        """`messages` and `size` (bytes) bound one call. `calls` of 0 keeps nothing."""
+        self._calls = calls
+        self._messages = messages
+        self._bytes = size
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, call: str, now: float, direction: Way, flow: Flow, data: bytes) -> None:
+        kept = self._kept.get(call)
+        if kept is None:
+            if not self._calls:
+                return
+            if len(self._kept) >= self._calls:
+                self._kept.popitem(last=False)
+            kept = self._kept[call] = _Kept(self._bytes)
+        kept.room -= len(data)
+        if kept.room >= 0 and len(kept.entries) < self._messages:
+            kept.entries.append(TraceEntry(now, direction, flow, data))
+        else:
+            kept.left_out += 1
+
+    def own(self, call: str, organization_id: str) -> None:
+        """Who may see it."""
+        kept = self._kept.get(call)
+        if kept is not None:
+            kept.organization_id = organization_id
+
+    def of(self, call: str) -> list[TraceEntry] | None:
+        """The messages as they were, secrets and all; None when they are gone or never were."""
+        kept = self._kept.get(call)
+        return list(kept.entries) if kept is not None else None
+
+    def shown(self, call: str, epoch: float) -> CallTrace | None:
+        """The messages as people see them. `epoch`: Unix seconds at which the monotonic clock stood at zero."""
+        kept = self._kept.get(call)
+        if kept is None:
+            return None
+        first = _call_id(kept.entries[0].data) if kept.entries else b""
+        begun = bool(kept.entries) and kept.entries[0].data.startswith(b"INVITE ")
+        return CallTrace(
+            call_id=call,
+            organization_id=kept.organization_id,
+            messages=tuple(
+                TraceMessage(
+                    at=entry.at + epoch,
+                    direction=entry.direction,
+                    # Each leg has a Call-ID of its own, and the caller speaks first.
+                    side="caller" if _call_id(entry.data) == first else "agent",
+                    transport=entry.flow.transport,
+                    local=host_port(entry.flow.local),
+                    remote=host_port(entry.flow.remote),
+                    text=of_message(entry.data),
+                )
+                for entry in kept.entries
+            ),
+            truncated=kept.left_out > 0 or not begun,
+        )
+
+
+def _call_id(data: bytes) -> bytes:
+    match = _CALL_ID.search(data)
+    return match[1].strip() if match else b""
