@@ -130,6 +130,15 @@ def test_the_caller_can_be_refused_before_any_agent() -> None:
     assert plan.check(description("m=audio 4000 RTP/AVP 9")) is None
 
 
+def test_what_was_checked_is_held_against_the_agents_trunk_too() -> None:
+    plan = MediaPlan(1, Terms("203.0.113.1", G711))
+    assert plan.check(ORDINARY) is None
+    plan.reach(Terms("203.0.113.2", Policy(("PCMU",))))
+    assert parse(passed(plan.offer("caller", ORDINARY))).media[0].formats == ["0", "101"]
+    plan.reach(Terms("203.0.113.2"))
+    assert parse(passed(plan.offer("caller", ORDINARY))).media[0].formats == ["8", "0", "101"]
+
+
 def test_a_refused_offer_changes_nothing() -> None:
     plan = planned(G711)
     plan.offer("caller", ORDINARY)

@@ -147,6 +147,17 @@ async def test_the_first_to_speak_is_the_only_one_heard(engine: Engine) -> None:
         assert stranger.heard.empty()
 
 
+async def test_the_same_offer_again_lets_nobody_move(engine: Engine) -> None:
+    async with phone() as peer, phone() as stranger:
+        offer = description(KEYS.format(peer.port))
+        _, port = engine.ready(offer)
+        await peer.exchange(said(1), port)
+        engine.ready(offer)
+        stranger.say(said(2), port)
+        await peer.exchange(said(3), port)
+        assert stranger.heard.empty()
+
+
 async def test_a_changed_offer_lets_the_peer_move(engine: Engine) -> None:
     async with phone() as peer, phone() as moved:
         sdp, port = engine.ready(description(KEYS.format(peer.port)))
@@ -244,6 +255,18 @@ async def test_a_peer_that_falls_silent_is_hung_up_once() -> None:
         await peer.exchange(said(1), port)
         assert await engine.next() == MediaEnded("b", "silent")
         assert engine.posted.empty()
+    engine.room.stop()
+
+
+async def test_strangers_do_not_break_the_silence() -> None:
+    engine = Engine(silence=0.03)
+    async with phone() as peer, phone() as stranger, asyncio.timeout(3):
+        _, port = engine.ready(description(KEYS.format(peer.port)))
+        await peer.exchange(said(1), port)
+        while engine.posted.empty():
+            stranger.say(said(2), port)
+            await asyncio.sleep(0)
+    assert engine.posted.get_nowait() == MediaEnded("b", "silent")
     engine.room.stop()
 
 

@@ -133,6 +133,17 @@ def test_what_cannot_be_spoken_is_refused(
     assert refusal.status == (400 if reason == "bad-sdp" else 488)
 
 
+def test_of_two_numbers_for_one_codec_the_first_is_taken() -> None:
+    choice = chosen(description("m=audio 4000 RTP/AVP 97 0\na=rtpmap:97 PCMU/8000"))
+    assert choice.describe(HERE, 20000).media[0].formats == ["97"]
+
+
+@pytest.mark.parametrize(("asked", "answered"), [("0-15,66", "0-15,66"), ("", "0-16"), ("x=1; y", "0-16")])
+def test_events_are_those_that_were_asked_for(asked: str, answered: str) -> None:
+    sdp = description(f"m=audio 4000 RTP/AVP 0 96\na=rtpmap:96 telephone-event/8000\na=fmtp:96 {asked}")
+    assert chosen(sdp).describe(HERE, 20000).media[0].parameters("96") == answered
+
+
 def test_plain_beside_encrypted_is_taken() -> None:
     choice = chosen(description("m=audio 4000 RTP/SAVP 0", "m=audio 4002 RTP/AVP 0"))
     assert [section.port for section in choice.describe(HERE, 20000).media] == [0, 20000]
@@ -161,6 +172,7 @@ def test_our_offer_is_answered(names: tuple[str, ...]) -> None:
         ("m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000",),
         ("m=audio 4000 RTP/SAVP 0",),
         ("m=video 4000 RTP/AVP 31",),
+        ("m=audio 4000 RTP/AVP 8",),
         ("m=audio 4000 RTP/AVP 0", "m=audio 4002 RTP/AVP 0"),
         ("m=audio 4000 RTP/AVP 0\na=rtpmap:0 G722/8000",),
     ],

@@ -240,6 +240,34 @@ def test_an_answer_is_held_against_the_offer() -> None:
     assert passed.media[0].formats == ["8", "0", "101"]
 
 
+def test_an_answer_brings_no_codec_of_its_own() -> None:
+    offer = crossed(description("m=audio 4000 RTP/AVP 8 96 97\na=rtpmap:96 PCMA/8000\na=rtpmap:97 PCMU/8000"), G711)
+    answer = parse(description("m=audio 6000 RTP/AVP 0 8 96 97\na=rtpmap:96 PCMU/8000\na=rtpmap:97 PCMU/8000"))
+    passed = cross_answer(answer, offer, G711)
+    assert isinstance(passed, Description)
+    assert passed.media[0].formats == ["8", "97"]
+    assert list(passed.media[0].encodings()) == ["97"]
+
+
+def test_what_was_offered_with_port_0_is_answered_so() -> None:
+    plain = Policy(encryption="disable")
+    offer = crossed(description("m=audio 4000 RTP/SAVP 0", "m=audio 4002 RTP/AVP 0"), plain)
+    answer = parse(description("m=audio 6000 RTP/AVP 0", "m=audio 6002 RTP/AVP 0"))
+    passed = cross_answer(answer, offer, plain)
+    assert isinstance(passed, Description)
+    assert [section.port for section in passed.media] == [0, 6002]
+
+
+def test_a_format_listed_twice_stays_once() -> None:
+    assert crossed(description("m=audio 4000 RTP/AVP 0 0 8 0"), G711).media[0].formats == ["8", "0"]
+
+
+def test_attributes_of_all_formats_stay() -> None:
+    sdp = description("m=audio 4000 RTP/AVPF 0 18\na=rtcp-fb:* nack\na=rtcp-fb:0 ccm\na=rtcp-fb:18 ccm")
+    assert crossed(sdp, G711).media[0].lines[1:3] == ["a=rtcp-fb:* nack", "a=rtcp-fb:0 ccm"]
+    assert "a=rtcp-fb:18 ccm" not in crossed(sdp, G711).media[0].lines
+
+
 def test_a_forgotten_rtpmap_is_the_offers() -> None:
     offer = crossed(ORDINARY, G711)
     passed = cross_answer(parse(description("m=audio 6000 RTP/AVP 0 101")), offer, G711)

@@ -64,12 +64,11 @@ class _Leg:
 
 
 class _Crossed(NamedTuple):
-    """An SDP that crossed. The same again gives the same, as long as the other leg was sent nothing else since."""
+    """The last SDP that crossed from a leg, so the last that the other leg was sent. The same again gives the same."""
 
     body: bytes
     offer: Description | None
     """The offer it answered; None when it was one."""
-    version: int
     result: bytes
 
 
@@ -148,9 +147,8 @@ class MediaPlan:
         source, target = self._legs(side)
         crossed = source.crossed
         if crossed is not None and crossed.offer is None and crossed.body == body:
-            if crossed.version == target.origin.version and target.offered is not None:
-                self._offerer = side
-                return crossed.result
+            self._offerer = side
+            return crossed.result
         span = find_sdp(content_type, body)
         if span is None:
             return refuse(400, 399, "no-sdp", "The body holds no session description")
@@ -168,7 +166,7 @@ class MediaPlan:
         result = _spliced(body, span, target.origin.stamp(passed))
         target.offered = passed
         self._offerer = side
-        source.crossed = _Crossed(body, None, target.origin.version, result)
+        source.crossed = _Crossed(body, None, result)
         return result
 
     def answer(self, side: End, body: bytes, content_type: str | None = _SDP) -> bytes | Refusal:
@@ -178,12 +176,11 @@ class MediaPlan:
         """
         source, target = self._legs(side)
         crossed = source.crossed
-        if crossed is not None and crossed.offer is not None and crossed.offer is source.offered:
-            if crossed.body == body and crossed.version == target.origin.version:
-                self._offerer = None
-                return crossed.result
         if source.offered is None:
             return refuse_answer("An answer came where nothing was offered")
+        if crossed is not None and crossed.offer is source.offered and crossed.body == body:
+            self._offerer = None
+            return crossed.result
         span = find_sdp(content_type, body)
         if span is None:
             return refuse_answer("The answer holds no session description")
@@ -199,7 +196,7 @@ class MediaPlan:
         if self.ends_here and side == "caller":
             return body[span.start : span.end]
         result = _spliced(body, span, target.origin.stamp(passed))
-        source.crossed = _Crossed(body, source.offered, target.origin.version, result)
+        source.crossed = _Crossed(body, source.offered, result)
         return result
 
     def withdraw(self, side: End) -> None:

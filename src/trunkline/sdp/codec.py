@@ -29,7 +29,8 @@ G722 = Codec("G722", 8000, 9)
 """It samples at 16 kHz; its RTP clock is 8000 by an error that RFC 3551 §4.5.2 keeps."""
 COMFORT_NOISE = Codec("CN", 8000, 13)
 TELEPHONE_EVENT = Codec("telephone-event", 8000, None)
-"""These two ride with a voice codec of the same clock and are no voice by themselves."""
+"""These two ride with a voice codec and are no voice by themselves. All our voices have the clock 8000, so a
+telephone-event of another clock belongs to a codec that is none of ours (RFC 4733 §2.1)."""
 
 VOICE: dict[str, Codec] = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
 """What a trunk's list of codecs may name, in our own order of preference."""

@@ -107,7 +107,7 @@ def choose(offer: Description, codecs: Sequence[str], address: str) -> Choice | 
         if direction == "sendrecv" and connection.address in ("0.0.0.0", "::"):
             direction = "sendonly"  # The way to hold before RFC 3264, whose §8.4 keeps it.
         payload_type, codec = found
-        event = _event(section, codec)
+        event = _event(section)
         numbers = {payload_type} if event is None else {payload_type, event}
         agreed = Agreed(codec, frozenset(numbers), event, _MIRROR[direction], section.ptime)
         return Choice(offer, offer.media.index(section), payload_type, agreed)
@@ -166,11 +166,11 @@ def _first(section: Media, codecs: Sequence[str]) -> tuple[int, Codec] | None:
     return None
 
 
-def _event(section: Media, voice: Codec) -> int | None:
+def _event(section: Media) -> int | None:
     encodings = section.encodings()
     for number in section.formats:
         codec = identify(number, encodings.get(number))
-        if codec is TELEPHONE_EVENT and codec.clock == voice.clock and _payload_type(number):
+        if codec is TELEPHONE_EVENT and _payload_type(number):
             return int(number)
     return None
 

@@ -88,21 +88,18 @@ def _allowed(section: Media, codecs: tuple[str, ...], asked: Media | None) -> li
             # Some answerers leave out the rtpmap they were offered; a dynamic number then means what it meant there.
             encodings.setdefault(number, encoding)
     voices: dict[str, list[str]] = {}
-    companions: list[tuple[str, int]] = []
-    clocks: set[int] = set()
+    companions: list[str] = []
     for number in dict.fromkeys(section.formats):
         codec = identify(number, encodings.get(number))
         if codec is None or (offered is not None and offered.get(number) is not codec):
             continue
         if codec is TELEPHONE_EVENT or codec is COMFORT_NOISE:
-            companions.append((number, codec.clock))
+            companions.append(number)
         elif codec.name in codecs:
             voices.setdefault(codec.name, []).append(number)
-            clocks.add(codec.clock)
     if not voices:
         return []
-    kept = [number for name in codecs for number in voices.get(name, ())]
-    return kept + [number for number, clock in companions if clock in clocks]
+    return [number for name in codecs for number in voices.get(name, ())] + companions
 
 
 def _rewritten(section: Media, formats: list[str], *, bare: bool, bound: bool) -> Media:
