@@ -95,14 +95,16 @@ def offer(
     seconds: float,
     to: tuple[str, int],
     during: Callable[[], None] | None = None,
+    grace: float = 8.0,
 ) -> tuple[Count, Count, int, str]:
     """Carrier's count, agent's count, datagrams dropped by the sockets, and the parties' first complaint.
 
-    The carrier is lenient because sippy lets a 200 overtake the 180 before it.
+    What has not ended `grace` seconds after the last call should have begun is cut off. The carrier is lenient because
+    sippy lets a 200 overtake the 180 before it.
     """
     assert behaviour.agent is not None
     calls = max(1, int(rate * seconds))
-    limit = seconds * 1.5 + 20
+    limit = seconds * 1.1 + grace
     agent = Party("agent", behaviour.agent.write(folder), folder, AGENT, seconds=limit + 20)
     carrier: Party | None = None
     try:

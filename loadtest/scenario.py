@@ -50,6 +50,8 @@ class Script:
         self._sequence = 0
         self._invite = 0
         self._invite_sequence = 0
+        self._asked = ""
+        """The method of the last request, whose 2xx may bear a route set."""
         self._confirmed = False
         """Whether the ACK has come, so that requests bear this party's tag already."""
 
@@ -105,9 +107,9 @@ class Script:
     def bye(self) -> Script:
         return self.request("BYE")
 
-    def ack(self, body: str | None = None) -> Script:
+    def ack(self, body: str | None = None, counter: str | None = None) -> Script:
         """The ACK of a 2xx: a request of its own, with a branch of its own."""
-        return self._send(*self._inside("ACK", self._invite_sequence), body=body)
+        return self._send(*self._inside("ACK", self._invite_sequence), body=body, counter=counter)
 
     def cancel(self) -> Script:
         return self._send(*self._as_invite("CANCEL", "<sip:[service]@[remote_ip]:[remote_port]>"), retransmitted=True)
@@ -141,15 +143,24 @@ class Script:
     # ---- what comes
 
     def receive(
-        self, method: str, *, keep: bool = False, must_have: dict[str, str] | None = None, lost: int = 0
+        self,
+        method: str,
+        *,
+        keep: bool = False,
+        must_have: dict[str, str] | None = None,
+        lost: int = 0,
+        within: tuple[int, str] | None = None,
     ) -> Script:
         """Waits for a request. `keep` remembers its ends, for requests of this party's own and late answers.
 
-        `lost` is the percentage of such requests that the network loses.
+        `lost` is the percentage of such requests that the network loses; `within` says how many milliseconds to wait and
+        the label to go on at when it did not come.
         """
         self._confirmed = self._confirmed or method == "ACK"
         kept = {"remote": "From:", "local": "To:", "invite": "CSeq:"} if keep else {}
         more = f' lost="{lost}"' if lost else ""
+        if within is not None:
+            more += f' timeout="{within[0]}" ontimeout="{{{within[1]}}}"'
         return self._wait(f'request="{method}"{more}', kept, must_have, routes=method == "INVITE")
 
     def expect(
@@ -170,7 +181,8 @@ class Script:
         if then is not None:
             more += f' next="{{{then}}}"'
         kept = {"remote": "To:"} if keep else {}
-        return self._wait(f'response="{status}"{more}', kept, must_have, routes=200 <= status < 300)
+        routes = 200 <= status < 300 and self._asked == "INVITE"
+        return self._wait(f'response="{status}"{more}', kept, must_have, routes=routes)
 
     def pause(self, milliseconds: int) -> Script:
         self._steps.append(f'<pause milliseconds="{milliseconds}"/>')
@@ -180,9 +192,10 @@ class Script:
         self._marks[name] = len(self._steps)
         return self
 
-    def go(self, label: str) -> Script:
-        """Goes on at the label, which stands further down."""
-        self._steps.append(f'<nop next="{{{label}}}"/>')
+    def go(self, label: str, counter: str | None = None) -> Script:
+        """Goes on at the label, which stands further down; `counter` counts the calls that do."""
+        counted = f' counter="{counter}"' if counter else ""
+        self._steps.append(f'<nop{counted} next="{{{label}}}"/>')
         return self
 
     # ---- as XML
@@ -198,7 +211,7 @@ class Script:
         for index, step in enumerate([*self._steps, ""]):
             lines += [f'<label id="{numbers[name]}"/>' for name, at in self._marks.items() if at == index]
             for name, number in numbers.items():
-                step = step.replace(f'next="{{{name}}}"', f'next="{number}"')
+                step = step.replace(f'="{{{name}}}"', f'="{number}"')
             lines.append(step)
         if self._kept:
             lines.append(f'<Reference variables="{",".join(sorted(self._kept))}"/>')
@@ -258,6 +271,8 @@ class Script:
         attributes = ' retrans="500"' if retransmitted else ""
         if counter is not None:
             attributes += f' counter="{counter}"'
+        if not lines[0].startswith("SIP/2.0 "):
+            self._asked = lines[0].partition(" ")[0]
         text = "\n".join(f"      {line}".rstrip() for part in (*lines, *entity) for line in part.split("\n"))
         self._steps.append(f"<send{attributes}><![CDATA[\n\n{text}\n\n]]></send>")
         return self

@@ -67,6 +67,8 @@ class Party:
         command += ["-buff_size", str(BUFFER), "-l", str(open_calls), "-nostdin", "-timeout", f"{seconds:.0f}s"]
         command += ["-trace_stat", "-stf", str(self._statistics), "-fd", "1"]
         command += ["-trace_err", "-error_file", str(self._errors), *options]
+        if transport.startswith("t"):
+            command.append("-bind_local")  # else its TCP connections would come from 127.0.0.1
         if lenient:
             command += ["-default_behaviors", "all,-abortunexp"]
         if remote is not None:
@@ -105,10 +107,9 @@ class Party:
             last = rows[-1]
         except (OSError, IndexError):
             raise Failed(f"SIPp {self.name} counted nothing: {self.last_words()}") from None
-        named = {}
-        for key, value in last.items():
-            if key is not None and key.startswith("GenericCounter") and key.endswith("(C)"):
-                named[key[len("GenericCounter") : -3]] = int(value)
+        columns = list(last)
+        own = columns[columns.index("CallLengthStDev(C)") + 1 :]
+        named = {key.removesuffix("(C)"): int(last[key]) for key in own if key and key.endswith("(C)")}
         return Count(
             created=int(last["TotalCallCreated"]),
             succeeded=int(last["SuccessfulCall(C)"]),
