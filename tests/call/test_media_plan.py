@@ -91,6 +91,17 @@ def test_a_withdrawn_offer_has_no_answer() -> None:
     plan.withdraw("caller")
     assert plan.offerer is None
     assert refusal(plan.answer("agent", ANSWER)).reason == "bad-answer"
+    passed(plan.offer("caller", ORDINARY))
+    passed(plan.answer("agent", ANSWER))
+
+
+def test_the_same_answer_to_another_offer_is_another_answer() -> None:
+    plan = planned(G711)
+    answer = description("m=audio 6000 RTP/AVP 8 0")
+    plan.offer("caller", ORDINARY)
+    assert parse(passed(plan.answer("agent", answer))).media[0].formats == ["8", "0"]
+    plan.offer("caller", description("m=audio 4000 RTP/AVP 0"))
+    assert parse(passed(plan.answer("agent", answer))).media[0].formats == ["0"]
 
 
 def test_a_delayed_offer_is_the_same_with_sides_exchanged() -> None:
