@@ -1,23 +1,24 @@
 """The call log in the database.
 
-Rows come from the journal's mover in groups (`write`), the latest state of a call over the earlier one. Lists are
-newest first.
+The journal's mover writes calls in groups when they have ended; those that go on are in `open_calls`, and lists show
+both, newest first.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import structs
-from sqlalchemy import ColumnElement, Row, case, delete, func, or_, select
+from sqlalchemy import Row, bindparam, case, delete, desc, func, select, union_all
 
 from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord
 from trunkline.store.database import Session
-from trunkline.store.paging import Page, page_of
-from trunkline.store.tables import CALLS, LEGS
-from trunkline.store.upsert import insert_missing, upsert
+from trunkline.store.open_calls import open_record
+from trunkline.store.paging import Page
+from trunkline.store.tables import CALLS, LEGS, OPEN_CALLS
+from trunkline.store.upsert import BACKENDS, Bulk, insert_missing, upsert
 
 _ENCODER = msgspec.json.Encoder()
 _LEGS = msgspec.json.Decoder(tuple[LegRecord, ...])
@@ -48,37 +49,27 @@ class Calls:
         self._backend = backend
 
     async def write(self, records: Sequence[CallRecord]) -> None:
-        """Insert each call, or put the record over the one that is there. A call that has ended does not go on again:
-        an earlier state that comes late changes nothing."""
+        """Insert calls that have ended, or put them over the same ones."""
         if not records:
             return
-        await self._session.execute(_UPSERT[self._backend], [_row(record) for record in records])
-        legs = [
-            {"sip_call_id": leg.sip_call_id, "call_id": record.id}
-            for record in records
-            for leg in record.legs
-            if leg.sip_call_id is not None
-        ]
+        await _UPSERT[self._backend].run(self._session, [_row(record) for record in records])
+        legs = [(leg.sip_call_id, record.id) for record in records for leg in record.legs if leg.sip_call_id]
         if legs:
-            await self._session.execute(_INDEX[self._backend], legs)
+            await _INDEX[self._backend].run(self._session, legs)
 
     async def get(self, id_: str, *, organization: str | None) -> CallRecord | None:
-        """None also when it is another organization's; `organization` None asks for an operator, who sees all."""
-        where = [CALLS.c.id == id_]
-        if organization is not None:
-            where.append(CALLS.c.organization_id == organization)
-        row = await self._session.first(select(CALLS).where(*where))
-        return call_record(row) if row else None
+        """A call of the log, or one that goes on. None also when it is another organization's; `organization` None asks
+        for an operator, who sees all."""
+        record = (await self._logged([id_])).get(id_) or (await self._open([id_])).get(id_)
+        return record if record and organization in (None, record.organization_id) else None
 
     async def by_sip_call_id(self, sip_call_id: str, *, organization: str | None) -> list[CallRecord]:
-        """The calls that have a leg with this SIP Call-ID, newest first: one, unless the peers repeat themselves."""
-        where: list[ColumnElement[bool]] = [
-            CALLS.c.id.in_(select(LEGS.c.call_id).where(LEGS.c.sip_call_id == sip_call_id))
-        ]
-        if organization is not None:
-            where.append(CALLS.c.organization_id == organization)
-        rows = await self._session.rows(select(CALLS).where(*where).order_by(CALLS.c.started_at.desc()))
-        return [call_record(row) for row in rows]
+        """The ended calls that have a leg with this SIP Call-ID, newest first: one, unless the peers repeat
+        themselves."""
+        rows = await self._session.rows(select(LEGS.c.call_id).where(LEGS.c.sip_call_id == sip_call_id))
+        found = (await self._logged([row.call_id for row in rows])).values()
+        mine = [record for record in found if organization in (None, record.organization_id)]
+        return sorted(mine, key=lambda record: record.started_at, reverse=True)
 
     async def page(
         self,
@@ -92,27 +83,55 @@ class Calls:
         page: int = 1,
         per_page: int = 20,
     ) -> Page[CallRecord]:
-        """Those that started from `start` on and before `end` (Unix seconds), newest first."""
-        where: list[ColumnElement[bool]] = []
-        if organization is not None:
-            where.append(CALLS.c.organization_id == organization)
-        if phone_number is not None:
-            where.append(CALLS.c.phone_number == phone_number)
-        if direction is not None:
-            where.append(CALLS.c.direction == direction)
-        if status is not None:
-            where.append(CALLS.c.status == status)
+        """Those that started from `start` on and before `end` (Unix seconds), newest first, whether they have ended or
+        go on."""
+        logged, going_on = select(CALLS.c.id, CALLS.c.started_at), select(_OPEN.id, _OPEN.started_at)
+        going_on = going_on.where(_OPEN.record.is_not(None))
+        for name, value in (
+            ("organization_id", organization),
+            ("phone_number", phone_number),
+            ("direction", direction),
+        ):
+            if value is not None:
+                logged = logged.where(CALLS.c[name] == value)
+                going_on = going_on.where(OPEN_CALLS.c[name] == value)
         if start is not None:
-            where.append(CALLS.c.started_at >= start)
+            logged, going_on = logged.where(CALLS.c.started_at >= start), going_on.where(_OPEN.started_at >= start)
         if end is not None:
-            where.append(CALLS.c.started_at < end)
-        # Without an organization no index begins with the time; the id is sortable by it too.
-        order = [CALLS.c.started_at.desc(), CALLS.c.id.desc()] if organization is not None else [CALLS.c.id.desc()]
-        rows, total = await page_of(self._session, CALLS, where, order, page, per_page)
-        return Page([call_record(row) for row in rows], total)
+            logged, going_on = logged.where(CALLS.c.started_at < end), going_on.where(_OPEN.started_at < end)
+        if status == "in-progress":
+            parts = [going_on]
+        elif status is not None:
+            parts = [logged.where(CALLS.c.status == status)]
+        else:
+            parts = [logged, going_on]
+        total = 0
+        for part in parts:
+            total += int(await self._session.scalar(part.with_only_columns(func.count(), maintain_column_froms=True)))
+        offset = (page - 1) * per_page
+        if offset >= total:
+            return Page([], total)
+        # The ids first, from the indexes alone: a far page reads no row that it passes over.
+        # Over all organizations no index begins with the time, but the ids are in its order too.
+        order = ["started_at", "id"] if organization is not None else ["id"]
+        union = union_all(*parts) if len(parts) > 1 else parts[0]
+        ids = (await self._session.execute(union.order_by(*map(desc, order)).limit(per_page).offset(offset))).all()
+        wanted = [row.id for row in ids]
+        found = {**await self._open(wanted), **await self._logged(wanted)}
+        return Page([found[id_] for id_ in wanted], total)
 
-    async def stats(self, number_id: str, *, start: float | None = None, end: float | None = None) -> CallStats:
-        """The calls of a number that started from `start` on and before `end` (Unix seconds)."""
+    async def _logged(self, ids: Sequence[str]) -> dict[str, CallRecord]:
+        return {row.id: _record(row) for row in await self._session.rows(select(CALLS).where(CALLS.c.id.in_(ids)))}
+
+    async def _open(self, ids: Sequence[str]) -> dict[str, CallRecord]:
+        statement = select(_OPEN.id, _OPEN.record).where(_OPEN.id.in_(ids), _OPEN.record.is_not(None))
+        return {row.id: open_record(row.record) for row in await self._session.rows(statement)}
+
+    async def stats(
+        self, organization: str, phone_number: str, *, start: float | None = None, end: float | None = None
+    ) -> CallStats:
+        """The calls of an organization's number that started from `start` on and before `end` (Unix seconds). A number
+        that was imported again begins anew when `start` is not before its `created_at`."""
         inbound, minutes = CALLS.c.direction == "inbound", (CALLS.c.duration + 59) // 60
         statement = select(
             func.coalesce(func.sum(case((inbound, 1), else_=0)), 0),
@@ -121,7 +140,7 @@ class Calls:
             func.coalesce(func.sum(case((inbound, minutes), else_=0)), 0),
             func.coalesce(func.sum(case((inbound, 0), else_=minutes)), 0),
             func.max(CALLS.c.started_at),
-        ).where(CALLS.c.number_id == number_id)
+        ).where(CALLS.c.organization_id == organization, CALLS.c.phone_number == phone_number)
         if start is not None:
             statement = statement.where(CALLS.c.started_at >= start)
         if end is not None:
@@ -135,35 +154,33 @@ class Calls:
         rows = await self._session.rows(old)
         if not rows:
             return 0
-        legs = [(leg.sip_call_id, row.id) for row in rows for leg in _LEGS.decode(row.legs) if leg.sip_call_id]
-        for start in range(0, len(legs), _PAIRS):
-            pairs = legs[start : start + _PAIRS]
-            await self._session.execute(
-                delete(LEGS).where(or_(*((LEGS.c.sip_call_id == s) & (LEGS.c.call_id == c) for s, c in pairs)))
-            )
+        legs = [
+            {"leg": leg.sip_call_id, "call": row.id}
+            for row in rows
+            for leg in _LEGS.decode(row.legs)
+            if leg.sip_call_id
+        ]
+        if legs:
+            await self._session.execute(_FORGET, legs)
         await self._session.execute(delete(CALLS).where(CALLS.c.id.in_([row.id for row in rows])))
         return len(rows)
 
 
-_PAIRS = 200
-_UPSERT = {
-    backend: upsert(
-        backend, CALLS, ["id"], where=lambda new: or_(CALLS.c.ended_at.is_(None), new.ended_at.is_not(None))
-    )
-    for backend in ("sqlite", "postgresql")
-}
-_INDEX = {backend: insert_missing(backend, LEGS) for backend in ("sqlite", "postgresql")}
+_OPEN = OPEN_CALLS.c
+_FORGET = delete(LEGS).where(LEGS.c.sip_call_id == bindparam("leg"), LEGS.c.call_id == bindparam("call"))
+_COLUMNS = [column.name for column in CALLS.c]
+assert _COLUMNS[-1] == "legs"
+_plain = operator.attrgetter(*_COLUMNS[:-1])
+_UPSERT = {backend: Bulk(backend, upsert(backend, CALLS, ["id"]), _COLUMNS) for backend in BACKENDS}
+_INDEX = {backend: Bulk(backend, insert_missing(backend, LEGS), ["sip_call_id", "call_id"]) for backend in BACKENDS}
 
 
-def _row(record: CallRecord) -> dict[str, Any]:
-    row = structs.asdict(record)
-    row["legs"] = _ENCODER.encode(record.legs).decode()
-    row["duration"] = record.duration
-    return row
+def _row(record: CallRecord) -> tuple[Any, ...]:
+    return (*_plain(record), _ENCODER.encode(record.legs).decode())
 
 
-def call_record(row: Row[Any]) -> CallRecord:
-    """The record that a row with all columns of the call log holds, whatever else it has."""
-    fields = {name: row._mapping[name] for name in CallRecord.__struct_fields__}
+def _record(row: Row[Any]) -> CallRecord:
+    fields = dict(row._mapping)
+    del fields["duration"]
     fields["legs"] = _LEGS.decode(fields["legs"])
     return CallRecord(**fields)

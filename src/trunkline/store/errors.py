@@ -21,7 +21,7 @@ class StoreError(Exception):
     """The root of the store's errors."""
 
 
-class Conflict(StoreError):  # noqa: N818
+class Conflict(StoreError):
     """What was written is taken already, or refers to (or is referred to by) another record."""
 
     def __init__(self, field: str) -> None:
@@ -30,7 +30,7 @@ class Conflict(StoreError):  # noqa: N818
         """The field whose value is taken (`name`, `e164`, `id`), or `reference` for a foreign key."""
 
 
-class Unavailable(StoreError):  # noqa: N818
+class Unavailable(StoreError):
     """The database cannot be used now: locked, full, gone, not writable. The same request may succeed later."""
 
     def __init__(self, reason: str) -> None:
@@ -38,11 +38,11 @@ class Unavailable(StoreError):  # noqa: N818
         self.reason = reason
 
 
-class WrongKey(StoreError):  # noqa: N818
+class WrongKey(StoreError):
     """A credential cannot be opened with the keys at hand, or the key file is not usable."""
 
 
-class SchemaMismatch(StoreError):  # noqa: N818
+class SchemaMismatch(StoreError):
     """The database was made by a newer version of this program."""
 
 

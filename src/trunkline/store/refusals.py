@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select
 from trunkline.store.database import Session
 from trunkline.store.paging import Page
 from trunkline.store.tables import REFUSALS
-from trunkline.store.upsert import upsert
+from trunkline.store.upsert import BACKENDS, upsert
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,5 +73,5 @@ _ADD = {
         ["minute", "source", "reason", "status"],
         lambda new: {"count": REFUSALS.c.count + new.count},
     )
-    for backend in ("sqlite", "postgresql")
+    for backend in BACKENDS
 }

@@ -23,6 +23,7 @@ from trunkline.store.migrate import migrate
 from trunkline.store.numbers import Numbers
 from trunkline.store.open_calls import OpenCalls
 from trunkline.store.organizations import Organizations
+from trunkline.store.positions import Positions
 from trunkline.store.refusals import Refusals
 from trunkline.store.seal import Seal
 from trunkline.store.trunks import Trunks
@@ -31,7 +32,18 @@ from trunkline.store.trunks import Trunks
 class Unit:
     """One transaction. Every write in it is kept, or none."""
 
-    __slots__ = ("agents", "calls", "keys", "numbers", "open_calls", "organizations", "refusals", "session", "trunks")
+    __slots__ = (
+        "agents",
+        "calls",
+        "keys",
+        "numbers",
+        "open_calls",
+        "organizations",
+        "positions",
+        "refusals",
+        "session",
+        "trunks",
+    )
 
     def __init__(self, session: Session, seal: Seal, backend: str) -> None:
         self.session = session
@@ -42,6 +54,7 @@ class Unit:
         self.keys = Keys(session)
         self.calls = Calls(session, backend)
         self.open_calls = OpenCalls(session, backend)
+        self.positions = Positions(session, backend)
         self.refusals = Refusals(session, backend)
 
     def attempt(self) -> contextlib.AbstractAsyncContextManager[None]:

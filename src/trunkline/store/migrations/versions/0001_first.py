@@ -29,15 +29,16 @@ def upgrade() -> None:
         sa.Column("started_at", sa.Double(), nullable=False),
         sa.Column("ringing_at", sa.Double()),
         sa.Column("answered_at", sa.Double()),
-        sa.Column("ended_at", sa.Double()),
+        sa.Column("ended_at", sa.Double(), nullable=False),
         sa.Column("duration", sa.Integer(), nullable=False),
         sa.Column("attestation", sa.Text()),
         sa.Column("legs", sa.Text(), nullable=False),
     )
     op.create_index("calls_ended", "calls", ["ended_at"])
-    op.create_index("calls_number", "calls", ["number_id", "started_at", "direction", "duration"])
     op.create_index(
-        "calls_phone_number", "calls", ["organization_id", "phone_number", "started_at", "id", "status", "direction"]
+        "calls_number",
+        "calls",
+        ["organization_id", "phone_number", "started_at", "id", "status", "direction", "duration"],
     )
     op.create_index("calls_started", "calls", ["organization_id", "started_at", "id", "status", "direction"])
     op.create_table(
@@ -55,11 +56,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "open_calls",
-        sa.Column("call_id", sa.Text(), primary_key=True),
+        sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("journal", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("phone_number", sa.Text()),
+        sa.Column("started_at", sa.Double(), nullable=False),
+        sa.Column("record", sa.Text()),
         sa.Column("dialogs", sa.LargeBinary()),
     )
-    op.create_index("open_calls_journal", "open_calls", ["journal"])
+    op.create_index("open_calls_started", "open_calls", ["organization_id", "started_at", "id"])
     op.create_table(
         "organizations",
         sa.Column("id", sa.Text(), primary_key=True),

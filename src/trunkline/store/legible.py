@@ -1,0 +1,69 @@
+"""Journal entries that cannot be written as they are: bytes that are no UTF-8, or far too much text.
+
+Header values keep such bytes as lone surrogates (`surrogateescape`), which no encoder takes. What people read gets the
+replacement character. What a BYE is made of must come back byte for byte, so its surrogates travel as private-use
+characters. This is the slow path, taken only for an entry that the encoder has refused.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from trunkline.model.call import CallRecord
+from trunkline.model.journal import Answered, DialogState, JournalEntry
+
+_LONGEST = 2048
+_MOST_LEGS = 32
+_AWAY = {0xDC80 + byte: 0x10FF80 + byte for byte in range(128)}
+_BACK = {private: surrogate for surrogate, private in _AWAY.items()}
+
+
+def legible(entry: JournalEntry) -> JournalEntry:
+    """The entry with its record readable and within bounds, its dialogs encodable and `restored` later."""
+    record = _record(entry.record)
+    if isinstance(entry, Answered):
+        return Answered(record, tuple(_mapped(dialog, _AWAY) for dialog in entry.dialogs))
+    return type(entry)(record)
+
+
+def without_dialogs(entry: JournalEntry) -> JournalEntry:
+    """The entry without what a BYE takes: the last resort for one that is too long."""
+    return Answered(entry.record, ()) if isinstance(entry, Answered) else entry
+
+
+def restored(dialog: DialogState) -> DialogState:
+    """The dialog as it was before it was made `legible`."""
+    if any(ord(char) >= 0x10FF80 for char in f"{dialog.call_id}{dialog.local}{dialog.remote}{dialog.target}"):
+        return _mapped(dialog, _BACK)
+    return dialog
+
+
+def _record(record: CallRecord) -> CallRecord:
+    legs = tuple(structs.replace(leg, **_texts(leg)) for leg in record.legs[:_MOST_LEGS])
+    return structs.replace(record, legs=legs, **_texts(record))
+
+
+def _texts(value: object) -> dict[str, str]:
+    texts = {}
+    for name in value.__struct_fields__:  # type: ignore[attr-defined]
+        text = getattr(value, name)
+        if isinstance(text, str):
+            raw = text[:_LONGEST].encode("utf-8", "surrogateescape" if _escaped(text) else "replace")
+            texts[name] = raw.decode("utf-8", "replace")
+    return texts
+
+
+def _escaped(text: str) -> bool:
+    """Whether every surrogate in the text stands for a byte."""
+    return not any(0xD800 <= ord(char) < 0xDC80 or 0xDCFF < ord(char) <= 0xDFFF for char in text)
+
+
+def _mapped(dialog: DialogState, table: dict[int, int]) -> DialogState:
+    return structs.replace(
+        dialog,
+        call_id=dialog.call_id.translate(table),
+        local=dialog.local.translate(table),
+        remote=dialog.remote.translate(table),
+        target=dialog.target.translate(table),
+        route_set=tuple(route.translate(table) for route in dialog.route_set),
+    )

@@ -1,0 +1,191 @@
+"""Carrying the journal into SQL, in groups, off the hot path.
+
+The position up to which the journal is in the database moves in the transaction that writes the rows, and only from
+where it is expected to be: however often a group is tried, it is written once. While the database fails, the journal
+keeps everything; the mover tries again with growing pauses, and reads from the file what memory has not held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from trunkline.model.journal import JournalEntry
+from trunkline.store.collapse import collapse
+from trunkline.store.errors import StoreError, Unavailable
+from trunkline.store.journal import Journal
+from trunkline.store.reader import groups_of, read_segment
+from trunkline.store.segments import HEADER, Position
+from trunkline.store.store import Store, Unit
+
+_LONGEST_PAUSE = 10.0
+_GROUP = 1000
+"""Entries a transaction: the loop and other writers wait no longer than that takes."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the record of calls is being kept. What readiness and metrics show."""
+
+    journal: str
+    """Why the journal cannot be written; empty while it can."""
+    database: str
+    """Why the journal cannot be moved into the database; empty while it can."""
+    waiting_bytes: int
+    """What waits in memory for the disk."""
+    waiting_entries: int
+    """What waits in memory for the database."""
+    behind: bool
+    """Whether more waits in the file."""
+    dropped: int
+    """Entries that were lost because both failed for too long."""
+    rejected: int
+    """Calls that the database would not take: a bug."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.journal and not self.database
+
+
+class Mover:
+    """`run` it as a task; `stop` moves what is left and ends it."""
+
+    __slots__ = ("_at", "_busy", "_fresh", "_interval", "_journal", "_name", "_reason", "_rejected", "_stop", "_store")
+
+    def __init__(
+        self, journal: Journal, store: Store, *, at: Position, name: str = "main", interval: float = 1.0
+    ) -> None:
+        """`at` is the position that `replay` has come to; `name` tells the journals of one database apart; `interval`
+        is in seconds."""
+        self._journal = journal
+        self._store = store
+        self._at = at
+        self._name = name
+        self._interval = interval
+        self._reason = ""
+        self._rejected = 0
+        self._fresh = True
+        self._busy = asyncio.Lock()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Move at each interval until `stop`; after a failure, at growing ones."""
+        pause = self._interval
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+            try:
+                await self.flush()
+                pause = self._interval
+            except StoreError:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def stop(self) -> None:
+        """Let `run` move what is left, once, and return."""
+        self._stop.set()
+
+    async def flush(self) -> None:
+        """Move all that is there now. What was appended before is then in the database. Raises `Unavailable`."""
+        async with self._busy:
+            try:
+                await self._move()
+                self._reason = ""
+                self._fresh = True
+            except StoreError as error:
+                self._reason = str(error)
+                self._fresh = False
+                raise
+
+    def health(self) -> Health:
+        journal = self._journal
+        return Health(
+            journal=journal.reason,
+            database=self._reason,
+            waiting_bytes=journal.waiting,
+            waiting_entries=journal.fresh,
+            behind=journal.behind,
+            dropped=journal.dropped,
+            rejected=self._rejected,
+        )
+
+    async def _move(self) -> None:
+        journal = self._journal
+        journal.retry()
+        if journal.behind:
+            await self._read_file()
+        taken = journal.take()
+        try:
+            for start in range(0, len(taken.entries), _GROUP):
+                last = start + _GROUP >= len(taken.entries)
+                # Only the last group has a place in the file. A retry of the others finds the same rows there.
+                await self._write(taken.entries[start : start + _GROUP], taken.end if last else self._at)
+            if taken.end.segment != self._at.segment:
+                await self._write([], taken.end)
+        except BaseException:
+            journal.give_back(taken)
+            raise
+        journal.moved(taken)
+        journal.writer.rotate_when_old()
+        if finished := journal.writer.finished_before(self._at):
+            await asyncio.to_thread(_unlink, finished)
+
+    async def _read_file(self) -> None:
+        """Move from the file until its end is reached; the end may go on moving meanwhile."""
+        while not self._journal.caught_up(self._at):
+            segment = self._at.segment
+            current = self._journal.writer.end
+            data = await asyncio.to_thread(read_segment, self._journal.directory, segment)
+            if segment == current.segment:
+                data = data[: current.offset]
+            for group in groups_of(data, self._at, _GROUP):
+                await self._write(group.entries, group.end)
+                self._rejected += group.unreadable
+            await self._write([], current if segment == current.segment else Position(segment + 1, len(HEADER)))
+
+    async def _write(self, entries: Sequence[JournalEntry], end: Position) -> None:
+        """One transaction: the rows and the position, or neither."""
+        if not entries and end == self._at:
+            return
+        try:
+            async with self._store.write() as unit:
+                await self._advance(unit, end)
+                await write_entries(unit, self._name, entries, fresh=self._fresh)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - one call that cannot be written must not keep all others from it
+            await self._write_singly(entries, end)
+        self._at = end
+
+    async def _write_singly(self, entries: Sequence[JournalEntry], end: Position) -> None:
+        rejected = 0
+        async with self._store.write() as unit:
+            await self._advance(unit, end)
+            for entry in entries:
+                try:
+                    async with unit.attempt():
+                        await write_entries(unit, self._name, [entry], fresh=False)
+                except Unavailable:
+                    raise
+                except Exception:  # noqa: BLE001 - as above
+                    rejected += 1
+        self._rejected += rejected
+
+    async def _advance(self, unit: Unit, end: Position) -> None:
+        if not await unit.positions.advance(self._name, self._at, end):
+            raise Unavailable(f"another process moves the journal {self._name!r}")
+
+
+async def write_entries(unit: Unit, name: str, entries: Sequence[JournalEntry], *, fresh: bool) -> None:
+    """What the entries of the journal `name` come to, in a transaction; `fresh` as in `collapse`."""
+    group = collapse(entries, fresh=fresh)
+    await unit.calls.write(group.ended)
+    await unit.open_calls.write(name, group.opened)
+    await unit.open_calls.remove(group.no_longer_open)
+
+
+def _unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
