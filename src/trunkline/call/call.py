@@ -99,7 +99,7 @@ class Call:
         self._identity = identity
         self._max_forwards = max_forwards
         self._offer = request.body
-        self._kind = request.header("content-type") or SDP
+        self._kind = request.get("content-type") or SDP
         session = int(ua.tokens.token()[2:17], 16)
         self._plan = MediaPlan(session, Terms(ua.origin(caller.flow), policy_of(trunk)))
         self._exchanges = Exchanges(self._plan)

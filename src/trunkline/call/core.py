@@ -98,6 +98,12 @@ class Core:
             return []
         return self._new(message, flow, data, now)
 
+    def unframed(self, head: bytes, status: int, reason: str, flow: Flow) -> list[Output]:
+        """A stream that cannot be cut into messages any more: what could be read of the last is answered."""
+        message = parse(head)
+        request = message.request if isinstance(message, Malformed) else message
+        return self._malformed(Malformed(status, reason, request if isinstance(request, Request) else None), flow)
+
     def send(self, given: Input, now: float) -> list[Output]:
         kind = type(given)
         if kind is Resolved or kind is Unresolvable:
@@ -146,8 +152,11 @@ class Core:
 
     def deadline(self) -> float | None:
         ua = self.ua
-        times = (ua.layer.deadline(), ua.timers.deadline(), ua.alarms.deadline(), self.overload.deadline)
-        return min((at for at in times if at is not None), default=None)
+        soonest = ua.layer.timers.deadline()
+        for at in (ua.timers.deadline(), ua.alarms.deadline(), self.overload.deadline):
+            if at is not None and (soonest is None or at < soonest):
+                soonest = at
+        return soonest
 
     def counts(self) -> dict[str, int]:
         """The size of every table; all are zero when nothing goes on."""
@@ -217,7 +226,7 @@ class Core:
         leg = self.legs.get(leg_id) if leg_id is not None else None
         if leg is None or isinstance(leg, EndpointLeg):
             return [*self._gate.answer(request, flow, 481)]
-        refusal = examine(request) if request.header("require") is not None else None
+        refusal = examine(request) if request.get("require") is not None else None
         if refusal is not None and request.method != "ACK":
             return [*self._gate.answer(request, flow, refusal.status, refusal.headers)]
         heard = Heard(leg.call, flow, data)
@@ -295,7 +304,7 @@ class Core:
             verdict.caller,
             verdict.callee,
         )
-        hops = request.header("max-forwards")
+        hops = request.get("max-forwards")
         call = Call(
             ua,
             ledger,
@@ -368,7 +377,7 @@ class Core:
     def _returns(self, request: Request) -> bool:
         """Whether this INVITE is one that we hold already: our own call come back, or a request that forked on its way
         and reaches us twice (§8.2.2.2)."""
-        own = request.header(self._call_id_header)
+        own = request.get(self._call_id_header)
         if own is not None and own.removeprefix("call_") in self.calls:
             return True
         return (request.call_id, request.from_tag or "") in self._invites
@@ -382,7 +391,7 @@ class Core:
         if isinstance(given, MediaReady):
             return self._carry(leg.media_ready(given.sdp, given.codec), leg.id, now)
         if isinstance(given, MediaFailed):
-            return self._carry(leg.media_failed(given.status, given.reason), leg.id, now)
+            return self._carry(leg.media_failed(given.status, given.reason, given.warning), leg.id, now)
         return self._carry(leg.media_ended(given.reason), leg.id, now)
 
     def _interrupted(self, given: Interrupted, now: float) -> list[Output]:

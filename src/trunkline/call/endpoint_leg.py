@@ -71,12 +71,12 @@ class EndpointLeg:
         exchange, self._exchange = self._exchange, ""
         return [Replied(self.id, exchange, 200, "OK", sdp, SDP)]
 
-    def media_failed(self, status: int, reason: str) -> Outs:
+    def media_failed(self, status: int, reason: str, warning: str) -> Outs:
         if self.gone:
             return []
         if not self.connected:
             self.gone = True
-            return [Failed(self.id, status, phrase(status), "media", reason, _warning(status, reason))]
+            return [Failed(self.id, status, phrase(status), "media", reason, warning)]
         if not self._exchange:
             return []
         exchange, self._exchange = self._exchange, ""
@@ -95,6 +95,3 @@ class EndpointLeg:
         self.gone = True
         return [CloseMedia(self.id)]
 
-
-def _warning(status: int, reason: str) -> str:
-    return f'305 trunkline "{reason}"' if status == 488 else ""

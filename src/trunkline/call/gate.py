@@ -73,19 +73,19 @@ def examine(request: Request) -> Refusal | None:
 
 def examine_invite(request: Request) -> Refusal | None:
     """What a new INVITE is refused for beyond that: hops, and a body that nobody here can read."""
-    hops = request.header("max-forwards")
+    hops = request.get("max-forwards")
     if hops is not None and hops.isdecimal() and int(hops) == 0:
         return Refusal(483, "hops")
     if request.body:
-        kind = request.header("content-type")
+        kind = request.get("content-type")
         if kind is not None:
             media = kind.partition(";")[0].strip(" \t").lower()
             if media != "application/sdp" and not media.startswith("multipart/"):
                 return Refusal(415, "content-type", ACCEPT)
-        encoding = request.header("content-encoding")
+        encoding = request.get("content-encoding")
         if encoding is not None and encoding.lower() != "identity":
             return Refusal(415, "content-encoding", "Accept-Encoding: identity\r\n")
-    accept = request.header("accept")
+    accept = request.get("accept")
     if accept is not None:
         wanted = [value.partition(";")[0].strip().lower() for line in request.headers("accept") for value in line.split(",")]
         if wanted and not any(kind in ("application/sdp", "application/*", "*/*") for kind in wanted):

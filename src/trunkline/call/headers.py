@@ -20,7 +20,7 @@ _MOST = 32
 def crossing(request: Request, reserved: str = "x-trunkline-") -> tuple[tuple[str, str], ...]:
     """The private headers that go on to the other leg."""
     found = request.private()
-    uui = request.header("user-to-user")
+    uui = request.get("user-to-user")
     if uui is not None:
         found.append(("User-to-User", uui))
     if not found:

@@ -26,7 +26,7 @@ SDP = "application/sdp"
 
 def content_type(message: Request | Response) -> str:
     """The Content-Type; a body without one that begins like a session description is one."""
-    return message.header("content-type") or (SDP if message.is_sdp else "")
+    return message.get("content-type") or (SDP if message.is_sdp else "")
 
 
 class _Awaited(NamedTuple):
@@ -106,7 +106,7 @@ class Session:
 
     def met(self, message: Request | Response, flow: Flow) -> Outs:
         """Take from the message that made the dialog what the peer can do, and decide the flow for our requests."""
-        self.allows_update = "UPDATE" in (message.header("allow") or "")
+        self.allows_update = "UPDATE" in (message.get("allow") or "")
         return self.route(flow)
 
     def route(self, flow: Flow) -> Outs:
@@ -386,7 +386,7 @@ class Session:
         self._incoming.clear()
         self._awaited = None
         if not self.ended:
-            outs.append(Disconnected(self.leg, "normal", request.header("reason") or ""))
+            outs.append(Disconnected(self.leg, "normal", request.get("reason") or ""))
             self.ended = self.gone = True
         return outs
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _SHAPE = re.compile(r"(?:[a-z]{2,10}_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
 
 
 def mint(wall: float, chance: bytes) -> str:
     """An id for the moment `wall` (Unix seconds), from 10 bytes of chance."""
     value = (int(wall * 1000) & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(chance[:10], "big")
-    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    # Ten bits at a time.
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def bare(text: str) -> str | None:

@@ -105,6 +105,11 @@ def _params(text: str) -> Params:
 def tag_of(value: str) -> str | None:
     """The tag of a From or To value without parsing the rest, as `parse_address(value).tag` where that succeeds; None
     when there is none."""
+    start = value.rfind(";tag=")
+    if start > 0 and value.find(">", start) < 0 and value.find('"', start) < 0 and value.find(";tag=", 0, start) < 0:
+        # Nothing that could enclose it follows: it is a parameter of the header.
+        end = value.find(";", start + 5)
+        return (value[start + 5 :] if end < 0 else value[start + 5 : end]).strip(" \t") or None
     if '"' in value:
         return _quoted_tag(value)
     close = value.find(">")

@@ -61,6 +61,8 @@ _NAMES: Final[dict[str, str]] = {
 
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _PRIVATE = ("X-", "x-")
+_UNREAD: Final = "\0"
+"""A tag that nobody asked for yet."""
 _FOLD = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")
 _CSEQ = re.compile(r"(\d{1,12})[ \t]+(\S+)")
 
@@ -74,7 +76,20 @@ def _key(name: str) -> str:
 class _Message:
     """What requests and responses share."""
 
-    __slots__ = ("_lines", "_more", "_other_vias", "_values", "body", "cseq", "cseq_method", "raw", "via")
+    __slots__ = (
+        "_from_tag",
+        "_lines",
+        "_more",
+        "_other_vias",
+        "_to_tag",
+        "_values",
+        "body",
+        "call_id",
+        "cseq",
+        "cseq_method",
+        "raw",
+        "via",
+    )
 
     _lines: list[str]
     _values: dict[str, str]
@@ -86,8 +101,11 @@ class _Message:
     body: bytes
     via: Via
     """The topmost Via."""
+    call_id: str
     cseq: int
     cseq_method: str
+    _from_tag: str | None
+    _to_tag: str | None
 
     def header(self, name: str) -> str | None:
         """The first value line of this header (canonical long name), folds undone; None when absent."""
@@ -120,16 +138,21 @@ class _Message:
         return found
 
     @property
-    def call_id(self) -> str:
-        return self._values["call-id"].strip(" \t")
-
-    @property
     def from_tag(self) -> str | None:
-        return tag_of(self._values["from"])
+        if self._from_tag is _UNREAD:
+            self._from_tag = tag_of(self._values["from"])
+        return self._from_tag
 
     @property
     def to_tag(self) -> str | None:
-        return tag_of(self._values["to"])
+        if self._to_tag is _UNREAD:
+            self._to_tag = tag_of(self._values["to"])
+        return self._to_tag
+
+    def get(self, key: str) -> str | None:
+        """As `header`, by its key: the long name in lower case."""
+        value = self._values.get(key)
+        return None if value is None else value.strip(" \t")
 
     @property
     def is_sdp(self) -> bool:
@@ -279,7 +302,8 @@ def _fill(message: Request | Response, lines: list[str], rest: bytes, complete: 
     values: dict[str, str] = {}
     more: dict[str, list[str]] = {}
     message._lines, message._values, message._more = lines, values, more
-    message.body, message.cseq, message.cseq_method = b"", 0, ""
+    message.body, message.call_id, message.cseq, message.cseq_method = b"", "", 0, ""
+    message._from_tag = message._to_tag = _UNREAD
     problem: Malformed | None = None
     if len(lines) > MOST_LINES:
         problem = Malformed(400, "too many header lines")
@@ -331,7 +355,8 @@ def _essentials(
         return Malformed(400, "the CSeq number is above 2**32-1")
     if type(message) is Request and message.cseq_method != message.method:
         return Malformed(400, "CSeq names another method than the request line")
-    if not values["call-id"].strip(" \t"):
+    message.call_id = values["call-id"].strip(" \t")
+    if not message.call_id:
         return Malformed(400, "Call-ID is empty")
     length = values.get("content-length")
     if length is None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
+_NEVER = inf
 _MOST_QUEUES = 32
 """Durations beyond these share a heap, so that odd ones (a number's own `max_duration`) cost no queue each."""
 
@@ -38,9 +40,10 @@ class Timing(NamedTuple):
 class Timers(Generic[T]):
     """Entries of type T, each due once. `now` and every result are monotonic seconds."""
 
-    __slots__ = ("_heap", "_order", "_queues")
+    __slots__ = ("_heap", "_order", "_queues", "_soonest")
 
     def __init__(self) -> None:
+        self._soonest = _NEVER
         self._queues: dict[float, deque[tuple[float, T]]] = {}
         self._heap: list[tuple[float, int, T]] = []
         self._order = 0
@@ -50,33 +53,40 @@ class Timers(Generic[T]):
 
     def arm(self, now: float, duration: float, entry: T) -> None:
         """`entry` falls due `duration` seconds after `now`; calls come with `now` never falling."""
+        due = now + duration
+        if due < self._soonest:
+            self._soonest = due
         queue = self._queues.get(duration)
         if queue is None:
             if len(self._queues) >= _MOST_QUEUES:
                 self._order += 1
-                heappush(self._heap, (now + duration, self._order, entry))
+                heappush(self._heap, (due, self._order, entry))
                 return
             queue = self._queues[duration] = deque()
-        queue.append((now + duration, entry))
+        queue.append((due, entry))
 
     def deadline(self) -> float | None:
         """When the next entry falls due; None when there is none."""
-        soonest = self._heap[0][0] if self._heap else None
-        for queue in self._queues.values():
-            if queue and (soonest is None or queue[0][0] < soonest):
-                soonest = queue[0][0]
-        return soonest
+        return self._soonest if self._soonest is not _NEVER else None
 
     def expire(self, now: float) -> list[T]:
         """The entries due at `now` or before, in the order of their deadlines."""
         due: list[tuple[float, int, T]] = []
+        if now < self._soonest:
+            return []
+        soonest = _NEVER
         for queue in self._queues.values():
             while queue and queue[0][0] <= now:
                 at, entry = queue.popleft()
                 due.append((at, len(due), entry))
+            if queue and queue[0][0] < soonest:
+                soonest = queue[0][0]
         while self._heap and self._heap[0][0] <= now:
             at, _, entry = heappop(self._heap)
             due.append((at, len(due), entry))
+        if self._heap and self._heap[0][0] < soonest:
+            soonest = self._heap[0][0]
+        self._soonest = soonest
         if len(due) > 1:
             due.sort()
         return [entry for _, _, entry in due]

@@ -126,7 +126,7 @@ def accepted(request: Request, local_tag: str, flow: Flow) -> Dialog:
         call_id=request.call_id,
         local=f"{request.header('to')};tag={local_tag}",
         local_tag=local_tag,
-        remote=request.header("from") or "",
+        remote=request.get("from") or "",
         remote_tag=request.from_tag or "",
         target=contact_uri(request) or "",
         route_set=tuple(_routes(request)),
@@ -143,7 +143,7 @@ def established(ends: Ends, response: Response, flow: Flow, fallback: str) -> Di
         call_id=response.call_id,
         local=ends.local,
         local_tag=ends.local_tag,
-        remote=response.header("to") or ends.remote,
+        remote=response.get("to") or ends.remote,
         remote_tag=response.to_tag or "",
         target=contact_uri(response) or fallback,
         route_set=tuple(reversed(_routes(response))),
@@ -155,7 +155,7 @@ def established(ends: Ends, response: Response, flow: Flow, fallback: str) -> Di
 
 def contact_uri(message: Request | Response) -> str | None:
     """The URI of the first Contact; None when there is none, or none that can be read."""
-    value = message.header("contact")
+    value = message.get("contact")
     if not value:
         return None
     try:

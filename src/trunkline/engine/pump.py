@@ -1,0 +1,167 @@
+"""The pump: bytes from the sockets through the core to its outputs, and the one timer.
+
+Messages wait in two queues. Responses and requests inside dialogs go first; new INVITEs go last and a few a turn, so that
+when more comes than can be done it is new calls that wait, and calls in progress that do not notice. How long the oldest
+INVITE waited is what the overload control is told.
+
+A turn is: messages in, deadlines in, outputs performed. It never waits for anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+from trunkline.call.core import Core
+from trunkline.call.inputs import Input, TransportFailed
+from trunkline.call.outputs import Output
+from trunkline.engine.perform import Performer
+from trunkline.sip.flow import Flow
+from trunkline.sip.framing import FramingError
+
+_INVITES_A_TURN = 16
+_MOST_WAITING = 8192
+"""New INVITEs that wait at most; their senders repeat those beyond."""
+
+
+class Pump:
+    """What sockets hand messages to (`transport.sink.Sink`), and everybody else their answers."""
+
+    __slots__ = (
+        "_core",
+        "_fresh",
+        "_given",
+        "_loop",
+        "_now",
+        "_performer",
+        "_scheduled",
+        "_timer",
+        "_timer_at",
+        "_urgent",
+        "dropped",
+        "turns",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        core: Core,
+        performer: Performer,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self._loop = loop
+        self._core = core
+        self._performer = performer
+        self._now = now
+        self._urgent: list[tuple[bytes, Flow]] = []
+        self._fresh: deque[tuple[float, bytes, Flow]] = deque()
+        self._given: list[Input] = []
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self.dropped = 0
+        """New INVITEs that came when too many waited already."""
+        self.turns = 0
+
+    # ── from the transports ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def received(self, batch: list[tuple[bytes, Flow]]) -> None:
+        fresh, now = self._fresh, 0.0
+        for item in batch:
+            if item[0].startswith(b"INVITE "):
+                if len(fresh) >= _MOST_WAITING:
+                    self.dropped += 1
+                    continue
+                now = now or self._now()
+                fresh.append((now, item[0], item[1]))
+            else:
+                self._urgent.append(item)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def unframed(self, flow: Flow, error: FramingError) -> None:
+        """What could be read of the message is answered as the malformed message that it is."""
+        if error.head:
+            self._perform(self._core.unframed(error.head, error.status, error.reason, flow))
+
+    def failed(self, flow: Flow, transaction: str, reason: str) -> None:
+        self.give(TransportFailed(flow, transaction, reason))
+
+    def closed(self, flow: Flow) -> None:
+        """Dialogs keep the flow; what they send next fails and finds another way."""
+
+    # ── from everybody else ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def give(self, given: Input) -> None:
+        """An answer or a command: taken in the next turn."""
+        self._given.append(given)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def start(self) -> None:
+        """Arm the timer for what the core already waits for."""
+        self._arm()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._urgent) + len(self._fresh) + len(self._given)
+
+    # ── a turn ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        self.turns += 1
+        core, now = self._core, self._now()
+        outputs: list[Output] = []
+        if self._given:
+            given, self._given = self._given, []
+            for each in given:
+                outputs += core.send(each, now)
+        if self._urgent:
+            urgent, self._urgent = self._urgent, []
+            for data, flow in urgent:
+                outputs += core.receive(data, flow, now)
+        fresh = self._fresh
+        if fresh:
+            core.overload.receive(now - fresh[0][0], now)
+            for _ in range(min(len(fresh), _INVITES_A_TURN)):
+                _, data, flow = fresh.popleft()
+                outputs += core.receive(data, flow, now)
+        deadline = core.deadline()
+        if deadline is not None and deadline <= now:
+            outputs += core.expire(now)
+        if outputs:
+            self._perform(outputs)
+        if (fresh or self._given) and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+        self._arm()
+
+    def _perform(self, outputs: list[Output]) -> None:
+        self._performer.perform(outputs, self._core, self._now())
+
+    def _arm(self) -> None:
+        """One timer, at or before the next deadline: set anew only when an earlier one is needed."""
+        deadline = self._core.deadline()
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - self._now()), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if not self._scheduled:
+            self._turn()
+        else:
+            self._arm()
