@@ -74,7 +74,8 @@ class Arrival:
         table = self.table
         sources = table.sources(flow.remote[0])
         if notes is not None:
-            notes.append(Note("source", f"{flow.remote[0]} is in the networks of {len(sources)} trunks."))
+            trunks = "1 trunk" if len(sources) == 1 else f"{len(sources)} trunks"
+            notes.append(Note("source", f"{flow.remote[0]} is in the networks of {trunks}."))
         asked = case.asked = dialled(request, table, sources)
         if notes is not None:
             notes.append(Note("number", f"{asked.header} asks for {asked.text}."))

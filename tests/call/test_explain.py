@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.call import arrivals as a
+from trunkline.call.admission import Admission
+from trunkline.call.arrival import Arrival
+from trunkline.call.explain import Hypothetical, answer, explain, explained, written
+from trunkline.call.proof import Digest
+from trunkline.call.refusals import CAUSES
+from trunkline.call.verdict import Admitted, Dropped, Policy
+from trunkline.guard.nonce import Nonces
+from trunkline.model.change import Put, Routed
+from trunkline.routing.table import Table
+from trunkline.sip.message import Request, parse
+
+STEPS = (
+    "scheme",
+    "source",
+    "number",
+    "trunk",
+    "state",
+    "transport",
+    "credentials",
+    "dialled",
+    "lifecycle",
+    "agent",
+    "limits",
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(a.worlds, a.policies, st.lists(st.tuples(a.offers, st.sampled_from([0.0, 0.4, 2.0])), min_size=1, max_size=6))
+def test_what_is_explained_is_what_the_wire_gets(
+    world: list[Routed], policy: Policy, calls: list[tuple[Hypothetical, float]]
+) -> None:
+    records = {(type(record).__name__, record.id): record for record in world}
+    table = Table(Put(record) for record in records.values())
+    where = Arrival(table, Admission(), Digest(a.REALM, Nonces(bytes(32))), policy)
+    now = 1.0
+    for index, (asked, pause) in enumerate(calls):
+        now += pause
+        limits = _state(where.admission)
+        found = explain(where, asked, now, a.OURS)
+        assert explain(where, asked, now, a.OURS) == found
+        assert _state(where.admission) == limits
+        request = a.on_the_wire(where, asked, now)
+        if request is None:
+            assert (found.status, found.cause) == (400, "malformed")
+            continue
+        verdict = where.arrive(request, a.flow(asked), f"c{index}", now)
+        assert (found.status, found.cause) == answer(verdict)
+        assert found.accepted == isinstance(verdict, Admitted)
+        trunk = None if isinstance(verdict, Dropped) else verdict.trunk
+        assert found.trunk_id == (trunk.id if trunk is not None else None)
+        if isinstance(verdict, Admitted):
+            assert found.number_id == verdict.number.id
+            assert found.agent_ids == tuple(candidate.agent.id for candidate in verdict.candidates)
+            assert (found.caller, found.callee) == (verdict.caller, verdict.callee)
+        _reads_well(found.accepted, [(step.name, step.passed) for step in found.steps])
+        assert all(step.mend for step in found.steps if not step.passed)
+    for index in range(len(calls)):
+        where.admission.release(f"c{index}")
+    assert len(where.admission.capacity) == 0
+
+
+def _state(admission: Admission) -> tuple[object, ...]:
+    return dict(admission.rates._full_at), {id: set(held) for id, held in admission.capacity._held.items()}
+
+
+def _reads_well(accepted: bool, steps: list[tuple[str, bool]]) -> None:
+    """Passed steps in their order, and the refusing one, if any, at the end."""
+    names = [name for name, _ in steps]
+    assert [passed for _, passed in steps] == [True] * (len(steps) - 1) + [accepted]
+    assert len(names) == len(set(names))
+    if accepted:
+        assert names == list(STEPS)
+    # Whoever is known by the digest user alone proves it before anything is said of the trunk.
+    by_user = [name for name in STEPS if name != "credentials"]
+    by_user.insert(4, "credentials")
+    assert names in ([n for n in STEPS if n in names], [n for n in by_user if n in names])
+
+
+def test_each_step_says_what_was_seen() -> None:
+    where = a.arrival(a.trunk(), a.agent(), a.number())
+    found = explain(where, a.offer("(202) 555-0100", "+1 415 555 0199"), 1.0, a.OURS)
+    assert (found.status, found.cause) == (404, "unknown-number")
+    assert found.steps[-1].mend == (
+        "Import the number, or correct what the carrier dials. "
+        "If the carrier dials national numbers, set the country of trunk t."
+    )
+    where = a.arrival(a.trunk(country="US"), a.agent(), a.number())
+    found = explain(where, a.offer("(202) 555-0100", "+1 415 555 0199"), 1.0, a.OURS)
+    assert (found.status, found.phrase, found.cause) == (100, "Trying", "routed")
+    assert (found.trunk_id, found.number_id, found.agent_ids) == ("t", "n", ("a",))
+    assert (found.caller, found.callee) == ("+14155550199", a.E164)
+    said = {step.name: step.detail for step in found.steps}
+    assert said["source"] == f"{a.CARRIER} is in the networks of 1 trunk."
+    assert a.E164 in said["number"]
+    assert "trunk t" in said["trunk"]
+    assert "a (built in)" in said["agent"]
+
+
+def test_a_challenged_call_is_explained_with_and_without_credentials() -> None:
+    where = a.arrival(a.protected(networks=()), a.agent(), a.number())
+    found = explain(where, a.offer(), 1.0, a.OURS)
+    assert (found.status, found.cause, found.trunk_id) == (401, "challenged", None)
+    found = explain(where, a.offer(digest_user="user-t"), 1.0, a.OURS)
+    assert (found.status, found.trunk_id) == (100, "t")
+
+
+def test_a_dropped_call_has_no_status() -> None:
+    found = explain(a.arrival(unknown_source="drop"), a.offer(), 1.0, a.OURS)
+    assert (found.status, found.phrase, found.cause) == (0, "No answer", "dropped")
+
+
+def test_a_request_that_came_is_explained_as_it_is() -> None:
+    where = a.arrival(a.trunk(), a.agent(), a.number(state="suspended"))
+    request = a.on_the_wire(where, a.offer(), 1.0)
+    assert request is not None
+    found = explained(where, request, a.flow(a.offer()), 1.0)
+    assert (found.status, found.cause, found.number_id) == (480, "suspended", "n")
+
+
+@pytest.mark.parametrize("to", ["", "sip:", "sip:a b@c", "sip:a@b?Route=%3Csip:x%3E", "\r\n\r\nINVITE sip:b SIP/2.0"])
+def test_what_cannot_be_written_is_malformed_or_nobodys_number(to: str) -> None:
+    where = a.arrival(a.trunk(), a.agent(), a.number())
+    assert explain(where, a.offer(to), 1.0, a.OURS).status in (400, 404)
+
+
+@given(st.text(max_size=40), st.none() | st.text(max_size=40), st.text(max_size=20))
+def test_no_text_makes_a_second_header_or_an_error(to: str, caller: str | None, value: str) -> None:
+    asked = a.offer(to, caller, headers=(("X-Note", value),))
+    message = parse(written(asked, a.OURS))
+    if isinstance(message, Request):
+        assert len(message.lines()) == 9
+    explain(a.arrival(a.trunk(), a.agent(), a.number()), asked, 1.0, a.OURS)
+
+
+def test_every_cause_has_a_status_a_q850_value_and_a_remedy() -> None:
+    for word, cause in CAUSES.items():
+        assert word == word.lower()
+        assert " " not in word
+        assert 400 <= cause.status < 600
+        assert 1 <= cause.q850 <= 127
+        assert cause.mend.endswith(".")
