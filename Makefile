@@ -11,8 +11,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # The first interpreter that is new enough; set PYTHON to choose another.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+ifndef PYTHON
+PYTHON = $(eval PYTHON := $$(shell $$(FIND_PYTHON)))$(PYTHON)
+endif
+FIND_PYTHON = for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .PHONY: help run test check format bench lock clean

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import logging
 import logging.handlers
 import queue
@@ -15,8 +16,6 @@ import sys
 import threading
 import traceback
 from typing import Literal, TextIO
-
-import msgspec
 
 from trunkline.telemetry.hide import of_log
 
@@ -54,7 +53,8 @@ class _Json(logging.Formatter):
                 fields[name] = record.__dict__[name]
         if raised := _raised(record):
             fields["exception"] = of_log(raised.strip())
-        return msgspec.json.encode(fields, enc_hook=repr).decode("utf-8", "backslashreplace")
+        # Peers' words may hold bytes that are no UTF-8, as lone surrogates: no JSON reader takes those.
+        return json.dumps(fields, ensure_ascii=False, default=repr).encode("utf-8", "replace").decode()
 
 
 def _raised(record: logging.LogRecord) -> str:
@@ -80,13 +80,24 @@ class _Queue(logging.handlers.QueueHandler):
             self.dropped += 1
 
 
+class _Stream(logging.StreamHandler[TextIO]):
+    """Counts what cannot be written; the default would print the record's arguments, secrets and all."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.failed = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.failed += 1
+
+
 class Log:
     """The process's log, from `start` to `stop`."""
 
     def __init__(self, format: Format = "text", level: Level = "info", stream: TextIO | None = None) -> None:
         self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(_QUEUED)
         self._enter = _Queue(self._records)
-        self._handler = logging.StreamHandler(stream or sys.stderr)
+        self._handler = _Stream(stream or sys.stderr)
         self._writer: threading.Thread | None = None
         self._before: tuple[list[logging.Handler], int] = ([], logging.WARNING)
         self._level = "INFO"
@@ -94,8 +105,8 @@ class Log:
 
     @property
     def dropped(self) -> int:
-        """Lines that were not written because the writer was behind."""
-        return self._enter.dropped
+        """Lines that were not written, because the writer was behind or the stream broken."""
+        return self._enter.dropped + self._handler.failed
 
     def change(self, format: Format, level: Level) -> None:
         """Take another form or level; effective at once."""

@@ -1,0 +1,85 @@
+"""The last calls' messages: bounded in every direction, sides told apart, secrets hidden only when read."""
+
+from __future__ import annotations
+
+import pytest
+
+from trunkline.sip.flow import Flow
+from trunkline.telemetry.trace import TraceEntry, Traces
+
+CARRIER = Flow("udp", ("192.0.2.9", 5060), ("192.0.2.1", 5060))
+AGENT = Flow("tcp", ("2001:db8::9", 5060), ("2001:db8::1", 5080), "out:::")
+
+
+def request(method: str, call_id: str, *lines: str) -> bytes:
+    head = [f"{method} sip:x@y SIP/2.0", f"Call-ID: {call_id}", *lines, "", ""]
+    return "\r\n".join(head).encode()
+
+
+def test_a_call_is_kept_as_it_was() -> None:
+    traces = Traces()
+    invite = request("INVITE", "a")
+    traces.add("c1", 1.0, "in", CARRIER, invite)
+    traces.add("c1", 1.5, "out", AGENT, request("INVITE", "b"))
+    assert traces.of("c1") == [
+        TraceEntry(1.0, "in", CARRIER, invite),
+        TraceEntry(1.5, "out", AGENT, request("INVITE", "b")),
+    ]
+    assert traces.of("c2") is None
+
+
+def test_shown() -> None:
+    traces = Traces()
+    traces.add("c1", 1.0, "in", CARRIER, request("INVITE", "a", "Authorization: Bearer hunter2"))
+    traces.add("c1", 1.25, "out", AGENT, request("INVITE", "b"))
+    traces.add("c1", 2.0, "in", AGENT, b"SIP/2.0 200 OK\r\ni:b\r\n\r\n")
+    traces.own("c1", "org")
+    shown = traces.shown("c1", 1000.0)
+    assert shown is not None
+    assert (shown.organization_id, shown.truncated) == ("org", False)
+    assert [(each.at, each.direction, each.side, each.transport) for each in shown.messages] == [
+        (1001.0, "in", "caller", "udp"),
+        (1001.25, "out", "agent", "tcp"),
+        (1002.0, "in", "agent", "tcp"),
+    ]
+    assert (shown.messages[1].local, shown.messages[1].remote) == ("[2001:db8::9]:5060", "[2001:db8::1]:5080")
+    assert "hunter2" not in shown.messages[0].text
+    assert shown.messages[2].text == "SIP/2.0 200 OK\r\ni:b\r\n\r\n"
+    assert traces.shown("c2", 0.0) is None
+
+
+def test_the_oldest_call_makes_room() -> None:
+    traces = Traces(calls=2)
+    for call in ("c1", "c2", "c3"):
+        traces.add(call, 0.0, "in", CARRIER, request("INVITE", call))
+    assert (traces.of("c1"), len(traces)) == (None, 2)
+    traces.add("c1", 1.0, "in", CARRIER, request("BYE", "c1"))
+    late = traces.shown("c1", 0.0)
+    assert late is not None
+    assert late.truncated
+
+
+@pytest.mark.parametrize(("messages", "size"), [(3, 10_000), (100, 3 * len(request("INVITE", "a")))])
+def test_one_call_is_bounded(messages: int, size: int) -> None:
+    traces = Traces(messages=messages, size=size)
+    for at in range(5):
+        traces.add("c1", float(at), "in", CARRIER, request("INVITE", "a"))
+    shown = traces.shown("c1", 0.0)
+    assert shown is not None
+    assert len(shown.messages) == 3
+    assert shown.truncated
+
+
+def test_a_call_whose_first_message_is_too_large() -> None:
+    traces = Traces(size=10)
+    traces.add("c1", 0.0, "in", CARRIER, request("INVITE", "a"))
+    shown = traces.shown("c1", 0.0)
+    assert shown is not None
+    assert (shown.messages, shown.truncated) == ((), True)
+
+
+def test_nothing_is_kept_when_it_is_off() -> None:
+    traces = Traces(calls=0)
+    traces.add("c1", 0.0, "in", CARRIER, request("INVITE", "a"))
+    traces.own("c1", "org")
+    assert (len(traces), traces.of("c1")) == (0, None)
