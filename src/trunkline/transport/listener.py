@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,8 @@ from trunkline.transport.errors import ListenError, in_words
 from trunkline.transport.interfaces import addresses
 
 DEFAULT_PORTS: dict[Transport, int] = {"udp": 5060, "tcp": 5060, "tls": 5061}
+Family = Literal[4, 6]
+"""A version of the Internet protocol."""
 _STREAMS: tuple[Transport, ...] = ("tcp", "tls")
 
 
@@ -94,6 +97,13 @@ def listener_of(spec: ListenerSpec, address: Address, accepts: bool = True) -> L
         return Listener(spec.transport, address, address, accepts)
     host, port = spec.external_address
     return Listener(spec.transport, address, (host.strip("[]"), port or address[1]), accepts)
+
+
+def families(bound: Iterable[Listener]) -> tuple[Family, ...]:
+    """The families that messages can leave from. IPv4 first: of a host that has both it is the one more often right."""
+    found = {6 if ":" in each.address[0] else 4 for each in bound}
+    order: tuple[Family, ...] = (4, 6)
+    return tuple(family for family in order if family in found)
 
 
 def outbound_only(bound: Iterable[Listener]) -> tuple[Listener, ...]:
