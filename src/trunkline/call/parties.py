@@ -97,11 +97,12 @@ def caller(request: Request, trunk: Trunk) -> str | None:
         if privacy is not None and not _PRIVATE.isdisjoint(word.strip().lower() for word in privacy.split(";")):
             return None
         for header in _ASSERTED:
-            for line in request.headers(header):
-                for value in split_commas(line):
-                    who = _named(value, trunk.country)
-                    if who is not None:
-                        return who
+            said = [_named(value, trunk.country) for line in request.headers(header) for value in split_commas(line)]
+            # A name may stand beside the number, in either order (RFC 3325 §9.1).
+            who = next((one for one in said if one is not None and one[0] == "+"), None)
+            who = who or next((one for one in said if one is not None), None)
+            if who is not None:
+                return who
     return _named(request.header("From") or "", trunk.country)
 
 
