@@ -96,24 +96,34 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Session]:
         """One consistent view. Raises `Unavailable`."""
-        try:
-            async with self._reader.connect() as connection:
-                yield Session(connection, writing=False)
-        except exc.SQLAlchemyError as error:
-            raise _translated(error) from None
+        async with _connection(self._reader) as connection:
+            yield Session(connection, writing=False)
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Session]:
         """Committed at the end, undone when anything raises. Raises `Conflict`, `Unavailable`."""
-        try:
-            async with self._writer.begin() as connection:
-                yield Session(connection, writing=True)
-        except exc.SQLAlchemyError as error:
-            raise _translated(error) from None
+        async with _connection(self._writer) as connection, connection.begin():
+            yield Session(connection, writing=True)
 
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = engine.connect()
+    try:
+        await connection.start()
+    except exc.SQLAlchemyError as error:
+        raise _translated(error) from None
+    except OSError as error:
+        raise Unavailable(f"the database cannot be reached: {error}") from None
+    try:
+        async with contextlib.aclosing(connection):
+            yield connection
+    except exc.SQLAlchemyError as error:
+        raise _translated(error) from None
 
 
 def database_url(text: str) -> URL:

@@ -54,8 +54,8 @@ def domain_error(error: exc.SQLAlchemyError) -> StoreError | None:
         return Unavailable("no database connection became free in time")
     if isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.InternalError)):
         return Unavailable(str(error.orig))
-    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
-        return Unavailable(str(error.orig))
+    if type(error) is exc.DatabaseError or (isinstance(error, exc.DBAPIError) and error.connection_invalidated):
+        return Unavailable(str(error.orig))  # a damaged file, or no database at all; a connection that broke
     return None
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from trunkline.model.journal import JournalEntry
-from trunkline.store.collapse import collapse
 from trunkline.store.errors import StoreError, Unavailable
+from trunkline.store.group import write_group
 from trunkline.store.journal import Journal
 from trunkline.store.reader import groups_of, read_segment
 from trunkline.store.segments import HEADER, Position
@@ -43,7 +43,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     """Entries that were lost because both failed for too long."""
     rejected: int
-    """Calls that the database would not take: a bug."""
+    """Entries that the database would not take: a bug."""
 
     @property
     def ok(self) -> bool:
@@ -53,7 +53,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 class Mover:
     """`run` it as a task; `stop` moves what is left and ends it."""
 
-    __slots__ = ("_at", "_busy", "_fresh", "_interval", "_journal", "_name", "_reason", "_rejected", "_stop", "_store")
+    __slots__ = (
+        "_at",
+        "_busy",
+        "_fresh",
+        "_interval",
+        "_journal",
+        "_name",
+        "_reason",
+        "_rejected",
+        "_stop",
+        "_store",
+        "_tried",
+    )
 
     def __init__(
         self, journal: Journal, store: Store, *, at: Position, name: str = "main", interval: float = 1.0
@@ -68,6 +80,7 @@ class Mover:
         self._reason = ""
         self._rejected = 0
         self._fresh = True
+        self._tried: Position | None = None
         self._busy = asyncio.Lock()
         self._stop = asyncio.Event()
 
@@ -92,12 +105,13 @@ class Mover:
         async with self._busy:
             try:
                 await self._move()
-                self._reason = ""
-                self._fresh = True
-            except StoreError as error:
-                self._reason = str(error)
+            except BaseException as error:
                 self._fresh = False
+                if isinstance(error, StoreError):
+                    self._reason = str(error)
                 raise
+            self._fresh = True
+            self._reason = ""
 
     def health(self) -> Health:
         journal = self._journal
@@ -146,46 +160,27 @@ class Mover:
             await self._write([], current if segment == current.segment else Position(segment + 1, len(HEADER)))
 
     async def _write(self, entries: Sequence[JournalEntry], end: Position) -> None:
-        """One transaction: the rows and the position, or neither."""
         if not entries and end == self._at:
             return
+
+        async def place(unit: Unit) -> None:
+            if await unit.positions.advance(self._name, self._at, end):
+                return
+            # A commit whose answer was lost is where we meant to be; anywhere else somebody has taken the journal.
+            if self._tried is None or not await unit.positions.advance(self._name, self._tried, end):
+                raise Unavailable(f"another process moves the journal {self._name!r}")
+
         try:
-            async with self._store.write() as unit:
-                await self._advance(unit, end)
-                await write_entries(unit, self._name, entries, fresh=self._fresh)
-        except Unavailable:
+            self._rejected += await write_group(self._store, self._name, entries, place, fresh=self._fresh)
+        except BaseException:
+            self._tried = end
             raise
-        except Exception:  # noqa: BLE001 - one call that cannot be written must not keep all others from it
-            await self._write_singly(entries, end)
         self._at = end
-
-    async def _write_singly(self, entries: Sequence[JournalEntry], end: Position) -> None:
-        rejected = 0
-        async with self._store.write() as unit:
-            await self._advance(unit, end)
-            for entry in entries:
-                try:
-                    async with unit.attempt():
-                        await write_entries(unit, self._name, [entry], fresh=False)
-                except Unavailable:
-                    raise
-                except Exception:  # noqa: BLE001 - as above
-                    rejected += 1
-        self._rejected += rejected
-
-    async def _advance(self, unit: Unit, end: Position) -> None:
-        if not await unit.positions.advance(self._name, self._at, end):
-            raise Unavailable(f"another process moves the journal {self._name!r}")
-
-
-async def write_entries(unit: Unit, name: str, entries: Sequence[JournalEntry], *, fresh: bool) -> None:
-    """What the entries of the journal `name` come to, in a transaction; `fresh` as in `collapse`."""
-    group = collapse(entries, fresh=fresh)
-    await unit.calls.write(group.ended)
-    await unit.open_calls.write(name, group.opened)
-    await unit.open_calls.remove(group.no_longer_open)
+        self._tried = None
 
 
 def _unlink(paths: list[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        # What stays is deleted by the next start.
+        with contextlib.suppress(OSError):
+            path.unlink()

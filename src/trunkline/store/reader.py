@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from trunkline.model.journal import JournalEntry
+from trunkline.store.errors import Unavailable
 from trunkline.store.journal import decode_entry
 from trunkline.store.segments import HEADER, Position, frames, path_of
 
@@ -23,11 +24,13 @@ class EntryGroup(NamedTuple):
 
 
 def read_segment(directory: Path, segment: int) -> bytes:
-    """A segment's bytes; none when it is not there."""
+    """A segment's bytes; none when it is not there. Raises `Unavailable`."""
     try:
         return path_of(directory, segment).read_bytes()
     except FileNotFoundError:
         return b""
+    except OSError as error:
+        raise Unavailable(f"the journal {directory} cannot be read: {error.strerror}") from None
 
 
 def groups_of(data: bytes, start: Position, size: int) -> Iterator[EntryGroup]:

@@ -9,18 +9,19 @@ anywhere and repeated: rows are written over themselves, and a second BYE is ans
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import structs
 
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import DialogState
+from trunkline.store.group import write_group
 from trunkline.store.journal import Journal
 from trunkline.store.legible import restored
-from trunkline.store.mover import write_entries
 from trunkline.store.reader import groups_of, read_segment
 from trunkline.store.segments import Position, path_of, segments_in
-from trunkline.store.store import Store
+from trunkline.store.store import Store, Unit
 
 _GROUP = 1000
 _DETAIL = "The edge stopped while the call was going on, and closed it when it started again."
@@ -38,7 +39,7 @@ class Replayed(NamedTuple):
     damaged: int
     """Bytes of the files that could not be read: the torn end of a killed process, or a bad disk."""
     unreadable: int
-    """Entries that are of another version of this program."""
+    """Entries that could not be: they are of another version of this program, or not of this one's making."""
     answered: list[str]
     """The calls that `dialogs` belong to."""
 
@@ -64,12 +65,10 @@ async def replay(journal: Journal, store: Store, *, wall: float, name: str = "ma
         data = await asyncio.to_thread(read_segment, journal.directory, segment)
         offset = position.offset if segment == position.segment else 0
         for group in groups_of(data, Position(segment, offset), _GROUP):
-            async with store.write() as unit:
-                await write_entries(unit, name, group.entries, fresh=False)
-                await unit.positions.place(name, group.end)
-            moved += len(group.entries)
+            rejected = await write_group(store, name, group.entries, partial(_place, name, group.end), fresh=False)
+            moved += len(group.entries) - rejected
             damaged += group.damaged
-            unreadable += group.unreadable
+            unreadable += group.unreadable + rejected
     journal.writer.begin(after=start.segment)
     position = journal.writer.end
     async with store.write() as unit:
@@ -91,6 +90,10 @@ async def replay(journal: Journal, store: Store, *, wall: float, name: str = "ma
         unreadable=unreadable,
         answered=[call.id for call in answered],
     )
+
+
+async def _place(name: str, position: Position, unit: Unit) -> None:
+    await unit.positions.place(name, position)
 
 
 def _closed(record: CallRecord, wall: float) -> CallRecord:

@@ -1,0 +1,56 @@
+"""Writing a group of journal entries into the database: all of them with the journal's position, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from trunkline.model.journal import JournalEntry
+from trunkline.store.collapse import collapse
+from trunkline.store.errors import Unavailable
+from trunkline.store.store import Store, Unit
+
+
+async def write_group(
+    store: Store,
+    journal: str,
+    entries: Sequence[JournalEntry],
+    place: Callable[[Unit], Awaitable[None]],
+    *,
+    fresh: bool,
+) -> int:
+    """One transaction: what `place` does about the position, and what the entries of the journal come to (`fresh` as in
+    `collapse`). Returns how many entries the database would not take, which is 0 unless there is a bug: then each is
+    tried alone, for one call must not keep all others out. Raises `Unavailable`."""
+    try:
+        async with store.write() as unit:
+            await place(unit)
+            await _write(unit, journal, entries, fresh)
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - see above
+        return await _write_singly(store, journal, entries, place)
+    return 0
+
+
+async def _write_singly(
+    store: Store, journal: str, entries: Sequence[JournalEntry], place: Callable[[Unit], Awaitable[None]]
+) -> int:
+    rejected = 0
+    async with store.write() as unit:
+        await place(unit)
+        for entry in entries:
+            try:
+                async with unit.attempt():
+                    await _write(unit, journal, [entry], False)
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001 - see above
+                rejected += 1
+    return rejected
+
+
+async def _write(unit: Unit, journal: str, entries: Sequence[JournalEntry], fresh: bool) -> None:
+    group = collapse(entries, fresh=fresh)
+    await unit.calls.write(group.ended)
+    await unit.open_calls.write(journal, group.opened)
+    await unit.open_calls.remove(group.no_longer_open)
