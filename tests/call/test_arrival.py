@@ -7,7 +7,7 @@ import pytest
 
 from tests.call import arrivals as a
 from trunkline.call.arrival import Arrival
-from trunkline.call.explain import Hypothetical
+from trunkline.call.explain import Hypothetical, written
 from trunkline.call.refusals import Refused
 from trunkline.call.verdict import Admitted, Challenged, Dropped, Verdict
 from trunkline.guard.rate import Rate
@@ -16,6 +16,7 @@ from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
+from trunkline.sip.message import Request, parse
 
 
 def _admitted(verdict: Verdict) -> Admitted:
@@ -309,6 +310,22 @@ def test_an_agent_that_cannot_be_called_is_480_with_its_reason(agent: Any, cause
 )
 def test_what_is_no_number_of_ours_has_its_own_answer(to: str, cause: str, status: int) -> None:
     _refused(a.arrive(a.arrival(a.trunk(), a.agent(), a.number()), a.offer(to)), cause, status)
+
+
+def test_a_request_uri_that_is_none_is_400_though_nobody_looked_before() -> None:
+    where, asked = a.arrival(a.trunk(), a.agent(), a.number()), a.offer()
+    request = parse(written(asked, a.OURS).replace(b"INVITE sip:+", b"INVITE sip:@@"))
+    assert isinstance(request, Request)
+    _refused(where.arrive(request, a.flow(asked), "c", 1.0), "malformed-uri", 400)
+
+
+def test_a_crowded_network_does_not_hide_the_trunk_that_is_named() -> None:
+    crowd: list[Routed] = [a.trunk(a.id_of(index)) for index in range(100)]
+    last = a.id_of(99)
+    where = a.arrival(*crowd, a.agent(), a.number(organization_id="p"), a.agent("b", organization_id="p"))
+    verdict = _refused(a.arrive(where, a.offer(f"sip:+12025559999@192.0.2.250;trunk={last}")), "unknown-number", 404)
+    assert verdict.trunk is not None
+    assert verdict.trunk.id == last
 
 
 def test_the_next_invite_meets_the_changed_table_and_a_call_keeps_what_it_got() -> None:

@@ -22,7 +22,8 @@ from collections.abc import Mapping
 
 from trunkline.call import suspects
 from trunkline.call.admission import Admission
-from trunkline.call.parties import Dialled, caller, dialled
+from trunkline.call.case import Case
+from trunkline.call.parties import caller, dialled
 from trunkline.call.proof import Proof
 from trunkline.call.refusals import CAUSES, Refused
 from trunkline.call.verdict import Admitted, Challenged, Dropped, Note, Notes, Policy, Verdict
@@ -31,7 +32,6 @@ from trunkline.model.trunk import Trunk
 from trunkline.routing.select import Candidate, Selection, select
 from trunkline.routing.table import Table, inbound_user
 from trunkline.routing.telephone import plain
-from trunkline.sip.challenge import Credentials
 from trunkline.sip.digest import Verdict as Proven
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
@@ -67,7 +67,7 @@ class Arrival:
 
     def decide(self, request: Request, flow: Flow, now: float, notes: Notes | None = None) -> Verdict:
         """What `arrive` would say now. Nothing is taken and nothing is changed, but for `notes`."""
-        case = _Case(request, flow, now, notes)
+        case = Case(request, flow, now, notes)
         refused = _scheme(case)
         if refused is not None:
             return refused
@@ -107,7 +107,7 @@ class Arrival:
             identified_by=found.by,
         )
 
-    def _identified(self, case: _Case, sources: Mapping[str, int]) -> Identified | Refused | Challenged | Dropped:
+    def _identified(self, case: Case, sources: Mapping[str, int]) -> Identified | Refused | Challenged | Dropped:
         """Step `trunk`."""
         flow, number, policy = case.flow, case.asked.number, self.policy
         case.credentials = self.proof.credentials(case.request)
@@ -127,7 +127,7 @@ class Arrival:
             case.notes.append(Note("trunk", f"It is trunk {found.trunk.name}, told by {found.by}."))
         return found
 
-    def _unknown(self, case: _Case, signs: Signs) -> Refused | Challenged | Dropped:
+    def _unknown(self, case: Case, signs: Signs) -> Refused | Challenged | Dropped:
         """Neither its source nor what it shows is of any trunk."""
         detail = f"{case.flow.remote[0]} is in no carrier trunk's networks."
         mend = CAUSES["unknown-source"].mend
@@ -141,7 +141,7 @@ class Arrival:
                 return Challenged(step="trunk", stale=False, trunk=None, detail=detail, mend=f"Authenticate. {mend}")
         return case.refuse("trunk", "unknown-source", detail)
 
-    def _proven(self, case: _Case, found: Identified) -> Refused | Challenged | None:
+    def _proven(self, case: Case, found: Identified) -> Refused | Challenged | None:
         """Step `credentials`."""
         trunk, credentials, step = found.trunk, case.credentials, "credentials"
         if not trunk.challenge and found.prefix != BY_USER_ALONE:
@@ -166,7 +166,7 @@ class Arrival:
             case.notes.append(Note(step, f"It proved to be {credentials.username}."))
         return None
 
-    def _room(self, case: _Case, trunk: Trunk) -> Refused | None:
+    def _room(self, case: Case, trunk: Trunk) -> Refused | None:
         """Step `limits`."""
         policy, source = self.policy, case.flow.remote[0]
         full = self.admission.refuses(trunk, source, case.now, policy.source_rate, policy.max_calls)
@@ -180,7 +180,7 @@ class Arrival:
         return case.refuse("limits", full.cause, full.detail, retry_after=full.retry_after)
 
 
-def _scheme(case: _Case) -> Refused | None:
+def _scheme(case: Case) -> Refused | None:
     uri = case.request.uri
     if plain(uri) is None:
         try:
@@ -194,7 +194,7 @@ def _scheme(case: _Case) -> Refused | None:
     return None
 
 
-def _allowed(case: _Case, trunk: Trunk) -> Refused | None:
+def _allowed(case: Case, trunk: Trunk) -> Refused | None:
     """Steps `state` and `transport`."""
     if not trunk.enabled:
         return case.refuse("state", "trunk-disabled", f"Trunk {trunk.name} is disabled.")
@@ -208,7 +208,7 @@ def _allowed(case: _Case, trunk: Trunk) -> Refused | None:
     return None
 
 
-def _known(case: _Case, trunk: Trunk) -> Number | Refused:
+def _known(case: Case, trunk: Trunk) -> Number | Refused:
     """Step `dialled`."""
     number, text = case.asked.number, case.asked.text
     if number is None or number.organization_id != trunk.organization_id:
@@ -222,7 +222,7 @@ def _known(case: _Case, trunk: Trunk) -> Number | Refused:
     return number
 
 
-def _lifecycle(case: _Case, number: Number) -> Refused | None:
+def _lifecycle(case: Case, number: Number) -> Refused | None:
     step = "lifecycle"
     if number.state != "active":
         return case.refuse(step, _STATES[number.state], f"{number.e164} is {number.state}.")
@@ -235,7 +235,7 @@ def _lifecycle(case: _Case, number: Number) -> Refused | None:
     return None
 
 
-def _reachable(case: _Case, number: Number, selection: Selection) -> Refused | None:
+def _reachable(case: Case, number: Number, selection: Selection) -> Refused | None:
     """Step `agent`."""
     if selection.candidates:
         if case.notes is not None:
@@ -251,41 +251,3 @@ def _reachable(case: _Case, number: Number, selection: Selection) -> Refused | N
 
 def _name(candidate: Candidate) -> str:
     return f"{candidate.agent.name} at {candidate.uri}" if candidate.uri else f"{candidate.agent.name} (built in)"
-
-
-_NOTHING = Dialled("", None)
-
-
-class _Case:
-    """One INVITE on its way through the steps."""
-
-    __slots__ = ("asked", "caller", "credentials", "flow", "notes", "now", "number", "request", "trunk")
-
-    def __init__(self, request: Request, flow: Flow, now: float, notes: Notes | None) -> None:
-        self.request = request
-        self.flow = flow
-        self.now = now
-        self.notes = notes
-        self.asked = _NOTHING
-        self.credentials: Credentials | None = None
-        self.trunk: Trunk | None = None
-        self.number: Number | None = None
-        """Only once it is known to be of the trunk's organization."""
-        self.caller: str | None = None
-
-    def refuse(
-        self, step: str, cause: str, detail: str, mend: str = "", status: int = 0, retry_after: int = 0
-    ) -> Refused:
-        known = CAUSES[cause]
-        return Refused(
-            step=step,
-            cause=cause,
-            status=status or known.status,
-            detail=detail,
-            mend=mend or known.mend,
-            retry_after=retry_after,
-            trunk=self.trunk,
-            number=self.number,
-            caller=self.caller,
-            callee=self.asked.text or None,
-        )

@@ -13,7 +13,7 @@ from typing import Final
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.table import Table, inbound_user
-from trunkline.sip.uri import UriError, parse_uri
+from trunkline.sip.uri import parse_uri
 from trunkline.trunk.endpoint import named
 from trunkline.trunk.identify import BY_USER_ALONE, Possible, Signs
 
@@ -28,14 +28,11 @@ def first(table: Table, sources: Mapping[str, int]) -> Sequence[Trunk]:
 
 
 def endpoint(table: Table, uri: str, domain: str) -> str | None:
-    """The id of the trunk that the Request-URI names; None when it names none that exists."""
+    """The id of the trunk that the Request-URI, which is known to parse, names; None when it names none that exists."""
     text = uri.lower()
     if ";trunk=" not in text and ";tgrp=" not in text and not (domain and "." + domain.lower() in text):
         return None
-    try:
-        id = named(parse_uri(uri), domain)
-    except UriError:
-        return None
+    id = named(parse_uri(uri), domain)
     return id if id in table.trunks else None
 
 
