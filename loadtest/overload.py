@@ -2,8 +2,8 @@
 
 A call is admitted when it was answered with anything but a shed 503; whole when INVITE, ACK, BYE and the answers went
 through. Early: half of the refusals within `EARLY` seconds of the INVITE, before its first retransmission is due, so
-that a carrier fails over while its caller still hears nothing. Recovered: a second of moderate load right after it, with
-no failure.
+that a carrier fails over while its caller still hears nothing. Recovered: a second of moderate load right after it,
+with no failure.
 """
 
 from __future__ import annotations

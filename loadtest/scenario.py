@@ -153,8 +153,8 @@ class Script:
     ) -> Script:
         """Waits for a request. `keep` remembers its ends, for requests of this party's own and late answers.
 
-        `lost` is the percentage of such requests that the network loses; `within` says how many milliseconds to wait and
-        the label to go on at when it did not come.
+        `lost` is the percentage of such requests that the network loses; `within` says how many milliseconds to wait
+        and the label to go on at when it did not come.
         """
         self._confirmed = self._confirmed or method == "ACK"
         kept = {"remote": "From:", "local": "To:", "invite": "CSeq:"} if keep else {}

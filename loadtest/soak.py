@@ -1,7 +1,7 @@
 """Ten thousand calls leave nothing behind, twice.
 
-After each run every table of the engine is empty once the longest timer has run out (64·T1, 32 s), and the second run leaves
-no more memory and no more descriptors than the first: what the first run warmed up, the second uses again.
+After each run every table of the engine is empty once the longest timer has run out (64·T1, 32 s), and the second run
+leaves no more memory and no more descriptors than the first: what the first run warmed up, the second uses again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
+from itertools import pairwise
 from typing import NamedTuple
 
 from loadtest import behaviours
@@ -41,7 +41,7 @@ def soak(runs: int, count: int, rate: float) -> list[Run]:
     with started(edge) as (pid, folder):
         for _ in range(runs):
             carrier, agent, _, _ = offer(folder, behaviours.call(), rate, count / rate, EDGE, grace=40.0)
-            left = _empty(folder, TIMERS)
+            left = _empty(TIMERS)
             run = Run(
                 calls=carrier.created,
                 failed=carrier.created - carrier.succeeded + agent.failed,
@@ -66,7 +66,7 @@ def faults(runs: list[Run]) -> list[str]:
             found.append(f"run {number}: {run.failed} of {run.calls} calls failed")
         if run.left:
             found.append(f"run {number}: not empty: {run.left}")
-    for number, (before, after) in enumerate(zip(runs, runs[1:], strict=False), 2):
+    for number, (before, after) in enumerate(pairwise(runs), 2):
         if after.resident > before.resident + SLACK:
             found.append(f"run {number}: {(after.resident - before.resident) / 2**20:.1f} MiB more than the run before")
         if after.descriptors > before.descriptors:
@@ -74,11 +74,11 @@ def faults(runs: list[Run]) -> list[str]:
     return found
 
 
-def _empty(folder: Path, seconds: float) -> dict[str, int]:
+def _empty(seconds: float) -> dict[str, int]:
     """What is still in the engine's tables when they did not empty themselves in time."""
     deadline = time.monotonic() + seconds
     while True:
-        left = {name: count for name, count in tables(folder).items() if count}
+        left = {name: count for name, count in tables().items() if count}
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(1.0)

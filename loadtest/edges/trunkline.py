@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shutil
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +20,8 @@ from loadtest.process import Failed, udp_bound, wait_until
 
 API = ("127.0.0.21", 8021)
 ORGANIZATION = "org_load"
+KEY = "trunkline_live_" + "loadtest0".ljust(43, "0")
+"""An operator's key; it opens an edge that only this machine reaches, and only while a test runs."""
 
 Sections = Mapping[str, Mapping[str, object]]
 """Tables of the TOML file by their names, values as JSON writes them."""
@@ -77,6 +82,7 @@ def write(folder: Path, listeners: list[dict[str, object]], routing: Mapping[str
 def seed() -> dict[str, object]:
     """One carrier, one agent, one number; limits are on and wide."""
     return {
+        "keys": [key()],
         "organizations": [{"id": ORGANIZATION, "name": "Load"}],
         "trunks": [
             {
@@ -110,15 +116,52 @@ def seed() -> dict[str, object]:
     }
 
 
+def key() -> dict[str, object]:
+    """`KEY` as a seed holds it: its digest, not itself."""
+    digest = base64.b64encode(hashlib.sha256(KEY.encode()).digest()).decode()
+    return {
+        "id": "key_load",
+        "organization_id": None,
+        "name": "load",
+        "prefix": KEY[:21],
+        "digest": digest,
+        "role": "operator",
+    }
+
+
+def tables(api: tuple[str, int] = API) -> dict[str, int]:
+    """How many entries each of the engine's tables has now."""
+    request = urllib.request.Request(
+        f"http://{api[0]}:{api[1]}/v1/status/tables", headers={"Authorization": f"Bearer {KEY}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            found: dict[str, dict[str, int]] = json.load(answer)
+    except OSError as error:
+        raise Failed(f"the edge does not tell its tables: {error}") from None
+    return found["tables"]
+
+
+def legs(folder: Path, count: int) -> list[list[dict[str, object]]]:
+    """The legs of the newest `count` calls."""
+    with closing(
+        sqlite3.connect(f"file:{folder / 'data' / 'trunkline.db'}?mode=ro", uri=True, timeout=5)
+    ) as connection:
+        rows = connection.execute("SELECT legs FROM calls ORDER BY started_at DESC, id DESC LIMIT ?", (count,))
+        return [json.loads(row[0]) for row in rows]
+
+
 def calls(folder: Path, *columns: str) -> dict[tuple[object, ...], int]:
     """How many call records there are by the values of `columns`; empty while there is no table."""
-    database = folder / "data" / "trunkline.db"
-    if not database.exists():
-        return {}
     names = ", ".join(columns)
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(_database(folder)) as connection:
             rows = connection.execute(f"SELECT {names}, COUNT(*) FROM calls GROUP BY {names}").fetchall()
     except sqlite3.OperationalError:
         return {}
     return {tuple(row[:-1]): int(row[-1]) for row in rows}
+
+
+def _database(folder: Path) -> sqlite3.Connection:
+    """For reading only, as another process may; raises `sqlite3.OperationalError` while there is none."""
+    return sqlite3.connect(f"file:{folder / 'data' / 'trunkline.db'}?mode=ro", uri=True, timeout=5)

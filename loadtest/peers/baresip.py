@@ -67,13 +67,13 @@ class Phone:
         answers: bool = False,
         tone: int = 440,
         media_ports: int = 30000,
-        proxy: str | None = None,
+        port: int | None = None,
     ) -> None:
-        """`tone` is in hertz and lasts `_TONE` seconds. `media_ports` is the first of 20 ports for RTP. `proxy` is a SIP URI that calls pass."""
+        """`tone` is in hertz and lasts `_TONE` seconds; `media_ports` is the first of 20 ports for RTP."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.host = host
-        self.port = _pair(host)
+        self.port = pair(host) if port is None else port
         self.events: list[dict[str, object]] = []
         self._next = 0
         """The first event that `wait_for` has not looked at."""
@@ -94,9 +94,8 @@ class Phone:
             )
         )
         mode = "auto" if answers else "manual"
-        out = f';outbound="{proxy}"' if proxy else ""
         account = f"<sip:phone@{bracketed(host)}:{self.port};transport={transport}>"
-        (folder / "accounts").write_text(f"{account};regint=0;answermode={mode};audio_codecs=PCMU/8000/1{out}\n")
+        (folder / "accounts").write_text(f"{account};regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n")
         (folder / "contacts").write_text("")
         with (folder / "baresip.out").open("wb") as output:
             self.process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -214,7 +213,7 @@ def modules() -> str:
     raise Failed(f"baresip's modules are in none of {', '.join(_FOLDERS)}")
 
 
-def _pair(host: str) -> int:
+def pair(host: str) -> int:
     """A free port whose successor is free too: baresip takes it for TLS."""
     for _ in range(50):
         port = free(host)

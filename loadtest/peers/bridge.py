@@ -47,11 +47,12 @@ class Bridge:
         next_hop: tuple[Transport, str, int],
         certificate: tuple[Path, Path],
         authority: Path,
+        secure_port: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.plain = (host, free(host))
-        self.secure = (host, free(host))
+        self.secure = (host, free(host) if secure_port is None else secure_port)
         tls = folder / "tls.cfg"
         tls.write_text(_TLS.format(certificate=certificate[0], key=certificate[1], authority=authority))
         plain = f"{bracketed(host)}:{self.plain[1]}"
