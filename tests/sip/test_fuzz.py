@@ -68,6 +68,8 @@ def read_all(message: Request | Response) -> None:
     assert message.call_id
     assert 0 <= message.cseq < 2**32
     for name, value in message.lines():
+        # What is passed on cannot bring a header of its own.
+        assert not {"\r", "\n"} & {*name, *value}
         tag_of(value)
         for element in split_commas(value):
             try:

@@ -24,7 +24,7 @@ from trunkline.sip.grammar import (
     unquote,
 )
 
-TEXT = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF), max_size=60)
+TEXT = st.text(st.characters(max_codepoint=0x2FF, exclude_characters="\r\n"), max_size=60)
 DELIMITERS = st.text(alphabet='",;<>=\\() \ta%4', max_size=80)
 
 
@@ -58,6 +58,12 @@ def test_what_is_not_quoted_is_left() -> None:
     assert quoted_end('"open') == -1
     assert quoted_end('"open\\"') == -1
     assert quoted_end('x"a"', 1) == 4
+    assert quoted_end('"a\nb"') == -1
+
+
+def test_a_quoted_string_holds_no_line_end_and_no_bare_control() -> None:
+    assert quote("a\r\nb\0\x7f") == '"a  b\\\0\\\x7f"'
+    assert unquote('"NUL:\\\0"') == "NUL:\0"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,8 @@ def test_the_next_comma_is_where_the_list_is_split(value: str) -> None:
         (';a="open', None),
         (';a="b"c', None),
         (";a,b", None),
+        (';a="b\nc"', None),
+        (';a="b\\\rc"', None),
         ("a", None),
     ],
 )

@@ -24,7 +24,7 @@ class Answering:
 
     def __init__(self, request: Request, flow: Flow) -> None:
         self._head, self._to, self._tail = request.echo(stamp(request.via, flow.remote))
-        self._tagged = ";tag=" in self._to and request.to_tag is not None
+        self._tagged = not self._to or request.to_tag is not None
 
     def response(
         self, status: int, to_tag: str = "", headers: str = "", body: bytes = b"", words: str | None = None

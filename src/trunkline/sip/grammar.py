@@ -22,14 +22,15 @@ class GrammarError(ValueError):
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++").fullmatch
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\\r\n]++|\\[^\r\n])*+"')
 _DELIMITED = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|<[^>]*+>?|,', re.DOTALL)
 _PARAMS = re.compile(
     r"""(?:[ \t]*+;[ \t]*+[^\x00-\x20\x7f;=,"<>()\[\]]++[ \t]*+
-        (?:=[ \t]*+(?:"(?:[^"\\]|\\.)*+"|[^\x00-\x20\x7f;,"<>]*+)[ \t]*+)?)*+""",
-    re.DOTALL | re.VERBOSE,
+        (?:=[ \t]*+(?:"(?:[^"\\\r\n]++|\\[^\r\n])*+"|[^\x00-\x20\x7f;,"<>]*+)[ \t]*+)?)*+""",
+    re.VERBOSE,
 ).fullmatch
 _PARAM = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*+"|[^; \t]*+))?', re.DOTALL)
+_PAIRED = re.compile(r'["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
@@ -49,9 +50,9 @@ def unfold(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """`text` as a quoted string."""
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    """`text` as a quoted string. A line end, which none can hold, becomes a space."""
+    if not text.isprintable() or "\\" in text or '"' in text:
+        text = _PAIRED.sub(r"\\\g<0>", text.replace("\r", " ").replace("\n", " "))
     return f'"{text}"'
 
 

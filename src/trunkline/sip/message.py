@@ -249,6 +249,7 @@ def parse(data: bytes) -> Request | Response | Malformed:
         text = _FOLD.sub(" ", text)
     lines = text.split("\r\n")
     first = lines.pop(0)
+    ends = len(lines)
     message = _start_line(first)
     if isinstance(message, Malformed) and message.request is None:
         return message
@@ -260,6 +261,9 @@ def parse(data: bytes) -> Request | Response | Malformed:
     else:
         parsed = message
     problem = _fill(parsed, lines, rest, bool(blank))
+    if text.count("\n") != ends or text.count("\r") != ends:
+        # Peers that end lines so would read another header in what we pass on.
+        problem = Malformed(400, "a CR or LF stands alone")
     raw_size = len(data) - len(rest) + len(parsed.body) if blank else len(data)
     parsed.raw = data if raw_size == len(data) and not start else data[start:raw_size]
     if fault is None:
