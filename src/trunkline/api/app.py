@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -29,7 +30,8 @@ from trunkline.model import ids
 _LOG = logging.getLogger("trunkline.api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.-]+\+)?json")
-_NO_SERVICE_ID: dict[str, str] = {}
+_AS_IN_MODEL: dict[str, str] = {}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "trunkline"}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +55,11 @@ class Door:
         self._general = limits.general(options.requests_per_hour)
         self.routes = tuple(routes)
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         request_id = self._request_id(request)
-        headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        headers = {"X-Request-Id": request_id, **_HEADERS}
         path = request.rel_url.raw_path
-        fields: dict[str, str] = _NO_SERVICE_ID
+        fields: dict[str, str] = _AS_IN_MODEL
         try:
             route, values = self._route(request.method, path)
             fields = route.fields
@@ -74,6 +76,9 @@ class Door:
             details = errors.details_of(refusal, fields)
             if status == 401:
                 headers["WWW-Authenticate"] = "Bearer"
+            elif status == 429:
+                wait = int(headers["X-RateLimit-Reset"]) - self._services.state.wall()
+                headers["Retry-After"] = str(max(1, ceil(wait)))
         except HttpRefusal as refusal:
             code, message, status, details = refusal.code, refusal.message, refusal.status, ErrorDetails()
             headers |= refusal.headers
@@ -132,7 +137,6 @@ class Door:
             taken = self._general.take(caller.key_id, now)
             self._show(self._general.budget(caller.key_id, now), headers)
             if not taken:
-                headers["Retry-After"] = str(int(self._general.budget(caller.key_id, now).resets_in) + 1)
                 raise Limited("rate_limit_exceeded", "Too many requests with this key: wait until X-RateLimit-Reset.")
         if permission not in caller.permissions:
             raise Forbidden("insufficient_permissions", f"This needs the permission {permission}.")
@@ -196,5 +200,5 @@ def build(services: Services, options: Options | None = None) -> web.Application
     door = Door(services, native.ROUTES, options)
     # The dispatcher reads and bounds bodies itself.
     app = web.Application(client_max_size=options.body_limit)
-    app.router.add_route("*", "/{path:.*}", door)
+    app.router.add_route("*", "/{path:.*}", door.answer)
     return app

@@ -187,3 +187,18 @@ def _responses(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}},
         }
     return answers
+
+
+def main() -> None:
+    """Write the document to standard output."""
+    # The routes' own module serves the document, and so imports this one.
+    import sys
+
+    from trunkline import __version__
+    from trunkline.api.native import ROUTES
+
+    sys.stdout.buffer.write(encode(ROUTES, __version__))
+
+
+if __name__ == "__main__":
+    main()

@@ -109,19 +109,19 @@ class Catalogue:
         elif kind == "organization":
             self.organizations.pop(id, None)
 
-    def knows(self, record: Record) -> bool:
-        """Whether there is a record of this kind with its id."""
+    def known(self, record: Record) -> Record | None:
+        """The record of this kind that is there under its id."""
         match record:
             case Number():
-                return record.id in self.numbers
+                return self.numbers.get(record.id)
             case Trunk():
-                return record.id in self.trunks
+                return self.trunks.get(record.id)
             case Agent():
-                return record.id in self.agents
+                return self.agents.get(record.id)
             case ApiKey():
-                return record.id in self.keys
+                return self.keys.get(record.id)
             case Organization():
-                return record.id in self.organizations
+                return self.organizations.get(record.id)
 
     def trunks_of(self, organization_id: str) -> Iterator[Trunk]:
         return map(self.trunks.__getitem__, self._trunks_by_organization.get(organization_id, ()))

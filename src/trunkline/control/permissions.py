@@ -6,6 +6,30 @@ belong to nobody, keeps organizations, and may act for any of them.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
+Permission = Literal[
+    "trunks:read",
+    "trunks:write",
+    "agents:read",
+    "agents:write",
+    "phone_numbers:read",
+    "phone_numbers:create",
+    "phone_numbers:write",
+    "calls:read",
+    "calls:write",
+    "routes:read",
+    "keys:read",
+    "keys:write",
+    "organizations:read",
+    "organizations:write",
+    "status:read",
+    "refusals:read",
+]
+"""Every permission there is."""
+
+PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
+
 READ = frozenset(
     {"trunks:read", "agents:read", "phone_numbers:read", "calls:read", "routes:read", "organizations:read"}
 )
@@ -13,17 +37,13 @@ READ = frozenset(
 
 _MANAGE = frozenset({"agents:write", "phone_numbers:create", "phone_numbers:write", "calls:write"})
 _ADMINISTER = frozenset({"trunks:write", "keys:read", "keys:write", "status:read"})
-_OPERATE = frozenset({"organizations:write", "refusals:read"})
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": READ,
     "agent_manager": READ | _MANAGE,
     "admin": READ | _MANAGE | _ADMINISTER,
-    "operator": READ | _MANAGE | _ADMINISTER | _OPERATE,
+    "operator": PERMISSIONS,
 }
-
-PERMISSIONS: frozenset[str] = ROLES["operator"]
-"""Every permission there is."""
 
 
 def granted(role: str, scopes: tuple[str, ...]) -> frozenset[str]:

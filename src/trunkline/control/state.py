@@ -151,7 +151,7 @@ class State:
     def _step(self, change: Record | Removed) -> Writing:
         if isinstance(change, Removed):
             return Writing("delete", change)
-        return Writing("update" if self.catalogue.knows(change) else "insert", change)
+        return Writing("insert" if self.catalogue.known(change) is None else "update", change)
 
 
 def _kept(change: Record | Removed) -> bool:

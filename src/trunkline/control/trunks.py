@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import UNSET, structs
 
-import msgspec
-from msgspec import UNSET, UnsetType, structs
-
-from trunkline.control import fields
 from trunkline.control.errors import Conflict, Invalid, NotFound
 from trunkline.control.ports import Health, TrunkHealth
 from trunkline.control.reach import orphans
 from trunkline.control.state import Draft, State
+from trunkline.control.trunk_rules import DEFAULTS, TrunkWanted, applied, whole
 from trunkline.model.number import Number
-from trunkline.model.secret import Secret
-from trunkline.model.trunk import TlsProfile, Trunk
+from trunkline.model.trunk import Trunk
 from trunkline.trunk.identify import conflicts
 
 MOST_LISTED = 100
 """How many of what stands in the way an error lists."""
-
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "elevenlabs": {"host": "sip.rtc.elevenlabs.io", "port": 5061, "transport": "tls"},
-    "openai": {"host": "sip.api.openai.com", "port": None, "transport": "tls"},
-}
-"""Where known engines are reached."""
-
-REQUIRED: dict[str, tuple[str, ...]] = {
-    "elevenlabs": ("username", "password"),
-    "openai": ("project_id", "api_key", "webhook_secret"),
-}
-"""Credentials without which an engine cannot be reached."""
-
-SETTINGS = ("project_id", "api_key", "webhook_secret")
-"""Credentials beyond the digest pair."""
-
-
-class TlsWanted(msgspec.Struct, frozen=True, kw_only=True):
-    verify: bool | UnsetType | None = UNSET
-    server_name: str | UnsetType | None = UNSET
-    ca_bundle: str | UnsetType | None = UNSET
-    certificate: str | UnsetType | None = UNSET
-    private_key: Secret | UnsetType | None = UNSET
-
-
-class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trunk shall be, as far as is said: unset leaves a value, None puts its default back."""
-
-    name: str | UnsetType = UNSET
-    provider: str | UnsetType = UNSET
-    host: str | UnsetType | None = UNSET
-    port: int | UnsetType | None = UNSET
-    transport: str | UnsetType | None = UNSET
-    outbound_proxy: str | UnsetType | None = UNSET
-    tls: TlsWanted | UnsetType | None = UNSET
-    networks: tuple[str, ...] | UnsetType | None = UNSET
-    username: Secret | UnsetType | None = UNSET
-    password: Secret | UnsetType | None = UNSET
-    project_id: Secret | UnsetType | None = UNSET
-    api_key: Secret | UnsetType | None = UNSET
-    webhook_secret: Secret | UnsetType | None = UNSET
-    challenge: bool | UnsetType | None = UNSET
-    register: bool | UnsetType | None = UNSET
-    realm: str | UnsetType | None = UNSET
-    country: str | UnsetType | None = UNSET
-    codecs: tuple[str, ...] | UnsetType | None = UNSET
-    media_encryption: str | UnsetType | None = UNSET
-    max_concurrent_calls: int | UnsetType | None = UNSET
-    full_status: int | UnsetType | None = UNSET
-    calls_per_second: float | UnsetType | None = UNSET
-    trust_identity: bool | UnsetType | None = UNSET
-    nat: bool | UnsetType | None = UNSET
-    ring_after: float | UnsetType | None = UNSET
-    probe: bool | UnsetType | None = UNSET
-    probe_interval: float | UnsetType | None = UNSET
-    probe_misses: int | UnsetType | None = UNSET
-    probe_hits: int | UnsetType | None = UNSET
-    enabled: bool | UnsetType | None = UNSET
 
 
 class Trunks:
@@ -128,7 +66,7 @@ class Trunks:
         blank = Trunk(id=self._state.mint(), organization_id=organization_id, name="", created_at=wall, updated_at=wall)
         provider = "generic" if wanted.provider is UNSET else wanted.provider
         trunk = applied(structs.replace(blank, provider=provider, **DEFAULTS.get(provider, {})), wanted)
-        _whole(trunk)
+        whole(trunk)
         async with self._state.change() as draft:
             self._alone(trunk)
             draft.put(trunk)
@@ -139,7 +77,7 @@ class Trunks:
         async with self._state.change() as draft:
             before = self.get(organization_id, id)
             trunk = applied(before, wanted)
-            _whole(trunk)
+            whole(trunk)
             if trunk == before:
                 return before
             trunk = structs.replace(
@@ -229,125 +167,3 @@ def _free_of_active(numbers: list[Number]) -> None:
 
 def _credentials(trunk: Trunk) -> tuple[object, ...]:
     return trunk.username, trunk.password, trunk.settings
-
-
-def applied(trunk: Trunk, wanted: TrunkWanted) -> Trunk:
-    """The trunk with what is wanted. Raises `Invalid` for a value that cannot be."""
-    changes: dict[str, Any] = {}
-    settings = dict(trunk.settings)
-    for field in TrunkWanted.__struct_fields__:
-        value = getattr(wanted, field)
-        if value is UNSET or field == "provider":
-            continue
-        if field in SETTINGS:
-            if value is None:
-                settings.pop(field, None)
-            else:
-                settings[field] = _credential(value, field)
-        elif field == "tls":
-            changes["tls"] = TlsProfile() if value is None else _tls(trunk.tls, value)
-        elif value is None:
-            changes[field] = DEFAULTS.get(trunk.provider, {}).get(field, _DEFAULT[field])
-        else:
-            check = _CHECKS.get(field)
-            changes[field] = value if check is None else check(value, field)
-    return structs.replace(trunk, **changes, settings=settings)
-
-
-def _credential(value: Secret, field: str) -> Secret:
-    text = value.reveal()
-    # What goes into a header or a request line must not be able to end it.
-    if not text or len(text) > 500 or not text.isprintable() or (field == "project_id" and not _plain(text)):
-        raise Invalid("invalid_credentials", f"{field} is empty or malformed.", field=field)
-    return value
-
-
-def _plain(text: str) -> bool:
-    return all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in text)
-
-
-def _user(value: Secret, field: str) -> str:
-    return _credential(value, field).reveal()
-
-
-def _tls(profile: TlsProfile, wanted: TlsWanted) -> TlsProfile:
-    changes: dict[str, Any] = {}
-    for field in TlsWanted.__struct_fields__:
-        value = getattr(wanted, field)
-        if value is UNSET:
-            continue
-        if field == "verify":
-            value = value is not False
-        elif field == "server_name" and value is not None:
-            value = fields.host(value, "tls.server_name")
-        elif field in ("ca_bundle", "certificate") and value is not None and "-----BEGIN CERTIFICATE-----" not in value:
-            fields.refuse(f"tls.{field}", "This must be PEM certificates.")
-        elif field == "private_key" and value is not None and "PRIVATE KEY-----" not in value.reveal():
-            raise Invalid("invalid_credentials", "This must be a PEM private key.", field="tls.private_key")
-        changes[field] = value
-    changed = structs.replace(profile, **changes)
-    if (changed.certificate is None) != (changed.private_key is None):
-        absent = "certificate" if changed.certificate is None else "private_key"
-        raise Invalid("missing_required_field", f"tls.{absent} is required beside the other.", field=f"tls.{absent}")
-    return changed
-
-
-def _whole(trunk: Trunk) -> None:
-    """Raises `Invalid` when what it lacks leaves it without use."""
-    for field in REQUIRED.get(trunk.provider, ()):
-        held = trunk.settings.get(field) if field in SETTINGS else getattr(trunk, field)
-        if held is None:
-            raise Invalid("missing_required_field", f"{trunk.provider} needs {field}.", field=field)
-    if (trunk.username is None) != (trunk.password is None):
-        absent = "username" if trunk.username is None else "password"
-        raise Invalid("missing_required_field", f"{absent} is required beside the other.", field=absent)
-    if trunk.host is None and not trunk.networks and not (trunk.challenge and trunk.username):
-        raise Invalid(
-            "missing_required_field",
-            "Say where the peer is (server), where its calls come from (networks), or that it authenticates (challenge "
-            "with credentials).",
-            field="host",
-        )
-    if trunk.challenge and trunk.username is None:
-        raise Invalid("missing_required_field", "challenge needs credentials.", field="username")
-    if trunk.register and (trunk.host is None or trunk.username is None):
-        raise Invalid(
-            "missing_required_field",
-            "register needs a server and credentials.",
-            field="host" if trunk.host is None else "username",
-        )
-    if trunk.probe and trunk.host is None:
-        raise Invalid("missing_required_field", "probe needs a server.", field="host")
-
-
-def _status(value: int, field: str) -> int:
-    if value not in (503, 486):
-        fields.refuse(field, "A full trunk answers 503 or 486.", value)
-    return value
-
-
-_CHECKS: dict[str, Any] = {
-    "name": fields.name,
-    "host": fields.host,
-    "port": fields.port,
-    "transport": fields.transport,
-    "outbound_proxy": fields.sip_uri,
-    "networks": fields.networks,
-    "username": _user,
-    "password": _credential,
-    "realm": fields.line(200),
-    "country": fields.country,
-    "codecs": fields.codecs,
-    "media_encryption": fields.media_encryption,
-    "max_concurrent_calls": fields.count(1, 1_000_000),
-    "full_status": _status,
-    "calls_per_second": fields.rate,
-    "ring_after": fields.seconds(0, 60),
-    "probe_interval": fields.seconds(5, 3600),
-    "probe_misses": fields.count(1, 20),
-    "probe_hits": fields.count(1, 20),
-}
-
-_DEFAULT: dict[str, Any] = {
-    field.name: field.default for field in structs.fields(Trunk) if field.default is not msgspec.NODEFAULT
-}

@@ -6,12 +6,13 @@ What is not known is null, never invented: there is no recording and no transcri
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from trunkline.api.native.shape import (
     Done,
+    Moment,
     PageQuery,
     Pagination,
     Request,
@@ -33,11 +34,11 @@ from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, S
 
 
 class CallQuery(PageQuery, frozen=True, kw_only=True):
-    phone_number: str | None = None
+    phone_number: Annotated[str, msgspec.Meta(pattern="^[+ ][1-9][0-9]{6,14}$")] | None = None
     direction: Direction | None = None
     status: CallStatus | None = None
-    start_date: str | None = None
-    end_date: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
 
 
 class TraceQuery(Request, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, moment_or_none
 from trunkline.api.route import Ask, Route
 from trunkline.control.keys import KeyWanted
+from trunkline.control.permissions import Permission
 from trunkline.model.key import ApiKey, Role
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -21,7 +22,7 @@ Environment = Literal["live", "test"]
 class KeyCreate(Request, frozen=True, kw_only=True):
     name: Name
     role: Role = "admin"
-    scopes: tuple[str, ...] = ()
+    scopes: tuple[Permission, ...] = ()
     environment: Environment = "live"
     networks: tuple[str, ...] = ()
     expires_at: Moment | None = None
@@ -30,7 +31,7 @@ class KeyCreate(Request, frozen=True, kw_only=True):
 class KeyChange(Request, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     role: Role | UnsetType = UNSET
-    scopes: tuple[str, ...] | UnsetType = UNSET
+    scopes: tuple[Permission, ...] | UnsetType = UNSET
     networks: tuple[str, ...] | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
 

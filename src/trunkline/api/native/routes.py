@@ -14,7 +14,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
 class ExplainRequest(Request, frozen=True, kw_only=True):
-    source: Annotated[str, msgspec.Meta(description="Literal address that the INVITE would come from.")]
+    source: Annotated[str, msgspec.Meta(description="Literal address it would come from.", examples=["192.0.2.7"])]
     to: Annotated[
         str, msgspec.Meta(min_length=1, max_length=500, description="Dialled number, or a whole Request-URI.")
     ]

@@ -16,6 +16,15 @@ R = TypeVar("R")
 Page = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 PerPage = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
+Moment = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^\d{4}-\d{2}-\d{2}([T ].{2,40})?$",
+        description="ISO 8601 date or datetime, UTC unless it says otherwise; as an end it is included.",
+        examples=["2024-01-15"],
+    ),
+]
+
 _FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from trunkline import __version__
-from trunkline.api.native.shape import PageQuery, Pagination, beginning, ending, moment
+from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending, moment
 from trunkline.api.route import Ask, Reply, Route
 
 
@@ -29,8 +29,8 @@ class TableCounts(msgspec.Struct, frozen=True):
 
 class RefusalQuery(PageQuery, frozen=True, kw_only=True):
     source: str | None = None
-    start_date: str | None = None
-    end_date: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
 
 
 class RefusalItem(msgspec.Struct, frozen=True, kw_only=True):

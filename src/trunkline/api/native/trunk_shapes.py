@@ -1,0 +1,182 @@
+"""The bodies of `/v1/sip/trunks`, both ways."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from trunkline.api.native.shape import PageQuery, Pagination, Request, any_case
+from trunkline.model.secret import Secret
+from trunkline.model.trunk import Provider
+
+Status = Literal["active", "inactive"]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+TransportWord = Annotated[str, msgspec.Meta(pattern=any_case("udp", "tcp", "tls"))]
+CodecWord = Annotated[str, msgspec.Meta(pattern=any_case("PCMU", "PCMA", "G722"))]
+EncryptionWord = Annotated[
+    str,
+    msgspec.Meta(pattern=any_case("disable", "disabled", "allow", "allowed", "require", "required")),
+]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Rate = Annotated[float, msgspec.Meta(ge=0.01, le=100_000)]
+Probes = Annotated[int, msgspec.Meta(ge=1, le=20)]
+
+
+class TrunkCredentials(Request, frozen=True, kw_only=True):
+    """Write-only. Digest user and password; for engines what they call their own."""
+
+    username: Secret | UnsetType | None = UNSET
+    password: Secret | UnsetType | None = UNSET
+    project_id: Secret | UnsetType | None = UNSET
+    api_key: Secret | UnsetType | None = UNSET
+    webhook_secret: Secret | UnsetType | None = UNSET
+
+
+class TrunkTls(Request, frozen=True, kw_only=True):
+    verify: bool | UnsetType | None = UNSET
+    server_name: str | UnsetType | None = UNSET
+    ca_bundle: str | UnsetType | None = UNSET
+    certificate: str | UnsetType | None = UNSET
+    private_key: Secret | UnsetType | None = UNSET
+
+
+class TrunkConfig(Request, frozen=True, kw_only=True):
+    server: str | UnsetType | None = UNSET
+    port: Port | UnsetType | None = UNSET
+    transport: TransportWord | UnsetType | None = UNSET
+    outbound_proxy: str | UnsetType | None = UNSET
+    tls: TrunkTls | UnsetType | None = UNSET
+    networks: tuple[str, ...] | UnsetType | None = UNSET
+    challenge: bool | UnsetType | None = UNSET
+    register: bool | UnsetType | None = UNSET
+    realm: str | UnsetType | None = UNSET
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] | UnsetType | None = UNSET
+    codecs: tuple[CodecWord, ...] | UnsetType | None = UNSET
+    media_encryption: EncryptionWord | UnsetType | None = UNSET
+    max_concurrent_calls: Count | UnsetType | None = UNSET
+    full_status: Literal[503, 486] | UnsetType | None = UNSET
+    calls_per_second: Rate | UnsetType | None = UNSET
+    trust_identity: bool | UnsetType | None = UNSET
+    nat: bool | UnsetType | None = UNSET
+    ring_after: Annotated[float, msgspec.Meta(ge=0, le=60)] | UnsetType | None = UNSET
+    probe: bool | UnsetType | None = UNSET
+    probe_interval: Annotated[float, msgspec.Meta(ge=5, le=3600)] | UnsetType | None = UNSET
+    probe_misses: Probes | UnsetType | None = UNSET
+    probe_hits: Probes | UnsetType | None = UNSET
+
+
+class TrunkCreate(Request, frozen=True, kw_only=True):
+    name: Name
+    provider: Provider
+    credentials: TrunkCredentials | UnsetType = UNSET
+    config: TrunkConfig | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class TrunkChange(Request, frozen=True, kw_only=True):
+    name: Name | UnsetType = UNSET
+    credentials: TrunkCredentials | UnsetType = UNSET
+    config: TrunkConfig | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class TrunkQuery(PageQuery, frozen=True, kw_only=True):
+    provider: Provider | None = None
+
+
+class TrunkItem(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    reachability: Literal["unknown", "reachable", "unreachable"]
+    created_at: datetime
+    phone_numbers_count: int
+
+
+class TrunkList(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[TrunkItem]
+    pagination: Pagination
+
+
+class TrunkCreated(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    created_at: datetime
+
+
+class TrunkChanged(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    updated_at: datetime
+
+
+class TlsShown(msgspec.Struct, frozen=True, kw_only=True):
+    verify: bool
+    server_name: str | None
+    ca_bundle: str | None
+    certificate: str | None
+
+
+class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
+    server: str | None
+    port: int | None
+    transport: Literal["udp", "tcp", "tls"]
+    outbound_proxy: str | None
+    tls: TlsShown
+    networks: tuple[str, ...]
+    challenge: bool
+    register: bool
+    realm: str | None
+    country: str | None
+    codecs: tuple[str, ...]
+    media_encryption: Literal["disable", "allow", "require"]
+    max_concurrent_calls: int | None
+    full_status: int
+    calls_per_second: float | None
+    trust_identity: bool
+    nat: bool
+    ring_after: float | None
+    probe: bool
+    probe_interval: float
+    probe_misses: int
+    probe_hits: int
+
+
+class Reachability(msgspec.Struct, frozen=True, kw_only=True):
+    """As OPTIONS probes see the peer. It blocks no calls."""
+
+    state: Literal["unknown", "reachable", "unreachable"]
+    since: datetime | None
+    checked_at: datetime | None
+    latency_ms: float | None
+    detail: str | None
+
+
+class TrunkNumber(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    number: str
+    status: str
+
+
+class TrunkDetail(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    provider: Provider
+    status: Status
+    config: TrunkConfigShown
+    credentials_set: list[str]
+    reachability: Reachability
+    reprovision_required: bool
+    phone_numbers: list[TrunkNumber]
+    phone_numbers_count: int
+    created_at: datetime
+    updated_at: datetime

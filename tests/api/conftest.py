@@ -1,0 +1,178 @@
+"""The API as clients meet it: a real server on a free port, over a real SQLite file and a small engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import aiohttp
+import msgspec
+import pytest
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from tests.control.conftest import Clock, clock, engine, services, store
+from tests.control.engine import Engine
+from trunkline.api import app, server
+from trunkline.control.keys import KeyWanted
+from trunkline.control.services import Services
+from trunkline.model.key import Role
+
+__all__ = ["Clock", "Engine", "clock", "engine", "services", "store"]
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: CIMultiDictProxy[str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.raw)
+
+    @property
+    def code(self) -> str:
+        """The error's code."""
+        return str(self.json["error"]["code"])
+
+    @property
+    def details(self) -> dict[str, Any]:
+        found = self.json["error"]["details"]
+        assert isinstance(found, dict)
+        return found
+
+
+class Client:
+    """A caller with one key, or with none."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: str, key: str | None) -> None:
+        self._session = session
+        self.base = base
+        self.key = key
+        self.seen: list[bytes] = []
+        """Every answer's body."""
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        json: object = None,
+        *,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        sent = {"Authorization": f"Bearer {self.key}"} if self.key is not None else {}
+        body = raw
+        if json is not None:
+            body = msgspec.json.encode(json)
+            sent["Content-Type"] = "application/json"
+        sent |= headers or {}
+        async with self._session.request(
+            method, URL(self.base + path, encoded=True), data=body, headers=sent
+        ) as answer:
+            content = await answer.read()
+            self.seen.append(content)
+            return Answer(answer.status, answer.headers, content)
+
+    def with_key(self, key: str | None) -> Client:
+        return Client(self._session, self.base, key)
+
+    async def get(self, path: str, **more: Any) -> Answer:
+        return await self("GET", path, **more)
+
+    async def post(self, path: str, json: object = None, **more: Any) -> Answer:
+        return await self("POST", path, json, **more)
+
+    async def patch(self, path: str, json: object = None, **more: Any) -> Answer:
+        return await self("PATCH", path, json, **more)
+
+    async def delete(self, path: str, **more: Any) -> Answer:
+        return await self("DELETE", path, **more)
+
+
+@pytest.fixture
+def options() -> app.Options:
+    return app.Options()
+
+
+@pytest.fixture
+async def anybody(services: Services, options: app.Options) -> AsyncIterator[Client]:
+    """A client without a key."""
+    running = await server.start(app.build(services, options), services, "127.0.0.1", 0)
+    host, port = running.addresses[0]
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        yield Client(session, f"http://{host}:{port}", None)
+    await running.stop()
+
+
+@pytest.fixture
+async def organization(services: Services) -> str:
+    return (await services.organizations.create("Acme")).id
+
+
+class Keys:
+    """Makes clients with keys of a role."""
+
+    def __init__(self, services: Services, anybody: Client) -> None:
+        self._services = services
+        self._anybody = anybody
+
+    async def __call__(self, organization_id: str | None, role: Role = "admin", **more: Any) -> Client:
+        wanted = KeyWanted(name=f"A test's {role}", role=role, **more)
+        _, text = await self._services.keys.create(None, organization_id, wanted)
+        return self._anybody.with_key(text)
+
+
+@pytest.fixture
+def client(services: Services, anybody: Client) -> Keys:
+    return Keys(services, anybody)
+
+
+@pytest.fixture
+async def admin(client: Keys, organization: str) -> Client:
+    """An admin of the organization."""
+    return await client(organization, "admin")
+
+
+@pytest.fixture
+async def operator(client: Keys, organization: str) -> Client:
+    return await client(organization, "operator")
+
+
+GENERIC: dict[str, Any] = {
+    "name": "Custom SIP Provider",
+    "provider": "generic",
+    "credentials": {"username": "sip_username", "password": "sip_password"},
+    "config": {"server": "sip.example.com", "port": 5060, "transport": "tcp"},
+}
+"""Seed documents' examples, as written."""
+
+ELEVENLABS: dict[str, Any] = {
+    "name": "Production ElevenLabs",
+    "provider": "elevenlabs",
+    "credentials": {"username": "your_elevenlabs_username", "password": "your_elevenlabs_password"},
+    "config": {"server": "sip.rtc.elevenlabs.io", "port": 5061, "transport": "tls"},
+}
+
+OPENAI: dict[str, Any] = {
+    "name": "Production OpenAI",
+    "provider": "openai",
+    "credentials": {"project_id": "proj_abc123", "api_key": "sk-proj-xyz789", "webhook_secret": "whsec_def456"},
+}
+
+
+@pytest.fixture
+async def trunk(admin: Client) -> str:
+    """A carrier's trunk that accepts this machine."""
+    answer = await admin.post(
+        "/v1/sip/trunks", {"name": "Carrier", "provider": "generic", "config": {"networks": ["127.0.0.0/8"]}}
+    )
+    assert answer.status == 201, answer.raw
+    return str(answer.json["id"])
+
+
+@pytest.fixture
+async def echo(admin: Client) -> str:
+    answer = await admin.post("/v1/agents", {"name": "Echo", "kind": "echo"})
+    assert answer.status == 201, answer.raw
+    return str(answer.json["id"])

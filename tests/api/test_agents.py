@@ -1,0 +1,130 @@
+"""`/v1/agents`: where calls are answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import ELEVENLABS, Client, Clock, Engine, Keys
+from trunkline.call.refusals import Refused
+from trunkline.call.verdict import Admitted
+from trunkline.control.services import Services
+
+
+async def made(client: Client, **body: Any) -> str:
+    answer = await client.post("/v1/agents", {"name": "Agent", **body})
+    assert answer.status == 201, answer.raw
+    return str(answer.json["id"])
+
+
+async def test_made_shown_changed_and_removed(admin: Client, clock: Clock) -> None:
+    answer = await admin.post(
+        "/v1/agents", {"name": " Bot ", "kind": "sip", "uri": "sip:bot@agents.example.com", "ring_timeout": 12}
+    )
+    assert answer.status == 201
+    agent = answer.json
+    assert agent["id"].startswith("agent_")
+    assert agent == {
+        "id": agent["id"],
+        "name": "Bot",
+        "kind": "sip",
+        "uri": "sip:bot@agents.example.com",
+        "trunk_id": None,
+        "external_id": None,
+        "members": [],
+        "ring_timeout": 12.0,
+        "status": "active",
+        "created_at": "2024-01-15T10:30:00Z",
+        "updated_at": "2024-01-15T10:30:00Z",
+    }
+    path = f"/v1/agents/{agent['id']}"
+    clock.pass_(1)
+    changed = await admin.patch(path, {"ring_timeout": None, "status": "inactive"})
+    assert changed.json == {**agent, "ring_timeout": 30.0, "status": "inactive", "updated_at": "2024-01-15T10:30:01Z"}
+    assert (await admin.get(path)).json == changed.json
+    assert (await admin.get(path.replace("agent_", "agt_"))).status == 200
+    assert (await admin.delete(path)).json == {"success": True, "message": "Agent deleted successfully"}
+    assert (await admin.get(path)).code == "agent_not_found"
+
+
+async def test_list_by_kind(admin: Client, echo: str) -> None:
+    await made(admin, kind="sip", uri="sip:a@example.com")
+    answer = await admin.get("/v1/agents?kind=echo")
+    assert [item["id"] for item in answer.json["data"]] == [echo]
+    assert (await admin.get("/v1/agents?kind=robot")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        ({"kind": ...}, 400, "missing_required_field", "kind"),
+        ({"kind": "robot"}, 400, "invalid_parameter", "kind"),
+        ({"kind": "sip"}, 400, "missing_required_field", "uri"),
+        ({"kind": "sip", "uri": "https://example.com"}, 400, "invalid_parameter", "uri"),
+        ({"kind": "sip", "uri": "sip:a@example.com\r\nX: y"}, 400, "invalid_parameter", "uri"),
+        ({"kind": "sip", "uri": "sip:"}, 400, "invalid_parameter", "uri"),
+        ({"kind": "sip", "trunk_id": "trunk_01hm6jv4qg0000000000000000"}, 404, "trunk_not_found", "trunk_id"),
+        ({"kind": "openai"}, 400, "missing_required_field", "trunk_id"),
+        ({"kind": "group"}, 400, "missing_required_field", "members"),
+        ({"kind": "group", "members": ["agent_x"]}, 404, "agent_not_found", "members"),
+        ({"kind": "echo", "uri": "sip:a@example.com"}, 400, "invalid_parameter", "uri"),
+        ({"kind": "echo", "ring_timeout": 0}, 400, "invalid_parameter", "ring_timeout"),
+        ({"kind": "echo", "name": "a\nb"}, 400, "invalid_parameter", "name"),
+    ],
+)
+async def test_what_cannot_be_is_named(admin: Client, body: dict[str, Any], status: int, code: str, field: str) -> None:
+    given = {name: value for name, value in {"name": "Agent", **body}.items() if value is not ...}
+    answer = await admin.post("/v1/agents", given)
+    assert (answer.status, answer.code, answer.details["field"]) == (status, code, field)
+
+
+async def test_an_engines_agent_is_on_that_engines_trunk(admin: Client, trunk: str) -> None:
+    eleven = (await admin.post("/v1/sip/trunks", ELEVENLABS)).json["id"]
+    await made(admin, kind="elevenlabs", trunk_id=eleven, external_id="agent_x")
+    answer = await admin.post("/v1/agents", {"name": "Odd", "kind": "elevenlabs", "trunk_id": trunk})
+    assert (answer.status, answer.details["field"]) == (400, "trunk_id")
+
+
+async def test_a_group_hunts_in_its_order_and_the_wire_obeys(admin: Client, trunk: str, engine: Engine) -> None:
+    first = await made(admin, kind="sip", uri="sip:one@example.com")
+    second = await made(admin, kind="sip", uri="sip:two@example.com")
+    group = await made(admin, kind="group", members=[second, first])
+    number = {"phone_number": "+12125551234", "trunk_id": trunk, "agent_id": group}
+    await admin.post("/v1/phone-numbers/import", number)
+
+    def tried() -> list[str | None]:
+        verdict = engine.invite("+12125551234")
+        return [each.uri for each in verdict.candidates] if isinstance(verdict, Admitted) else []
+
+    assert tried() == ["sip:two@example.com", "sip:one@example.com"]
+    await admin.patch(f"/v1/agents/{group}", {"members": [first]})
+    assert tried() == ["sip:one@example.com"]
+    await admin.patch(f"/v1/agents/{first}", {"status": "inactive"})
+    assert tried() == []
+    own = await admin.patch(f"/v1/agents/{group}", {"members": [group]})
+    assert (own.status, own.details["field"]) == (400, "members")
+
+
+async def test_what_is_in_use_is_kept_unless_told(admin: Client, trunk: str, echo: str, engine: Engine) -> None:
+    group = await made(admin, kind="group", members=[echo])
+    number = {"phone_number": "+12125551234", "trunk_id": trunk, "agent_id": echo}
+    phone = (await admin.post("/v1/phone-numbers/import", number)).json["id"]
+    refused = await admin.delete(f"/v1/agents/{echo}")
+    assert (refused.status, refused.code) == (409, "agent_in_use")
+    assert refused.details == {"phone_numbers": ["+12125551234"], "agents": [group]}
+    assert (await admin.delete(f"/v1/agents/{echo}?cascade=true")).status == 200
+    assert (await admin.get(f"/v1/phone-numbers/{phone}")).json["agent_id"] is None
+    assert (await admin.get(f"/v1/agents/{group}")).json["members"] == []
+    verdict = engine.invite("+12125551234")
+    assert isinstance(verdict, Refused)
+    assert verdict.cause == "no-agent"
+
+
+async def test_another_organizations_agent_and_trunk_cannot_be_named(
+    admin: Client, client: Keys, services: Services, echo: str, trunk: str
+) -> None:
+    other = await client((await services.organizations.create("Other")).id)
+    for body in ({"kind": "group", "members": [echo]}, {"kind": "sip", "uri": "sip:a@b.example", "trunk_id": trunk}):
+        answer = await other.post("/v1/agents", {"name": "Thief", **body})
+        assert answer.status == 404

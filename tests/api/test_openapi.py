@@ -1,0 +1,143 @@
+"""The document: committed and current, true to the routes, and obeyed by the server whatever is generated from it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import load_all_checks
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.api.conftest import Client
+from tests.control.conftest import Clock, build
+from tests.control.engine import Engine
+from trunkline import __version__
+from trunkline.api import app, openapi, server
+from trunkline.api.native import ROUTES
+from trunkline.control.errors import CODES
+from trunkline.control.keys import KeyWanted
+from trunkline.store.store import Store
+
+DOCUMENT = openapi.document(ROUTES, __version__)
+
+
+def test_the_committed_document_is_current(root: Path) -> None:
+    """`python -m trunkline.api.openapi > docs/openapi.json` writes it anew."""
+    assert (root / "docs" / "openapi.json").read_bytes() == openapi.encode(ROUTES, __version__)
+
+
+async def test_it_is_served_to_everybody(anybody: Client) -> None:
+    answer = await anybody.get("/openapi.json")
+    assert answer.raw == openapi.encode(ROUTES, __version__)
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_it_holds_every_route_and_nothing_else() -> None:
+    described = {f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert described == {route.key for route in ROUTES}
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [openapi.operation_id(route) for route in ROUTES]
+    assert len(set(names)) == len(names)
+
+
+def test_codes_of_routes_are_codes_that_exist() -> None:
+    assert {code for route in ROUTES for code in route.errors} <= set(CODES)
+
+
+def test_credentials_are_written_and_never_read() -> None:
+    answers = [route.response.__name__ for route in ROUTES if route.response is not None]
+    schemas = DOCUMENT["components"]["schemas"]
+
+    def names(name: str, seen: set[str]) -> set[str]:
+        if name in seen:
+            return set()
+        seen.add(name)
+        text = msgspec.json.encode(schemas[name]).decode()
+        found = set(schemas[name].get("properties", ()))
+        for part in text.split('"#/components/schemas/')[1:]:
+            found |= names(part.partition('"')[0], seen)
+        return found
+
+    shown = set().union(*(names(answer, set()) for answer in answers))
+    assert shown.isdisjoint(
+        {"password", "username", "api_key", "webhook_secret", "project_id", "private_key", "credentials"}
+    )
+    password = schemas["TrunkCredentials"]["properties"]["password"]["anyOf"][0]
+    assert password == {"type": "string", "format": "password", "writeOnly": True}
+
+
+class Running:
+    """The server in a thread of its own, because the generated requests come from a client that blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+        self.base = ""
+        self.key = ""
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    def __enter__(self) -> Running:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._loop is not None
+        assert self._over is not None
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(10)
+
+    async def _run(self) -> None:
+        store = await Store.open(f"sqlite:///{self._folder}/trunkline.db", self._folder / "secret.key")
+        services = build(store, Engine(), Clock(), imports_per_minute=1_000_000)
+        await services.load()
+        organization = await services.organizations.create("Acme")
+        _, self.key = await services.keys.create(None, organization.id, KeyWanted(name="Test", role="operator"))
+        running = await server.start(
+            app.build(services, app.Options(requests_per_hour=1_000_000)), services, "127.0.0.1", 0
+        )
+        host, port = running.addresses[0]
+        self.base = f"http://{host}:{port}"
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        await self._over.wait()
+        await running.stop()
+        await store.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running(tmp_path_factory.mktemp("openapi")) as server:
+        yield server
+
+
+load_all_checks()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+def test_whatever_is_asked_the_answer_is_in_the_document(case: Any, running: Running) -> None:
+    # Some rules are beyond a JSON Schema: what an agent of one kind needs, an address that is none. They answer 400.
+    case.call_and_validate(
+        base_url=running.base,
+        headers={"Authorization": f"Bearer {running.key}"},
+        excluded_checks=[positive_data_acceptance],
+    )

@@ -1,0 +1,105 @@
+"""A small engine in the test's own process: the real routing table and arrival, and calls that a test puts there."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from trunkline.call.admission import Admission
+from trunkline.call.arrival import Arrival
+from trunkline.call.explain import explain
+from trunkline.call.inputs import HangUp
+from trunkline.call.proof import Digest
+from trunkline.call.verdict import Policy, Verdict
+from trunkline.control.ports import (
+    CallTrace,
+    Explain,
+    Health,
+    LiveCall,
+    LiveCalls,
+    Metrics,
+    Query,
+    Readiness,
+    Settle,
+    Tables,
+    Trace,
+    TrunkHealth,
+)
+from trunkline.guard.nonce import Nonces
+from trunkline.model.call import CallRecord
+from trunkline.model.change import Change
+from trunkline.routing.table import Table
+from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.message import Request, parse
+
+A = TypeVar("A")
+
+LOCAL = ("127.0.0.1", 5060)
+
+
+class Engine:
+    def __init__(self) -> None:
+        self.table = Table()
+        self.arrival = Arrival(self.table, Admission(), Digest("test", Nonces(bytes(32))), Policy())
+        self.live: dict[str, CallRecord] = {}
+        self.traces: dict[str, CallTrace] = {}
+        self.health: dict[str, Health] = {}
+        self.hung_up: list[str] = []
+        self.applied: list[tuple[Change, ...]] = []
+        self.reasons: tuple[str, ...] = ()
+        self.gone = False
+        """Whether it cannot be asked."""
+
+    async def apply(self, changes: tuple[Change, ...]) -> None:
+        self._there()
+        self.table.apply(changes)
+        self.applied.append(changes)
+
+    async def ask(self, query: Query[A]) -> A:
+        self._there()
+        answer: Any = self._answer(query)
+        return answer  # type: ignore[no-any-return]
+
+    async def command(self, command: HangUp) -> bool:
+        self._there()
+        if command.call not in self.live:
+            return False
+        self.hung_up.append(command.call)
+        return True
+
+    def invite(self, to: str, source: str = "127.0.0.1", transport: Transport = "udp") -> Verdict:
+        """What an INVITE from the wire meets now."""
+        text = (
+            f"INVITE sip:{to}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {source}:5060;branch=z9hG4bKtest\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:+13035559876@{source}>;tag=test\r\nTo: <sip:{to}@127.0.0.1>\r\n"
+            f"Call-ID: test\r\nCSeq: 1 INVITE\r\nContact: <sip:{source}>\r\nContent-Length: 0\r\n\r\n"
+        )
+        request = parse(text.encode())
+        assert isinstance(request, Request)
+        return self.arrival.decide(request, Flow(transport, LOCAL, (source, 5060)), 0.0)
+
+    def _there(self) -> None:
+        if self.gone:
+            raise ConnectionError("the engine is gone")
+
+    def _answer(self, query: object) -> object:
+        match query:
+            case LiveCalls():
+                calls = [call for call in self.live.values() if call.organization_id == query.organization_id]
+                return tuple(sorted(calls, key=lambda call: call.started_at, reverse=True)[: query.limit])
+            case LiveCall():
+                return self.live.get(query.call_id)
+            case Trace():
+                return self.traces.get(query.call_id)
+            case Explain():
+                return explain(self.arrival, query.hypothetical, 0.0, LOCAL)
+            case TrunkHealth():
+                return {id: self.health[id] for id in query.trunk_ids if id in self.health}
+            case Tables():
+                return {"calls": len(self.live), "transactions": 0}
+            case Readiness():
+                return self.reasons
+            case Metrics():
+                return "# TYPE trunkline_calls gauge\ntrunkline_calls 0\n"
+            case Settle():
+                return None
+        raise AssertionError(f"nobody answers {query}")
