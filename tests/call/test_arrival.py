@@ -197,6 +197,13 @@ def test_trunks_of_one_organization_are_told_apart_by_number_endpoint_and_user()
     assert _trunk_of(a.arrive(owned, a.offer(f"sip:{a.E164}@{ids[1]}.sip.example.com"))) == ids[2]
 
 
+def test_trunks_of_one_peer_by_different_transports_are_told_apart_by_them() -> None:
+    where = a.arrival(a.trunk("1"), a.trunk("2", transport="tls"), a.agent(), a.number(trunk_id=None))
+    assert _trunk_of(a.arrive(where)) == "1"
+    assert _trunk_of(a.arrive(where, a.offer(transport="tls"))) == "2"
+    _refused(a.arrive(where, a.offer(transport="tcp")), "wrong-transport", 403)
+
+
 @pytest.mark.parametrize("provider", ["elevenlabs", "openai", "livekit"])
 def test_a_number_on_an_engines_trunk_takes_calls_from_any_carrier_of_its_organization(provider: Any) -> None:
     engine = a.trunk("e", provider=provider, host=a.CARRIER, networks=())

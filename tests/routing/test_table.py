@@ -101,9 +101,10 @@ def _number(id: str, e164: str) -> Put:
 def test_two_numbers_change_places_in_one_batch() -> None:
     table = Table([_number("a", "+12025550100"), _number("b", "+12025550101")])
     table.apply([_number("a", "+12025550101"), _number("b", "+12025550100")])
-    found = table.number("+12025550100")
-    assert found is not None
-    assert found.id == "b"
+    first, second = table.number("+12025550100"), table.number("+12025550101")
+    assert first is not None
+    assert second is not None
+    assert (first.id, second.id) == ("b", "a")
 
 
 def test_a_number_is_released_and_taken_in_one_batch() -> None:
