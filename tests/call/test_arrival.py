@@ -51,8 +51,8 @@ def test_it_costs_a_small_part_of_a_call() -> None:
     request, flow = a.on_the_wire(where, asked, 1.0), a.flow(asked)
     assert request is not None
     best = min(timeit.repeat(lambda: where.arrive(request, flow, "c", 1.0), number=500, repeat=10)) / 500
-    # 25 µs is the aim on an idle machine, 6 were measured; a machine that tests in parallel is slower.
-    assert best < 75e-6
+    # 25 µs is the aim on an idle machine, 6 were measured; one that tests in parallel, or traces lines, is slower.
+    assert best < 150e-6
 
 
 # -- whose it is

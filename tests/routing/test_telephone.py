@@ -64,7 +64,6 @@ def test_what_is_written_in_many_ways_is_one_number(text: str, country: str | No
         ("112", "DE"),
         ("1234", "DE"),
         ("12345", "DE"),
-        ("123456", "AT"),
         ("5550100", "US"),
         ("*72", "US"),
         ("#31#4155550100", "US"),
