@@ -165,7 +165,7 @@ async def test_a_lost_accepted_connection_is_told_once_and_refuses_what_comes_la
     assert layer.send(flow, message(), "late") == "the connection is closed"
     assert told(heard) == ["one", "two"]
     assert heard.closures.empty()
-    assert layer.counts()["connections_accepted"] == layer.counts()["places"] == 0
+    assert layer.counts()["connections_accepted"] == layer.counts()["connections_handshaking"] == 0
 
 
 async def test_what_the_peer_answered_does_not_fail_later(opened: OpenLayer, visit: Visit, host: str) -> None:
@@ -261,7 +261,7 @@ async def test_connections_are_bounded_by_source_and_in_all(opened: OpenLayer, v
         await each.send(message())
         await soon(heard.messages)
     assert layer.counts()["streams_crowded"] == 1
-    assert layer.counts()["places"] == 2
+    assert layer.counts()["connections_accepted"] == 2
     first.stream.close()
     await soon(heard.closures)
     fourth = await visit(layer.bound[0].address)

@@ -63,10 +63,6 @@ class Acceptor:
         """Times that no descriptor was left."""
         loop.add_reader(bound.fileno(), self._readable)
 
-    @property
-    def handshaking(self) -> int:
-        return len(self._welcomes)
-
     def _readable(self) -> None:
         for _ in range(_AT_ONCE):
             try:

@@ -17,12 +17,11 @@ class Connections:
     """Accepted and outbound connections of the edge."""
 
     __slots__ = (
-        "_by_flow", "_empty", "_limits", "_loop", "_names", "_places", "_sweep_every", "_sweeper", "accepted",
+        "_by_flow", "_empty", "_limits", "_names", "_places", "_sweep_every", "_sweeper", "accepted",
         "crowded", "ended", "opened_outbound", "outbound", "overdue", "places",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
-        self._loop = loop
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_flow: dict[Flow, Connection] = {}
         self._places: dict[str, int] = {}
@@ -86,7 +85,7 @@ class Connections:
         self.outbound += connection.flow.pooled
         self._empty.clear()
         if self._sweeper is None:
-            self._sweeper = self._loop.call_later(self._sweep_every, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(self._sweep_every, self._sweep)
 
     def lost(self, connection: Connection) -> None:
         self.ended += 1
@@ -103,8 +102,9 @@ class Connections:
                 self._sweeper = None
 
     def _sweep(self) -> None:
-        now = self._loop.time()
-        self._sweeper = self._loop.call_later(self._sweep_every, self._sweep)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._sweeper = loop.call_later(self._sweep_every, self._sweep)
         for connection in list(self._by_flow.values()):
             self.overdue += connection.overdue(now)
 
@@ -130,8 +130,8 @@ class Connections:
         return {
             "connections_accepted": len(self._by_flow) - self.outbound,
             "connections_outbound": self.outbound,
-            "places": self.places,
-            "stream_buffered": sum(each.buffered for each in self._by_flow.values()),
+            "connections_handshaking": self.places - len(self._by_flow) + self.outbound,
+            "buffered": sum(each.buffered for each in self._by_flow.values()),
             "streams_accepted": self.accepted,
             "streams_opened": self.opened_outbound,
             "streams_ended": self.ended,

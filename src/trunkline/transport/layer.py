@@ -32,7 +32,7 @@ class TransportLayer:
         self._limits = limits or Limits()
         self._udp: dict[Address, UdpSocket] = {}
         self._acceptors: list[Acceptor] = []
-        self._connections: Connections | None = None
+        self._connections = Connections(self._limits)
         self._pool: Pool | None = None
         self._contexts = ClientContexts()
         self._certificates: list[ServerCertificate] = []
@@ -45,19 +45,16 @@ class TransportLayer:
     async def open(self, specs: Iterable[ListenerSpec], sink: Sink) -> None:
         """Open every listener, or none: raises ListenError or CertificateError."""
         loop = asyncio.get_running_loop()
-        connections = self._connections = Connections(loop, self._limits)
-        self._pool = Pool(loop, connections, self._contexts, sink, self._limits)
+        self._pool = Pool(loop, self._connections, self._contexts, sink, self._limits)
         try:
             for spec in specs:
-                self._open_one(loop, spec, connections, sink)
+                self._open_one(loop, spec, sink)
         except BaseException:
             await self.close()
             raise
         self.bound += outbound_only(self.bound)
 
-    def _open_one(
-        self, loop: asyncio.AbstractEventLoop, spec: ListenerSpec, connections: Connections, sink: Sink
-    ) -> None:
+    def _open_one(self, loop: asyncio.AbstractEventLoop, spec: ListenerSpec, sink: Sink) -> None:
         certificate: ServerCertificate | None = None
         if spec.transport == "tls":
             if spec.certificate is None:
@@ -74,7 +71,7 @@ class TransportLayer:
                 self._udp[opened.local] = opened
                 local = opened.local
             else:
-                acceptor = Acceptor(loop, socket, certificate, connections, sink, self._banned, self._limits)
+                acceptor = Acceptor(loop, socket, certificate, self._connections, sink, self._banned, self._limits)
                 self._acceptors.append(acceptor)
                 local = acceptor.local
             free = local[1]
@@ -87,8 +84,7 @@ class TransportLayer:
             await acceptor.close()
         if self._pool is not None:
             await self._pool.close()
-        if self._connections is not None:
-            await self._connections.close()
+        await self._connections.close()
         for opened in self._udp.values():
             opened.close()
         self._udp.clear()
@@ -103,7 +99,7 @@ class TransportLayer:
         if flow.transport == "udp":
             opened = self._udp.get(flow.local)
             return opened.send(data, flow.remote) if opened is not None else "this address is not listened on"
-        if self._pool is None or self._connections is None:
+        if self._pool is None:
             return "the edge stops"
         if flow.pooled:
             return self._pool.send(flow, data, transaction)
@@ -144,7 +140,7 @@ class TransportLayer:
 
     def close_flow(self, flow: Flow) -> None:
         """Close the connection after what was written to it has left. Nothing for UDP, or when it is gone."""
-        connection = self._connections.get(flow) if self._connections is not None else None
+        connection = self._connections.get(flow)
         if connection is not None:
             connection.give_up("closed by the edge")
 
@@ -152,8 +148,7 @@ class TransportLayer:
         """Hear nothing more from this literal address, until `allow`: its datagrams end at the socket, its connections
         end now and at the accept. The caller bounds how many there are."""
         self._banned.add(source)
-        if self._connections is not None:
-            self._connections.end(source, "the source is banned")
+        self._connections.end(source, "the source is banned")
 
     def allow(self, source: str) -> None:
         self._banned.discard(source)
@@ -181,19 +176,16 @@ class TransportLayer:
         """What stands open now (descriptors, connections, bytes held), and what passed since the start."""
         sockets = self._udp.values()
         acceptors = self._acceptors
-        connections = self._connections
-        streams = connections.counts() if connections is not None else {}
+        streams = self._connections.counts()
         opening = self._pool.opening if self._pool is not None else 0
-        held = streams.pop("stream_buffered", 0) + sum(each.buffered for each in sockets)
-        handshaking = sum(each.handshaking for each in acceptors)
+        waiting = self._pool.buffered if self._pool is not None else 0
+        open_streams = sum(streams[kind] for kind in streams if kind.startswith("connections_"))
         return {
             "listeners": len(sockets) + len(acceptors),
-            "descriptors": len(sockets) + len(acceptors) + opening + handshaking
-            + streams.get("connections_accepted", 0) + streams.get("connections_outbound", 0),
-            "connections_opening": opening,
-            "connections_handshaking": handshaking,
-            "buffered": held + (self._pool.buffered if self._pool is not None else 0),
+            "descriptors": len(sockets) + len(acceptors) + opening + open_streams,
+            "buffered": streams.pop("buffered") + waiting + sum(each.buffered for each in sockets),
             "banned_sources": len(self._banned),
+            "connections_opening": opening,
             **streams,
             "streams_banned": sum(each.banned for each in acceptors),
             "streams_failed_accept": sum(each.failed for each in acceptors),
@@ -205,7 +197,7 @@ class TransportLayer:
             "udp_banned": sum(each.banned for each in sockets),
             "udp_dropped": sum(each.dropped for each in sockets),
             "udp_refused": sum(each.refused for each in sockets),
-        }  # fmt: skip
+        }
 
 
 def _loopback(host: str) -> bool:
