@@ -26,6 +26,7 @@ def message(*lines: str) -> bytes:
         f'Authorization: Digest username="a",\r\n response="{SECRET}"',
         f'Authorization: Digest username="a", response=\r\n\t"{SECRET}"',
         f'Authorization:\r\n Digest response="{SECRET}"',
+        f'Authentication-Info: rspauth="{SECRET}"',
         f"Authorization: Bearer {SECRET}",
         f"Authorization: Bearer\u2028{SECRET}",
         f"Proxy-Authorization: Basic {SECRET}",

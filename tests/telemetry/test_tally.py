@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,4 +41,4 @@ def test_histogram(values: list[float], bounds: list[float]) -> None:
         ("+Inf", float(len(values))),
     ]
     assert histogram.count == len(values)
-    assert histogram.sum == sum(values)
+    assert histogram.sum == pytest.approx(sum(values))

@@ -11,8 +11,8 @@ import re
 HIDDEN = "•••"
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
-_AUTHORIZATION = re.compile(r"((?:proxy-)?authorization[ \t]*:[ \t]*)(\S*)(.*)", re.IGNORECASE)
-_DIGEST_SECRET = re.compile(r'\b(response|cnonce)([ \t]*=[ \t]*)("[^"]*"?|[^\s,]*)', re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"((?:proxy-)?(?:authorization|authentication-info)[ \t]*:[ \t]*)(\S*)(.*)", re.IGNORECASE)
+_DIGEST_SECRET = re.compile(r'\b(response|rspauth|cnonce)([ \t]*=[ \t]*)("[^"]*"?|[^\s,]*)', re.IGNORECASE)
 _PRIVATE_HEADER = re.compile(
     r"([\w-]{0,64}(?:(?<![a-z0-9])pin(?![a-z0-9])|passw|secret|token|api[-_]?key|credential)"
     r"[\w-]{0,64}[ \t]*:[ \t]*).+",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from trunkline.call.outputs import Heard, Journal, Observed, Output, Transmit
 from trunkline.model.call import CallRecord
-from trunkline.model.journal import Answered, Began, Ended
+from trunkline.model.journal import Answered, Ended
 from trunkline.telemetry.refusals import RefusalCounts
 from trunkline.telemetry.report import Report
 from trunkline.telemetry.tally import Histogram, Tally
@@ -21,6 +21,7 @@ DURATIONS = (1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 _REFUSALS = frozenset({"refused", "challenged", "dropped", "malformed", "shed", "draining"})
 _MOST_TRUNKS = 1024
+_MOST_KINDS = 96
 
 
 class Observer:
@@ -60,25 +61,36 @@ class Observer:
 
     def outputs(self, outs: Iterable[Output], now: float) -> None:
         """What one turn gave. `now`: monotonic seconds."""
+        transmitted, trace = self.transmitted, self.traces.add
         for out in outs:
-            self.output(out, now)
+            if type(out) is Transmit:
+                data = out.data
+                kind = data[8:11] if data[:4] == b"SIP/" else data[: data.find(b" ", 0, 12)]
+                if kind in transmitted:
+                    transmitted[kind] += 1
+                else:
+                    _first(transmitted, kind)
+                if out.call:
+                    trace(out.call, now, "out", out.flow, data)
+            else:
+                self.output(out, now)
 
     def output(self, out: Output, now: float) -> None:
+        """One of them."""
         kind = type(out)
         if kind is Transmit:
-            _count(self.transmitted, out.data)  # type: ignore[union-attr]
-            if out.call:  # type: ignore[union-attr]
-                self.traces.add(out.call, now, "out", out.flow, out.data)  # type: ignore[union-attr]
-        elif kind is Heard:
-            _count(self.heard, out.data)  # type: ignore[union-attr]
-            self.traces.add(out.call, now, "in", out.flow, out.data)  # type: ignore[union-attr]
-        elif kind is Journal:
-            entry = out.entry  # type: ignore[union-attr]
-            if type(entry) is Ended:
+            self.outputs((out,), now)
+        elif isinstance(out, Heard):
+            data = out.data
+            _first(self.heard, data[8:11] if data[:4] == b"SIP/" else data[: data.find(b" ", 0, 12)])
+            self.traces.add(out.call, now, "in", out.flow, data)
+        elif isinstance(out, Journal):
+            entry = out.entry
+            if isinstance(entry, Ended):
                 self._ended(entry.record)
-            elif type(entry) is Answered:
+            elif isinstance(entry, Answered):
                 self._answered(entry.record)
-            elif type(entry) is Began:
+            else:
                 self.begun += 1
                 self.traces.own(entry.record.id, entry.record.organization_id)
         elif isinstance(out, Observed):
@@ -114,10 +126,8 @@ class Observer:
             self.report.refused(out.source, reason, now)
 
 
-def _count(counts: dict[bytes, int], data: bytes) -> None:
-    """Count a message under its method, or its status when it is a response."""
-    key = data[8:11] if data[:4] == b"SIP/" else data[: data.find(b" ", 0, 12)]
-    if key in counts:
-        counts[key] += 1
-    else:
-        counts[key if len(counts) < 96 else b"other"] = counts.get(key if len(counts) < 96 else b"other", 0) + 1
+def _first(counts: dict[bytes, int], kind: bytes) -> None:
+    """Count a method or a status that may be new; only so many are told apart."""
+    if kind not in counts and len(counts) >= _MOST_KINDS:
+        kind = b"other"
+    counts[kind] = counts.get(kind, 0) + 1

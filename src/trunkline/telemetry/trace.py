@@ -54,7 +54,7 @@ class _Kept:
     __slots__ = ("entries", "left_out", "organization_id", "room")
 
     def __init__(self, room: int) -> None:
-        self.entries: list[TraceEntry] = []
+        self.entries: list[tuple[float, Way, Flow, bytes]] = []
         self.room = room
         self.left_out = 0
         self.organization_id = ""
@@ -85,7 +85,7 @@ class Traces:
             kept = self._kept[call] = _Kept(self._bytes)
         kept.room -= len(data)
         if kept.room >= 0 and len(kept.entries) < self._messages:
-            kept.entries.append(TraceEntry(now, direction, flow, data))
+            kept.entries.append((now, direction, flow, data))
         else:
             kept.left_out += 1
 
@@ -98,32 +98,32 @@ class Traces:
     def of(self, call: str) -> list[TraceEntry] | None:
         """The messages as they were, secrets and all; None when they are gone or never were."""
         kept = self._kept.get(call)
-        return list(kept.entries) if kept is not None else None
+        return list(map(TraceEntry._make, kept.entries)) if kept is not None else None
 
     def shown(self, call: str, epoch: float) -> CallTrace | None:
         """The messages as people see them. `epoch`: Unix seconds at which the monotonic clock stood at zero."""
         kept = self._kept.get(call)
         if kept is None:
             return None
-        first = _call_id(kept.entries[0].data) if kept.entries else b""
-        begun = bool(kept.entries) and kept.entries[0].data.startswith(b"INVITE ")
+        opening = kept.entries[0][3] if kept.entries else b""
+        first = _call_id(opening)
         return CallTrace(
             call_id=call,
             organization_id=kept.organization_id,
             messages=tuple(
                 TraceMessage(
-                    at=entry.at + epoch,
-                    direction=entry.direction,
+                    at=at + epoch,
+                    direction=direction,
                     # Each leg has a Call-ID of its own, and the caller speaks first.
-                    side="caller" if _call_id(entry.data) == first else "agent",
-                    transport=entry.flow.transport,
-                    local=host_port(entry.flow.local),
-                    remote=host_port(entry.flow.remote),
-                    text=of_message(entry.data),
+                    side="caller" if _call_id(data) == first else "agent",
+                    transport=flow.transport,
+                    local=host_port(flow.local),
+                    remote=host_port(flow.remote),
+                    text=of_message(data),
                 )
-                for entry in kept.entries
+                for at, direction, flow, data in kept.entries
             ),
-            truncated=kept.left_out > 0 or not begun,
+            truncated=kept.left_out > 0 or not opening.startswith(b"INVITE "),
         )
 
 
