@@ -28,7 +28,7 @@ from trunkline.guard.nonce import Nonces
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
 from trunkline.routing.table import Table
-from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.flow import Flow, Transport, host_port
 from trunkline.sip.message import Request, parse
 
 A = TypeVar("A")
@@ -68,10 +68,12 @@ class Engine:
 
     def invite(self, to: str, source: str = "127.0.0.1", transport: Transport = "udp") -> Verdict:
         """What an INVITE from the wire meets now."""
+        source_port = host_port((source, 5060))
         text = (
-            f"INVITE sip:{to}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {source}:5060;branch=z9hG4bKtest\r\n"
-            f"Max-Forwards: 70\r\nFrom: <sip:+13035559876@{source}>;tag=test\r\nTo: <sip:{to}@127.0.0.1>\r\n"
-            f"Call-ID: test\r\nCSeq: 1 INVITE\r\nContact: <sip:{source}>\r\nContent-Length: 0\r\n\r\n"
+            f"INVITE sip:{to}@127.0.0.1 SIP/2.0\r\n"
+            f"Via: SIP/2.0/{transport.upper()} {source_port};branch=z9hG4bKtest\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:+13035559876@{source_port}>;tag=test\r\nTo: <sip:{to}@127.0.0.1>\r\n"
+            f"Call-ID: test\r\nCSeq: 1 INVITE\r\nContact: <sip:{source_port}>\r\nContent-Length: 0\r\n\r\n"
         )
         request = parse(text.encode())
         assert isinstance(request, Request)

@@ -23,16 +23,16 @@ from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
+from trunkline.sip.flow import Transport
 
 DEMO_NUMBER = "+12025550100"
 KEY_FILE = "demo.key"
 _NETWORKS = ("127.0.0.0/8", "::1/128")
+_TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp", "tls")
 
 
 class Demo(msgspec.Struct, frozen=True, kw_only=True):
     organization_id: str
-    trunk_id: str
-    agent_id: str
     number_id: str
     number: str
     key: Secret
@@ -49,7 +49,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 async def demo(services: Services, data_dir: Path) -> Demo | None:
-    """An organization with a trunk that accepts this machine, the built-in echo agent, and a number that it answers.
+    """An organization with trunks that accept this machine, the built-in echo agent, and a number that it answers.
 
     None when the number is somebody else's already: then this is no demonstration any more. The key's text is kept in
     `data_dir`/demo.key, readable by its owner alone; in the database there is only its hash.
@@ -61,13 +61,9 @@ async def demo(services: Services, data_dir: Path) -> Demo | None:
         if catalogue.organizations:
             return None
         number = await _made(services)
-    if number.trunk_id is None or number.agent_id is None:
-        return None
     key = await _key(services.keys, number.organization_id, data_dir / KEY_FILE)
     return Demo(
         organization_id=number.organization_id,
-        trunk_id=number.trunk_id,
-        agent_id=number.agent_id,
         number_id=number.id,
         number=number.e164,
         key=key,
@@ -79,19 +75,29 @@ async def _made(services: Services) -> Number:
     wall = state.wall()
     stamps: Any = {"created_at": wall, "updated_at": wall}
     organization = Organization(id=state.mint(), name="Demo", **stamps)
-    trunk = Trunk(id=state.mint(), organization_id=organization.id, name="This machine", networks=_NETWORKS, **stamps)
+    # A trunk has one transport, and a number's own trunk decides: so a trunk for each, and the number is on none.
+    trunks = [
+        Trunk(
+            id=state.mint(),
+            organization_id=organization.id,
+            name=f"This machine by {transport.upper()}",
+            transport=transport,
+            networks=_NETWORKS,
+            **stamps,
+        )
+        for transport in _TRANSPORTS
+    ]
     agent = Agent(id=state.mint(), organization_id=organization.id, name="Echo", kind="echo", **stamps)
     number = Number(
         id=state.mint(),
         organization_id=organization.id,
         e164=DEMO_NUMBER,
-        trunk_id=trunk.id,
         agent_id=agent.id,
         label="Demo",
         **stamps,
     )
     async with state.change() as draft:
-        draft.put(organization, trunk, agent, number)
+        draft.put(organization, *trunks, agent, number)
     return number
 
 

@@ -1,0 +1,82 @@
+"""The server on a socket: HTTPS with a certificate, and an orderly end."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from pathlib import Path
+
+import aiohttp
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.api.conftest import Clock
+from trunkline.api import app, server
+from trunkline.control.keys import KeyWanted
+from trunkline.control.services import Services
+from trunkline.store.store import Store
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder / "cert.pem", folder / "key.pem"
+
+
+async def test_s2_52_https(services: Services, certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    running = await server.start(app.build(services), services, "127.0.0.1", 0, server.context(str(cert), str(key)))
+    _, port = running.addresses[0]
+    trusting = ssl.create_default_context(cafile=str(cert))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"https://127.0.0.1:{port}/healthz", ssl=trusting, server_hostname="localhost") as answer,
+    ):
+        assert answer.status == 200
+        assert (await answer.json())["status"] == "ok"
+    await running.stop()
+
+
+async def test_an_address_that_is_taken_is_an_error(services: Services) -> None:
+    first = await server.start(app.build(services), services, "127.0.0.1", 0)
+    host, port = first.addresses[0]
+    with pytest.raises(OSError, match="address already in use"):
+        await server.start(app.build(services), services, host, port)
+    await first.stop()
+
+
+async def test_what_was_noted_is_written_at_the_end(services: Services, store: Store, clock: Clock) -> None:
+    organization = (await services.organizations.create("Acme")).id
+    key, text = await services.keys.create(None, organization, KeyWanted(name="K"))
+    running = await server.start(app.build(services), services, "127.0.0.1", 0)
+    host, port = running.addresses[0]
+    clock.pass_(5)
+    headers = {"Authorization": f"Bearer {text}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"http://{host}:{port}/v1/agents"):
+        pass
+    await running.stop()
+    async with store.read() as unit:
+        kept = await unit.keys.get(key.id, organization=organization)
+    assert kept is not None
+    assert kept.last_used_at == clock.wall
