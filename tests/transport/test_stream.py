@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -431,6 +433,28 @@ async def test_closing_does_not_wait_for_a_peer_that_does_not_read(visit: Visit)
     async with asyncio.timeout(PATIENCE):
         await layer.close()
     assert heard.closures.get_nowait() == flow
+
+
+async def test_without_descriptors_it_rests_and_then_accepts(opened: OpenLayer) -> None:
+    layer, heard = await opened(tcp("127.0.0.1"))
+    fillers: list[int] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stranger:
+        highest = max(int(number) for number in os.listdir("/proc/self/fd"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+        try:
+            with suppress(OSError):
+                while True:
+                    fillers.append(os.open(os.devnull, os.O_RDONLY))
+            stranger.connect(layer.bound[0].address)
+            stranger.sendall(message())
+            await until(lambda: layer.counts()["descriptors_exhausted"] == 1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for filler in fillers:
+                os.close(filler)
+        assert (await soon(heard.messages))[0] == message()
+        assert layer.counts()["descriptors_exhausted"] == 1
 
 
 async def test_the_framing_limits_are_those_configured(opened: OpenLayer, visit: Visit, host: str) -> None:

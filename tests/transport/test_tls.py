@@ -156,6 +156,16 @@ async def test_a_flow_of_a_forgotten_profile_says_so(opened: OpenLayer) -> None:
     assert await refusal(client, heard, flow) == "the TLS profile of this connection is not known any more"
 
 
+async def test_a_flow_of_an_earlier_process_opens_again(opened: OpenLayer, authority: Authority) -> None:
+    server, heard = await opened(tls("127.0.0.1", authority.issue("sip.example.com")))
+    earlier, _ = await opened(tls("127.0.0.1"))
+    flow = to(earlier, server, TlsProfile(ca_bundle=authority.pem))
+    later, _ = await opened(tls("127.0.0.1"))
+    later.remember(TlsProfile(ca_bundle=authority.pem))
+    assert later.send(flow, message("bye")) is None
+    assert (await soon(heard.messages))[0] == message("bye")
+
+
 async def test_a_peer_without_tls_is_said_to_have_none(opened: OpenLayer) -> None:
     client, heard = await opened(tls("127.0.0.1"), limits=Limits(connect_time=0.3))
     loop = asyncio.get_running_loop()

@@ -138,6 +138,11 @@ class TransportLayer:
             connection = f"out:{name}:{self._contexts.key(profile)}"
         return Flow(transport, chosen.address, remote, connection)
 
+    def remember(self, profile: TlsProfile) -> None:
+        """Know this profile by the key that flows of an earlier process bear, so that their connections can be opened
+        again. `flow_to` remembers by itself."""
+        self._contexts.key(profile)
+
     def close_flow(self, flow: Flow) -> None:
         """Close the connection after what was written to it has left. Nothing for UDP, or when it is gone."""
         connection = self._connections.get(flow)
