@@ -185,24 +185,36 @@ async def test_what_the_peer_answered_does_not_fail_later(opened: OpenLayer, vis
 
 
 async def test_a_broken_stream_may_be_answered_and_is_then_closed(opened: OpenLayer, visit: Visit, host: str) -> None:
-    layer, heard = await opened(tcp(host), limits=Limits(linger_time=0.2))
+    layer, heard = await opened(tcp(host), limits=Limits(linger_time=0.5))
     stranger = await visit(layer.bound[0].address)
 
     class Answering(Heard):
         def unframed(self, flow: Flow, error: object) -> None:
             assert layer.send(flow, b"SIP/2.0 400 no length\r\n\r\n") is None
-            assert layer.send(flow, b"and more\r\n") is None
 
     heard.unframed = Answering().unframed  # type: ignore[method-assign]
     await stranger.send(message("good") + b"OPTIONS sip:a SIP/2.0\r\nVia: a\r\n\r\n" + message("never"))
     await stranger.send(message("never") * 2000)
-    assert (await soon(heard.messages))[0] == message("good")
+    data, flow = await soon(heard.messages)
+    assert data == message("good")
+    assert layer.send(flow, b"and more\r\n") is None
     expected = b"SIP/2.0 400 no length\r\n\r\nand more\r\n"
     assert await stranger.receive(len(expected)) == expected
     assert await stranger.ended()
+    assert layer.send(flow, b"too late") == "the connection is closed"
     stranger.stream.close()
     await soon(heard.closures)
     assert heard.messages.empty()
+
+
+async def test_a_single_line_end_keeps_a_connection_alive(opened: OpenLayer, visit: Visit, host: str) -> None:
+    layer, heard = await opened(tcp(host), limits=Limits(message_time=0.2))
+    alive, silent = await visit(layer.bound[0].address), await visit(layer.bound[0].address)
+    await alive.send(b"\r\n")
+    assert (await soon(heard.closures)).remote == silent.address
+    await alive.send(message())
+    await soon(heard.messages)
+    assert layer.counts()["streams_overdue"] == 1
 
 
 async def test_a_flow_the_core_closes_sends_what_it_holds(opened: OpenLayer, visit: Visit, host: str) -> None:

@@ -16,8 +16,9 @@ class Sink(Protocol):
         never empty."""
 
     def unframed(self, flow: Flow, error: FramingError) -> None:
-        """The stream of this connection cannot be cut into messages any more (RFC 3261 §18.3). What is sent over the
-        flow before this returns still leaves; then the connection is closed."""
+        """The stream of this connection cannot be cut into messages any more (RFC 3261 §18.3). Nothing more is heard of
+        it; what is sent over the flow within the linger time still leaves, the answer to this message and to those
+        before it; then the connection is closed."""
 
     def failed(self, flow: Flow, transaction: str, reason: str) -> None:
         """What was given to `send` with this transaction key did not get out, or the connection was lost before its

@@ -30,8 +30,8 @@ class Connection(asyncio.Protocol):
     """The protocol object that the event loop drives."""
 
     __slots__ = (
-        "_framer", "_limits", "_linger_until", "_loop", "_owner", "_since", "_sink", "_spoke", "_transport",
-        "_unheard", "_why", "flow", "made",
+        "_closing", "_framer", "_limits", "_linger_until", "_loop", "_owner", "_since", "_sink", "_spoke",
+        "_transport", "_unheard", "_why", "flow", "made",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, flow: Flow, owner: Owner, sink: Sink, limits: Limits) -> None:
@@ -49,8 +49,10 @@ class Connection(asyncio.Protocol):
         self._since: float | None = None
         """Since when the first whole message, or the rest of one, is awaited."""
         self._linger_until: float | None = None
-        """Set once it is given up, when it is closed at the latest. Until then what the peer sends is thrown away, but
-        read, lest a reset overtake our last answer."""
+        """Set once nothing more is heard of it: its stream is broken, or it is being closed. Until then what the peer
+        sends is thrown away, but read, lest a reset overtake our last answer."""
+        self._closing = False
+        """Nothing more is sent over it either."""
         self._unheard: dict[str, None] = {}
         """Transactions written since the peer last said anything: lost, as far as anyone can tell, when it goes."""
         self._why = ""
@@ -70,8 +72,7 @@ class Connection(asyncio.Protocol):
         flow = self.flow
         messages, pings, error = self._framer.feed(data)
         if not self._framer.buffered:
-            if messages or pings:
-                self._since = None
+            self._since = None
         elif messages or self._since is None:
             self._since = now
         if messages:
@@ -80,8 +81,9 @@ class Connection(asyncio.Protocol):
         if pings:
             self.send(_PONG)
         if error is not None and self._transport is not None:
+            self._why = error.reason
+            self._linger_until = now + self._limits.linger_time
             self._sink.unframed(flow, error)
-            self.give_up(error.reason)
 
     def eof_received(self) -> None:
         self.close("the peer closed the connection")
@@ -98,13 +100,13 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether `send` may still take something."""
+        """Whether something new may be sent over it, and answered."""
         return self._transport is not None and self._linger_until is None and not self._transport.is_closing()
 
     def send(self, data: bytes, transaction: str = "") -> str | None:
         """Write one message. None when it was taken; else why not."""
         transport = self._transport
-        if transport is None or self._linger_until is not None or transport.is_closing():
+        if transport is None or self._closing or transport.is_closing():
             return "the connection is closed"
         if transport.get_write_buffer_size() + len(data) > self._limits.write_buffer:
             self.abort("the peer does not read")
@@ -120,7 +122,10 @@ class Connection(asyncio.Protocol):
         limits = self._limits
         if self._linger_until is not None:
             if now >= self._linger_until:
-                self.abort(self._why)
+                if self._closing:
+                    self.abort(self._why)
+                else:
+                    self.give_up(self._why)
             return False
         if self._since is not None and now - self._since >= limits.message_time:
             self.abort(f"no whole message within {limits.message_time:g} s")
@@ -131,10 +136,11 @@ class Connection(asyncio.Protocol):
         return True
 
     def give_up(self, why: str) -> None:
-        """Send what was written, read nothing more, close after a moment."""
-        if self._transport is None or self._linger_until is not None:
+        """Send what was written, nothing more; hear nothing more; close after a moment."""
+        if self._transport is None or self._closing:
             return
-        self._why = why
+        self._why = self._why or why
+        self._closing = True
         self._linger_until = self._loop.time() + self._limits.linger_time
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -143,7 +149,8 @@ class Connection(asyncio.Protocol):
         """Close once what was written has left, or after a moment."""
         if self._transport is not None:
             self._why = self._why or why
-            if self._linger_until is None:
+            if not self._closing:
+                self._closing = True
                 self._linger_until = self._loop.time() + self._limits.linger_time
             self._transport.close()
 
