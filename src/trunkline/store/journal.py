@@ -197,7 +197,9 @@ class Journal:
         self._retry_at = 0.0
         self.retry()
         self.writer.close()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     # ----------------------------------------------------------------------------------------------------------- within
 

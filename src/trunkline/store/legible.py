@@ -1,11 +1,13 @@
 """Journal entries that cannot be written as they are: bytes that are no UTF-8, or far too much text.
 
 Header values keep such bytes as lone surrogates (`surrogateescape`), which no encoder takes. What people read gets the
-replacement character. What a BYE is made of must come back byte for byte, so its surrogates travel as private-use
-characters. This is the slow path, taken only for an entry that the encoder has refused.
+replacement character. What a BYE is made of must come back byte for byte, so such a text travels as its bytes, each as
+one character, behind a mark. This is the slow path, taken only for an entry that the encoder has refused.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from msgspec import structs
 
@@ -14,15 +16,15 @@ from trunkline.model.journal import Answered, DialogState, JournalEntry
 
 _LONGEST = 2048
 _MOST_LEGS = 32
-_AWAY = {0xDC80 + byte: 0x10FF80 + byte for byte in range(128)}
-_BACK = {private: surrogate for surrogate, private in _AWAY.items()}
+_MARK = "\U0010ffff"
+"""A noncharacter: no text that means anything begins with it."""
 
 
 def legible(entry: JournalEntry) -> JournalEntry:
     """The entry with its record readable and within bounds, its dialogs encodable and `restored` later."""
     record = _record(entry.record)
     if isinstance(entry, Answered):
-        return Answered(record, tuple(_mapped(dialog, _AWAY) for dialog in entry.dialogs))
+        return Answered(record, tuple(_mapped(dialog, _away) for dialog in entry.dialogs))
     return type(entry)(record)
 
 
@@ -33,9 +35,7 @@ def without_dialogs(entry: JournalEntry) -> JournalEntry:
 
 def restored(dialog: DialogState) -> DialogState:
     """The dialog as it was before it was made `legible`."""
-    if any(ord(char) >= 0x10FF80 for char in f"{dialog.call_id}{dialog.local}{dialog.remote}{dialog.target}"):
-        return _mapped(dialog, _BACK)
-    return dialog
+    return _mapped(dialog, _back)
 
 
 def _record(record: CallRecord) -> CallRecord:
@@ -58,12 +58,29 @@ def _escaped(text: str) -> bool:
     return not any(0xD800 <= ord(char) < 0xDC80 or 0xDCFF < ord(char) <= 0xDFFF for char in text)
 
 
-def _mapped(dialog: DialogState, table: dict[int, int]) -> DialogState:
+def _away(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _MARK + text.encode("utf-8", "surrogateescape" if _escaped(text) else "replace").decode("latin-1")
+    return text
+
+
+def _back(text: str) -> str:
+    if not text.startswith(_MARK):
+        return text
+    try:
+        return text[1:].encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text
+
+
+def _mapped(dialog: DialogState, change: Callable[[str], str]) -> DialogState:
     return structs.replace(
         dialog,
-        call_id=dialog.call_id.translate(table),
-        local=dialog.local.translate(table),
-        remote=dialog.remote.translate(table),
-        target=dialog.target.translate(table),
-        route_set=tuple(route.translate(table) for route in dialog.route_set),
+        call_id=change(dialog.call_id),
+        local=change(dialog.local),
+        remote=change(dialog.remote),
+        target=change(dialog.target),
+        route_set=tuple(map(change, dialog.route_set)),
     )

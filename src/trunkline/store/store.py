@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Self
 
 from trunkline.model.change import Change, Put
 from trunkline.store.agents import Agents
@@ -70,7 +71,7 @@ class Store:
         self.seal = seal
 
     @classmethod
-    async def open(cls, url: str, key_file: Path) -> Store:
+    async def open(cls, url: str, key_file: Path) -> Self:
         """Open the database, bring its tables up to date, and read the key file, which is made when it is absent.
         Raises `Unavailable`, `WrongKey`, `SchemaMismatch`."""
         seal = Seal.open(key_file)
