@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from tests.control.conftest import Clock, clock, engine, services, store
+from tests.control.conftest import Clock, clock, engine, services, store, template
 from tests.control.engine import Engine
 from trunkline.api import app, server
 from trunkline.control.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.model.key import Role
 
-__all__ = ["Clock", "Engine", "clock", "engine", "services", "store"]
+__all__ = ["Clock", "Engine", "clock", "engine", "services", "store", "template"]
 
 
 class Answer(NamedTuple):
@@ -176,3 +182,28 @@ async def echo(admin: Client) -> str:
     answer = await admin.post("/v1/agents", {"name": "Echo", "kind": "echo"})
     assert answer.status == 201, answer.raw
     return str(answer.json["id"])
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for localhost, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder / "cert.pem", folder / "key.pem"

@@ -12,10 +12,10 @@ from trunkline.api.native import ROUTES
 from trunkline.api.openapi import parameters
 from trunkline.api.route import Route
 from trunkline.control.permissions import PERMISSIONS, ROLES
-from trunkline.control.ports import CallTrace
 from trunkline.control.services import Services
 from trunkline.model import ids
 from trunkline.model.call import CallRecord
+from trunkline.sip.flow import Flow
 
 KEYED = [route for route in ROUTES if route.permission is not None]
 NAMED = [route for route in KEYED if parameters(route.path)]
@@ -140,7 +140,8 @@ async def owned(
         started_at=1.0,
     )
     engine.live[call.id] = call
-    engine.traces[call.id] = CallTrace(call_id=call.id, organization_id=organization, messages=())
+    engine.traces.add(call.id, 1.0, "in", Flow("udp", ("127.0.0.1", 5060), ("127.0.0.2", 5060)), b"INVITE")
+    engine.traces.own(call.id, organization)
     return {
         "trunk_id": trunk,
         "agent_id": echo,

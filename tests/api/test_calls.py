@@ -7,13 +7,24 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Clock, Engine, Keys
-from trunkline.control.ports import CallTrace, TraceMessage
 from trunkline.control.services import Services
 from trunkline.model import ids
 from trunkline.model.call import CallRecord, LegRecord
+from trunkline.sip.flow import Flow
 from trunkline.store.store import Store
 
 DAY = 1_705_276_800.0  # 2024-01-15T00:00:00Z
+CALLER = Flow("udp", ("192.0.2.9", 5060), ("192.0.2.1", 5060))
+AGENT = Flow("tcp", ("192.0.2.9", 5060), ("198.51.100.7", 5060), "out:agent:")
+INVITE = (
+    b"INVITE sip:+12125551234@192.0.2.9 SIP/2.0\r\n"
+    b"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1\r\n"
+    b"Call-ID: caller\r\n"
+    b'Authorization: Digest username="alice", realm="r", nonce="n", uri="sip:x", response="0123456789abcdef"\r\n'
+    b"CSeq: 1 INVITE\r\n\r\n"
+    b"v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0a2V5\r\n"
+)
+RINGING = b"SIP/2.0 180 Ringing\r\nCall-ID: caller\r\nCSeq: 1 INVITE\r\n\r\n"
 
 
 def record(organization_id: str, started_at: float, **more: Any) -> CallRecord:
@@ -189,7 +200,8 @@ async def test_another_organizations_call_is_404_everywhere(
     client: Keys, services: Services, live: CallRecord, log: list[CallRecord], engine: Engine, organization: str
 ) -> None:
     other = await client((await services.organizations.create("Other")).id)
-    engine.traces[live.id] = CallTrace(call_id=live.id, organization_id=organization, messages=())
+    engine.traces.add(live.id, DAY, "in", CALLER, INVITE)
+    engine.traces.own(live.id, organization)
     for id in (live.id, log[0].id):
         for method, tail in (("GET", ""), ("POST", "/hangup"), ("GET", "/trace")):
             answer = await other(method, f"/v1/calls/call_{id}{tail}")
@@ -199,45 +211,23 @@ async def test_another_organizations_call_is_404_everywhere(
     assert engine.hung_up == []
 
 
-INVITE = (
-    "INVITE sip:+12125551234@192.0.2.9 SIP/2.0\r\n"
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1\r\n"
-    'Authorization: Digest username="alice", realm="r", nonce="n", uri="sip:x", response="0123456789abcdef"\r\n'
-    "CSeq: 1 INVITE\r\n\r\n"
-    "v=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0a2V5\r\n"
-)
-
-
 @pytest.fixture
 def traced(engine: Engine, organization: str, live: CallRecord) -> str:
-    def message(at: float, direction: Any, side: Any, text: str) -> TraceMessage:
-        remote = "192.0.2.1:5060" if side == "caller" else "198.51.100.7:5060"
-        return TraceMessage(
-            at=at, direction=direction, side=side, transport="udp", local="192.0.2.9:5060", remote=remote, text=text
-        )
-
-    engine.traces[live.id] = CallTrace(
-        call_id=live.id,
-        organization_id=organization,
-        messages=(
-            message(DAY, "in", "caller", INVITE),
-            message(DAY + 0.004, "out", "agent", INVITE),
-            message(DAY + 0.1, "in", "agent", "SIP/2.0 180 Ringing\r\nCSeq: 7 INVITE\r\n\r\n"),
-            message(DAY + 0.1015, "out", "caller", "SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n"),
-        ),
-    )
+    add = engine.traces.add
+    add(live.id, DAY, "in", CALLER, INVITE)
+    add(live.id, DAY + 0.004, "out", AGENT, INVITE.replace(b"caller", b"agent"))
+    add(live.id, DAY + 0.1, "in", AGENT, RINGING.replace(b"caller", b"agent"))
+    add(live.id, DAY + 0.1015, "out", CALLER, RINGING)
+    engine.traces.own(live.id, organization)
     return live.id
 
 
 async def test_trace_as_json(admin: Client, traced: str) -> None:
     answer = await admin.get(f"/v1/calls/call_{traced}/trace")
+    assert (answer.json["call_id"], answer.json["truncated"]) == (f"call_{traced}", False)
     messages = answer.json["messages"]
-    assert [message["summary"] for message in messages] == [
-        "INVITE",
-        "INVITE",
-        "180 Ringing (INVITE)",
-        "180 Ringing (INVITE)",
-    ]
+    assert [message["summary"] for message in messages] == ["INVITE sdp", "INVITE sdp", "180 Ringing", "180 Ringing"]
+    assert [message["side"] for message in messages] == ["caller", "agent", "agent", "caller"]
     assert messages[1]["at"] == "2024-01-15T00:00:00.004000Z"
     assert messages[0]["text"].startswith("INVITE sip:+12125551234@192.0.2.9 SIP/2.0\r\n")
     for secret in (b"0123456789abcdef", b"c2VjcmV0a2V5"):
@@ -247,14 +237,13 @@ async def test_trace_as_json(admin: Client, traced: str) -> None:
 async def test_trace_as_a_ladder(admin: Client, traced: str) -> None:
     answer = await admin.get(f"/v1/calls/call_{traced}/trace?format=text")
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    lines = answer.raw.decode().splitlines()
-    assert lines[2].split()[:2] == ["0.000", "INVITE"]
-    assert lines[2].endswith("->")
-    assert lines[4].split()[:1] == ["0.100"]
-    assert "<-" in lines[4]
-    assert lines[4].endswith("180 Ringing (INVITE)")
-    assert lines[3].index("INVITE") > lines[2].index("INVITE")
-    assert b"0123456789abcdef" not in answer.raw
+    text = answer.raw.decode()
+    rows = [line for line in text.splitlines() if "▶" in line or "◀" in line]
+    assert [row.split()[0] for row in rows] == ["0.000", "0.004", "0.100", "0.102"]
+    assert ["▶" in row for row in rows] == [True, True, False, False]
+    assert "#2 2024-01-15T00:00:00.004Z tcp 192.0.2.9:5060 -> 198.51.100.7:5060\n  INVITE sip:" in text
+    for secret in (b"0123456789abcdef", b"c2VjcmV0a2V5"):
+        assert secret not in answer.raw
     assert (await admin.get(f"/v1/calls/call_{traced}/trace?format=pcap")).status == 400
 
 

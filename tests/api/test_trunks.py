@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.api.conftest import ELEVENLABS, GENERIC, OPENAI, Client, Clock, Engine, Keys
 from trunkline.call.refusals import Refused
@@ -307,20 +310,57 @@ async def test_a_change_of_nothing_changes_nothing(admin: Client, trunk: str, en
     assert len(engine.applied) == before
 
 
-async def test_tls_material_goes_in_and_the_key_never_comes_out(admin: Client) -> None:
-    config = {
-        **GENERIC["config"],
-        "tls": {
-            "server_name": "SIP.example.com",
-            "certificate": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
-            "private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n",
-        },
-    }
-    id = (await admin.post("/v1/sip/trunks", {**GENERIC, "config": config})).json["id"]
-    answer = await admin.get(f"/v1/sip/trunks/{id}")
+async def test_tls_material_goes_in_and_the_key_never_comes_out(admin: Client, certificate: tuple[Path, Path]) -> None:
+    shown, held = (file.read_text() for file in certificate)
+    tls = {"server_name": "SIP.example.com", "ca_bundle": shown, "certificate": shown, "private_key": held}
+    made = await admin.post("/v1/sip/trunks", {**GENERIC, "config": {**GENERIC["config"], "tls": tls}})
+    path = f"/v1/sip/trunks/{made.json['id']}"
+    answer = await admin.get(path)
     assert answer.json["config"]["tls"]["server_name"] == "sip.example.com"
     assert answer.json["credentials_set"] == ["username", "password", "private_key"]
+    assert b"PRIVATE KEY" not in answer.raw
+    assert (await admin.patch(path, {"config": {"tls": {"verify": False}}})).status == 200
+    assert (await admin.get(path)).json["config"]["tls"]["certificate"] == shown
+    assert (await admin.patch(path, {"config": {"tls": None}})).status == 200
+    assert (await admin.get(path)).json["credentials_set"] == ["username", "password"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"private_key": ...}, "missing_required_field", "private_key"),
+        ({"certificate": ...}, "missing_required_field", "certificate"),
+        (
+            {"certificate": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"},
+            "invalid_parameter",
+            "certificate",
+        ),
+        ({"ca_bundle": "no PEM"}, "invalid_parameter", "ca_bundle"),
+        (
+            {"private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"},
+            "invalid_credentials",
+            "private_key",
+        ),
+        ({"private_key": None}, "missing_required_field", "private_key"),
+        ({"server_name": "a b"}, "invalid_parameter", "server_name"),
+    ],
+)
+async def test_tls_material_that_cannot_be_used_is_named(
+    admin: Client, certificate: tuple[Path, Path], change: dict[str, Any], code: str, field: str
+) -> None:
+    shown, held = (file.read_text() for file in certificate)
+    tls = {
+        name: value for name, value in {"certificate": shown, "private_key": held, **change}.items() if value is not ...
+    }
+    answer = await admin.post("/v1/sip/trunks", {**GENERIC, "config": {**GENERIC["config"], "tls": tls}})
+    assert (answer.status, answer.code, answer.details["field"]) == (400, code, f"config.tls.{field}")
     assert b"c2VjcmV0" not in answer.raw
-    lacking = {**config, "tls": {"certificate": config["tls"]["certificate"]}}
-    refused = await admin.post("/v1/sip/trunks", {**GENERIC, "name": "B", "config": lacking})
-    assert (refused.code, refused.details["field"]) == ("missing_required_field", "config.tls.private_key")
+
+
+async def test_a_key_of_another_certificate_is_refused(admin: Client, certificate: tuple[Path, Path]) -> None:
+    other = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    tls = {"certificate": certificate[0].read_text(), "private_key": other.decode()}
+    answer = await admin.post("/v1/sip/trunks", {**GENERIC, "config": {**GENERIC["config"], "tls": tls}})
+    assert (answer.status, answer.code) == (400, "invalid_credentials")

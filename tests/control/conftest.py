@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +38,22 @@ def engine() -> Engine:
     return Engine()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database whose tables are made once for all tests."""
+    folder = tmp_path_factory.mktemp("template")
+
+    async def make() -> None:
+        store = await Store.open(f"sqlite:///{folder}/trunkline.db", folder / "secret.key")
+        await store.close()
+
+    asyncio.run(make())
+    return folder / "trunkline.db"
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    shutil.copy(template, tmp_path / "trunkline.db")
     store = await Store.open(f"sqlite:///{tmp_path}/trunkline.db", tmp_path / "secret.key")
     yield store
     await store.close()

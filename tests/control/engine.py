@@ -11,7 +11,6 @@ from trunkline.call.inputs import HangUp
 from trunkline.call.proof import Digest
 from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
-    CallTrace,
     Explain,
     Health,
     LiveCall,
@@ -30,6 +29,7 @@ from trunkline.model.change import Change
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Flow, Transport, host_port
 from trunkline.sip.message import Request, parse
+from trunkline.telemetry.trace import Traces
 
 A = TypeVar("A")
 
@@ -41,7 +41,7 @@ class Engine:
         self.table = Table()
         self.arrival = Arrival(self.table, Admission(), Digest("test", Nonces(bytes(32))), Policy())
         self.live: dict[str, CallRecord] = {}
-        self.traces: dict[str, CallTrace] = {}
+        self.traces = Traces()
         self.health: dict[str, Health] = {}
         self.hung_up: list[str] = []
         self.applied: list[tuple[Change, ...]] = []
@@ -91,7 +91,7 @@ class Engine:
             case LiveCall():
                 return self.live.get(query.call_id)
             case Trace():
-                return self.traces.get(query.call_id)
+                return self.traces.shown(query.call_id, 0.0)
             case Explain():
                 return explain(self.arrival, query.hypothetical, 0.0, LOCAL)
             case TrunkHealth():

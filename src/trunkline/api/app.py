@@ -64,13 +64,9 @@ class Door:
             route, values = self._route(request.method, path)
             fields = route.fields
             reply = await self._answer(request, route, values, request_id, headers)
-            return web.Response(
-                body=reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body),
-                status=reply.status,
-                headers=headers,
-                content_type=reply.content_type,
-                charset="utf-8" if reply.content_type.startswith("text/") else None,
-            )
+            body = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
+            headers["Content-Type"] = reply.content_type
+            return web.Response(body=body, status=reply.status, headers=headers)
         except Refusal as refusal:
             code, message, status = refusal.code, refusal.message, errors.STATUS[type(refusal)]
             details = errors.details_of(refusal, fields)

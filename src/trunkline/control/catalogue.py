@@ -136,6 +136,15 @@ class Catalogue:
     def numbers_of(self, organization_id: str) -> Iterator[Number]:
         return map(self.numbers.__getitem__, self._numbers_by_organization.get(organization_id, ()))
 
+    def number_ids(self, organization_id: str, trunk_id: str | None = None) -> list[str]:
+        """Ids of the organization's numbers, or of those of them that are on a trunk; a copy, made quickly."""
+        if trunk_id is None:
+            return list(self._numbers_by_organization.get(organization_id, ()))
+        trunk = self.trunks.get(trunk_id)
+        if trunk is None or trunk.organization_id != organization_id:
+            return []
+        return list(self._numbers_by_trunk.get(trunk_id, ()))
+
     def numbers_on(self, trunk_id: str) -> Iterator[Number]:
         return map(self.numbers.__getitem__, self._numbers_by_trunk.get(trunk_id, ()))
 

@@ -14,6 +14,7 @@ from trunkline.call.explain import Explanation, Hypothetical
 from trunkline.call.inputs import HangUp
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
+from trunkline.telemetry.trace import CallTrace
 
 A = TypeVar("A")
 
@@ -31,28 +32,6 @@ class LiveCalls(Query[tuple[CallRecord, ...]], frozen=True, kw_only=True, tag="l
 
 class LiveCall(Query[CallRecord | None], frozen=True, kw_only=True, tag="live-call"):
     call_id: str
-
-
-class TraceMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One SIP message of a call as it passed, credentials already hidden."""
-
-    at: float
-    """Unix seconds."""
-    direction: Literal["in", "out"]
-    side: Literal["caller", "agent"]
-    transport: str
-    local: str
-    """`host:port`."""
-    remote: str
-    text: str
-
-
-class CallTrace(msgspec.Struct, frozen=True, kw_only=True):
-    call_id: str
-    organization_id: str
-    messages: tuple[TraceMessage, ...]
-    truncated: bool = False
-    """Whether messages beyond the trace's bound were left out."""
 
 
 class Trace(Query[CallTrace | None], frozen=True, kw_only=True, tag="trace"):

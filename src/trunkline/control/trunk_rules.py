@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
-from trunkline.control import fields
+from trunkline.control import fields, pem
 from trunkline.control.errors import Invalid
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import TlsProfile, Trunk
@@ -120,15 +120,17 @@ def _tls(profile: TlsProfile, wanted: TlsWanted) -> TlsProfile:
             value = value is not False
         elif field == "server_name" and value is not None:
             value = fields.host(value, "tls.server_name")
-        elif field in ("ca_bundle", "certificate") and value is not None and "-----BEGIN CERTIFICATE-----" not in value:
-            fields.refuse(f"tls.{field}", "This must be PEM certificates.")
-        elif field == "private_key" and value is not None and "PRIVATE KEY-----" not in value.reveal():
-            raise Invalid("invalid_credentials", "This must be a PEM private key.", field="tls.private_key")
+        elif field in ("ca_bundle", "certificate") and value is not None:
+            value = pem.certificates(value, f"tls.{field}")
+        elif field == "private_key" and value is not None:
+            value = pem.private_key(value, "tls.private_key")
         changes[field] = value
     changed = structs.replace(profile, **changes)
     if (changed.certificate is None) != (changed.private_key is None):
         absent = "certificate" if changed.certificate is None else "private_key"
         raise Invalid("missing_required_field", f"tls.{absent} is required beside the other.", field=f"tls.{absent}")
+    if changed.certificate is not None and changed.private_key is not None and changed != profile:
+        pem.pair(changed.certificate, changed.private_key, "tls.private_key")
     return changed
 
 

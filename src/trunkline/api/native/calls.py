@@ -5,7 +5,7 @@ What is not known is null, never invented: there is no recording and no transcri
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -27,10 +27,11 @@ from trunkline.api.native.shape import (
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.calls import CallFilter
 from trunkline.control.fields import phone_number
-from trunkline.control.ladder import first_line, ladder
 from trunkline.control.numbers import agent_shown
 from trunkline.control.services import Services
 from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, Side
+from trunkline.telemetry.ladder import label, ladder
+from trunkline.telemetry.trace import CallTrace
 
 
 class CallQuery(PageQuery, frozen=True, kw_only=True):
@@ -166,7 +167,7 @@ async def hang_up_call(ask: Ask[None, None]) -> Done:
 async def trace_call(ask: Ask[None, TraceQuery]) -> CallTraceShown | Reply:
     trace = await ask.services.calls.trace(ask.organization_id, ask.ids["call_id"])
     if ask.query.format == "text":
-        return Reply(ladder(trace).encode("utf-8", "replace"), 200, "text/plain")
+        return Reply(_text(trace).encode("utf-8", "replace"), 200, "text/plain; charset=utf-8")
     return CallTraceShown(
         call_id=f"call_{trace.call_id}",
         truncated=trace.truncated,
@@ -178,12 +179,27 @@ async def trace_call(ask: Ask[None, TraceQuery]) -> CallTraceShown | Reply:
                 transport=message.transport,
                 local=message.local,
                 remote=message.remote,
-                summary=first_line(message.text),
+                summary=label(message.text),
                 text=message.text,
             )
             for message in trace.messages
         ],
     )
+
+
+def _text(trace: CallTrace) -> str:
+    """The ladder, and below it each message."""
+    if not trace.messages:
+        return "No messages are kept.\n"
+    parts = [ladder(trace.messages)]
+    if trace.truncated:
+        parts.append("… some messages are missing here\n")
+    for number, message in enumerate(trace.messages, 1):
+        at = datetime.fromtimestamp(message.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        arrow = "<-" if message.direction == "in" else "->"
+        parts.append(f"\n#{number} {at} {message.transport} {message.local} {arrow} {message.remote}\n")
+        parts += [f"  {line}\n" for line in message.text.splitlines()]
+    return "".join(parts)
 
 
 def _number(text: str) -> str:

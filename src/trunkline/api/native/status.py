@@ -11,6 +11,7 @@ import msgspec
 from trunkline import __version__
 from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending, moment
 from trunkline.api.route import Ask, Reply, Route
+from trunkline.telemetry.metrics import CONTENT_TYPE
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ async def readiness(ask: Ask[None, None]) -> Reply:
 
 
 async def metrics(ask: Ask[None, None]) -> Reply:
-    return Reply((await ask.services.status.metrics()).encode(), 200, "text/plain")
+    return Reply((await ask.services.status.metrics()).encode(), 200, CONTENT_TYPE)
 
 
 async def openapi(ask: Ask[None, None]) -> Reply:
