@@ -155,7 +155,8 @@ async def test_a_database_that_fails_for_long_is_caught_up_with_from_the_files(e
 async def test_a_commit_whose_answer_was_lost_is_not_taken_for_another_process(edge: Edge) -> None:
     faulty = Faulty.over(edge.store)
     mover = Mover(edge.journal, faulty, at=edge.journal.writer.end)
-    edge.journal.append([Began(call(100, ended=False)), Answered(call(101, ended=False), (dialog(),))])
+    edge.journal.append([Began(call(place, ended=False)) for place in (100, 101)])
+    edge.journal.append([Answered(call(101, ended=False), (dialog(),))])
     faulty.after = 1
     with pytest.raises(Unavailable, match="lost"):
         await mover.flush()
