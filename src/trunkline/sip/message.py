@@ -360,8 +360,8 @@ def _essentials(
     if type(message) is Request and message.cseq_method != message.method:
         return Malformed(400, "CSeq names another method than the request line")
     message.call_id = values["call-id"].strip(" \t")
-    if not message.call_id:
-        return Malformed(400, "Call-ID is empty")
+    if not (message.call_id and values["from"].strip(" \t") and values["to"].strip(" \t")):
+        return Malformed(400, "From, To or Call-ID is empty")
     length = values.get("content-length")
     if length is None:
         message.body = rest
