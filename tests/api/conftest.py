@@ -51,12 +51,12 @@ class Answer(NamedTuple):
 class Client:
     """A caller with one key, or with none."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, key: str | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: str, key: str | None, seen: list[bytes]) -> None:
         self._session = session
         self.base = base
         self.key = key
-        self.seen: list[bytes] = []
-        """Every answer's body."""
+        self.seen = seen
+        """Every answer's body, shared by all clients of a test."""
 
     async def __call__(
         self,
@@ -81,7 +81,7 @@ class Client:
             return Answer(answer.status, answer.headers, content)
 
     def with_key(self, key: str | None) -> Client:
-        return Client(self._session, self.base, key)
+        return Client(self._session, self.base, key, self.seen)
 
     async def get(self, path: str, **more: Any) -> Answer:
         return await self("GET", path, **more)
@@ -107,8 +107,11 @@ async def anybody(services: Services, options: app.Options) -> AsyncIterator[Cli
     running = await server.start(app.build(services, options), services, "127.0.0.1", 0)
     host, port = running.addresses[0]
     async with aiohttp.ClientSession(auto_decompress=False) as session:
-        yield Client(session, f"http://{host}:{port}", None)
+        client = Client(session, f"http://{host}:{port}", None, [])
+        yield client
     await running.stop()
+    shown = [(secret, body) for body in client.seen for secret in CREDENTIALS if secret in body]
+    assert shown == [], "a credential was answered"
 
 
 @pytest.fixture
@@ -152,6 +155,17 @@ GENERIC: dict[str, Any] = {
     "config": {"server": "sip.example.com", "port": 5060, "transport": "tcp"},
 }
 """Seed documents' examples, as written."""
+
+CREDENTIALS = (
+    b"sip_username",
+    b"sip_password",
+    b"your_elevenlabs_username",
+    b"your_elevenlabs_password",
+    b"proj_abc123",
+    b"sk-proj-xyz789",
+    b"whsec_def456",
+)
+"""All credentials of the examples: looked for in every answer of every test."""
 
 ELEVENLABS: dict[str, Any] = {
     "name": "Production ElevenLabs",

@@ -13,9 +13,11 @@ import pytest
 from tests.control.conftest import Clock, build
 from tests.control.engine import Engine
 from trunkline.call.verdict import Admitted
-from trunkline.control.bootstrap import DEMO_NUMBER, demo, seed
+from trunkline.control.bootstrap import DEMO_NUMBER, demo, operator_key, seed
 from trunkline.control.errors import Invalid
+from trunkline.control.numbers import NumberWanted
 from trunkline.control.services import Services
+from trunkline.control.trunk_rules import TrunkWanted
 from trunkline.model import ids
 from trunkline.sip.flow import Transport
 from trunkline.store.store import Store
@@ -59,6 +61,23 @@ async def test_no_demo_among_real_organizations(services: Services, tmp_path: Pa
     await services.organizations.create("Acme")
     assert await demo(services, tmp_path) is None
     assert not (tmp_path / "demo.key").exists()
+
+
+async def test_somebody_elses_number_is_no_demo(services: Services, tmp_path: Path) -> None:
+    organization = (await services.organizations.create("Acme")).id
+    trunk = await services.trunks.create(organization, TrunkWanted(name="T", host="a.example"))
+    await services.numbers.import_(organization, NumberWanted(e164=DEMO_NUMBER, trunk_id=trunk.id))
+    assert await demo(services, tmp_path) is None
+    assert services.state.catalogue.keys == {}
+
+
+async def test_a_first_key_is_made_once(services: Services, tmp_path: Path) -> None:
+    key = await operator_key(services, tmp_path)
+    assert key is not None
+    caller = services.keys.identify(key.reveal(), "192.0.2.1")
+    assert (caller.operator, caller.organization_id) == (True, None)
+    assert stat.S_IMODE((tmp_path / "operator.key").stat().st_mode) == 0o600
+    assert await operator_key(services, tmp_path) is None
 
 
 SEED: dict[str, list[dict[str, Any]]] = {

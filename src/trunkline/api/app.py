@@ -7,6 +7,7 @@ Every answer bears X-Request-Id, and an answer to a known key the headers of the
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -30,6 +31,9 @@ from trunkline.model import ids
 _LOG = logging.getLogger("trunkline.api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.-]+\+)?json")
+_LONGEST_BODY = 30.0
+"""Seconds that a body may take to arrive."""
+
 _AS_IN_MODEL: dict[str, str] = {}
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "trunkline"}
 
@@ -155,10 +159,15 @@ class Door:
         if (request.content_length or 0) > limit:
             raise _too_large(limit)
         read = bytearray()
-        async for chunk in request.content.iter_any():
-            read += chunk
-            if len(read) > limit:
-                raise _too_large(limit)
+        try:
+            async with asyncio.timeout(_LONGEST_BODY):
+                async for chunk in request.content.iter_any():
+                    read += chunk
+                    if len(read) > limit:
+                        raise _too_large(limit)
+        except TimeoutError:
+            message = f"The body did not arrive within {_LONGEST_BODY:g} seconds."
+            raise HttpRefusal("request_timeout", message, {"Connection": "close"}) from None
         return bytes(read)
 
 

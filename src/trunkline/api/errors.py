@@ -55,6 +55,7 @@ STATUS: dict[type[Refusal], int] = {
 HTTP_CODES: dict[str, int] = {
     "not_found": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "server_error": 500,

@@ -42,6 +42,7 @@ _WITH_BODY = (
     "missing_required_field",
     "unknown_field",
     "invalid_parameter",
+    "request_timeout",
     "body_too_large",
     "unsupported_media_type",
 )

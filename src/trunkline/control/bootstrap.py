@@ -27,6 +27,8 @@ from trunkline.sip.flow import Transport
 
 DEMO_NUMBER = "+12025550100"
 KEY_FILE = "demo.key"
+OPERATOR_KEY_FILE = "operator.key"
+_ORGANIZATION = "Demo"
 _NETWORKS = ("127.0.0.0/8", "::1/128")
 _TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp", "tls")
 
@@ -61,6 +63,8 @@ async def demo(services: Services, data_dir: Path) -> Demo | None:
         if catalogue.organizations:
             return None
         number = await _made(services)
+    elif catalogue.organizations[number.organization_id].name != _ORGANIZATION:
+        return None
     key = await _key(services.keys, number.organization_id, data_dir / KEY_FILE)
     return Demo(
         organization_id=number.organization_id,
@@ -70,11 +74,21 @@ async def demo(services: Services, data_dir: Path) -> Demo | None:
     )
 
 
+async def operator_key(services: Services, data_dir: Path) -> Secret | None:
+    """A first key, when there is none at all: without it nobody could make any. It is an operator's, of no
+    organization, and kept in `data_dir`/operator.key, readable by its owner alone. None when there are keys."""
+    if services.state.catalogue.keys:
+        return None
+    _, text = await services.keys.create(None, None, KeyWanted(name="First operator", role="operator"))
+    await asyncio.to_thread(_write, data_dir / OPERATOR_KEY_FILE, text)
+    return Secret(text)
+
+
 async def _made(services: Services) -> Number:
     state = services.state
     wall = state.wall()
     stamps: Any = {"created_at": wall, "updated_at": wall}
-    organization = Organization(id=state.mint(), name="Demo", **stamps)
+    organization = Organization(id=state.mint(), name=_ORGANIZATION, **stamps)
     # A trunk has one transport, and a number's own trunk decides: so a trunk for each, and the number is on none.
     trunks = [
         Trunk(

@@ -31,6 +31,9 @@ _TAKEN: dict[str, tuple[str, str]] = {
 }
 """Fields that only one record may have, as the store names them: said by it when another process was quicker."""
 
+_LONGEST_WAIT = 10.0
+"""Seconds that the engine has to take a change: a turn of its loop, or a hundred thousand numbers."""
+
 
 class Writing(NamedTuple):
     """One step of a transaction."""
@@ -136,8 +139,9 @@ class State:
         routed = tuple(_told(change) for change in changes if not _kept(change))
         try:
             if routed:
-                await self.engine.apply(routed)
-        except ConnectionError:
+                async with asyncio.timeout(_LONGEST_WAIT):
+                    await self.engine.apply(routed)
+        except (ConnectionError, TimeoutError):
             raise Unavailable(
                 "engine_unavailable", "The change is stored, but the engine did not take it; it will at its next start."
             ) from None
