@@ -71,7 +71,7 @@ def message(method: str, sequence: int, branch: str, tag: str | None, body: byte
         f"CSeq: {sequence} {method}\r\nContact: <sip:a@{CARRIER}:5060>\r\n{extra}Content-Type: application/sdp\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    return head.encode() + body
+    return head.encode("utf-8", "surrogateescape") + body
 
 
 class Carrier:
