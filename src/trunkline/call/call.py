@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.call import hunt, invitation
+from trunkline.call.admission import Admission
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import (
     Acknowledged,
@@ -35,6 +36,7 @@ from trunkline.model.journal import Answered, Began, DialogState, Ended
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.select import Candidate
+from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
 from trunkline.sip.dialog.dialog import Dialog
 
@@ -47,6 +49,7 @@ class Call:
     """From the INVITE that was admitted to the last leg's end."""
 
     __slots__ = (
+        "_admission",
         "_agent_line",
         "_attempts",
         "_candidates",
@@ -77,6 +80,7 @@ class Call:
         trunk: Trunk,
         number: Number | None,
         candidates: Sequence[Candidate],
+        admission: Admission,
         crossing: tuple[tuple[str, str], ...],
         identity: tuple[tuple[str, str], ...],
         max_forwards: int,
@@ -93,13 +97,15 @@ class Call:
         self.ended = False
         self._trunk = trunk
         self._number = number
+        self._admission = admission
         self._candidates = list(candidates)
         self._attempts = 0
         self._crossing = crossing
         self._identity = identity
         self._max_forwards = max_forwards
-        self._offer = request.body
-        self._kind = request.get("content-type") or SDP
+        self._kind = request.get("content-type")
+        self._offer = request.body if find_sdp(self._kind, request.body) is not None else b""
+        """The body that holds the caller's offer; empty when the agent is to make one."""
         session = int(ua.tokens.token()[2:17], 16)
         self._plan = MediaPlan(session, Terms(ua.origin(caller.flow), policy_of(trunk)))
         self._exchanges = Exchanges(self._plan)
@@ -284,7 +290,11 @@ class Call:
     def _attempt(self, now: float) -> Outs:
         """Call the next agent."""
         ua, ledger = self.ua, self.ledger
-        candidate = self._candidates.pop(0)
+        candidate = self._next_with_room()
+        if candidate is None:
+            outs = self.caller.refuse(503, None, 'Reason: SIP;cause=503;text="agent-trunk-full"\r\n', now)
+            ledger.detail = "The agent's trunk is full: raise its max_concurrent_calls."
+            return outs + self._finish("failed", "agent-trunk-full", "edge", 503, now)
         self._attempts += 1
         leg = f"{self.id}:{self._attempts}"
         trunk = candidate.trunk
@@ -321,6 +331,7 @@ class Call:
         }
         target = invitation.target(
             candidate.uri,
+            candidate.transport,
             trunk,
             number,
             ledger.caller,
@@ -331,9 +342,17 @@ class Call:
             facts if number is not None and number.metadata else {},
             self._max_forwards,
         )
-        agent = self.agent = UacLeg(ua, leg, self.id, target, offer, self._kind)
+        agent = self.agent = UacLeg(ua, leg, self.id, target, offer, self._kind or SDP)
         line.sip_call_id = agent.sip_call_id
         return agent.begin()
+
+    def _next_with_room(self) -> Candidate | None:
+        """The next agent whose trunk has a place for this call; the place is taken."""
+        while self._candidates:
+            candidate = self._candidates.pop(0)
+            if candidate.trunk is None or self._admission.attempt(candidate.trunk, self.id):
+                return candidate
+        return None
 
     def _refused(self, refusal: Refusal, now: float) -> Outs:
         outs = self.caller.refuse(refusal.status, refusal.phrase, f"Warning: {refusal.warning}\r\n", now)
@@ -346,6 +365,8 @@ class Call:
         line.ended_at = now + self.ua.epoch
         if isinstance(self.agent, UacLeg):
             line.peer = peer(self.agent.flow)
+        if line.trunk_id is not None and line.trunk_id != self._trunk.id:
+            self._admission.capacity.leave(line.trunk_id, self.id)
 
     def _finish(self, status: CallStatus, cause: str, by: Side, sip_status: int | None, now: float) -> Outs:
         """The one place where calls end."""

@@ -12,12 +12,14 @@ are left.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from trunkline.call import admittance
 from trunkline.call.arrival import Arrival
 from trunkline.call.call import AgentLeg, Call
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import EVENTS
-from trunkline.call.gate import ACCEPT, Stateless, examine, examine_invite
-from trunkline.call.headers import crossing, identity
+from trunkline.call.gate import Stateless, capabilities, examine, examine_invite
 from trunkline.call.inputs import (
     Drain,
     HangUp,
@@ -31,16 +33,17 @@ from trunkline.call.inputs import (
     Unresolvable,
 )
 from trunkline.call.invitation import call_id_header
-from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.outputs import Finished, Heard, Journal, Observed, Output, Transmit
+from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
 from trunkline.call.refusals import Refused
 from trunkline.call.session import Outs
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
-from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Admitted, Challenged, Dropped
 from trunkline.guard.overload import Overload
+from trunkline.model.change import Change, Put
 from trunkline.model.ids import mint
 from trunkline.model.journal import Ended
 from trunkline.model.trunk import Trunk
@@ -59,7 +62,7 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = ("_call_id_header", "_digest", "_gate", "_invites", "arrival", "calls", "draining", "legs", "overload", "ua")
+    __slots__ = ("_call_id_header", "_digest", "_gate", "_invites", "arrival", "calls", "draining", "legs", "overload", "probing", "ua")
 
     def __init__(
         self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload
@@ -70,6 +73,7 @@ class Core:
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
         self.draining = False
+        self.probing = Probing(ua)
         self._digest = digest
         self._gate = gate
         self._invites: dict[tuple[str, str], str] = {}
@@ -104,16 +108,20 @@ class Core:
         request = message.request if isinstance(message, Malformed) else message
         return self._malformed(Malformed(status, reason, request if isinstance(request, Request) else None), flow)
 
+    def apply(self, changes: Iterable[Change], now: float) -> None:
+        """Change the configuration: the next message meets it. Raises `TableError`, and then nothing was changed."""
+        changes = tuple(changes)
+        self.arrival.table.apply(changes)
+        for change in changes:
+            if isinstance(change, Put):
+                if isinstance(change.record, Trunk):
+                    self.probing.put(change.record, now)
+            elif change.kind == "trunk":
+                self.probing.remove(change.id)
+
     def send(self, given: Input, now: float) -> list[Output]:
-        kind = type(given)
-        if kind is Resolved or kind is Unresolvable:
-            assert isinstance(given, Resolved | Unresolvable)
-            leg = self.legs.get(given.leg)
-            if leg is None or isinstance(leg, EndpointLeg):
-                return []
-            if isinstance(given, Resolved):
-                return self._carry(leg.resolved(given.flows, now), leg.id, now)
-            return self._carry(leg.unresolvable(given.reason, now), leg.id, now)
+        if isinstance(given, Resolved | Unresolvable):
+            return self._located(given, now)
         if isinstance(given, TransportFailed):
             if not given.transaction:
                 return []
@@ -148,12 +156,13 @@ class Core:
                 before = call.agent.id if call.agent is not None else ""
                 outs += self._carry(call.expire(what, now), before, now)
         self.overload.expire(now)
-        return outs
+        return outs + self.probing.expire(now)
 
     def deadline(self) -> float | None:
         ua = self.ua
         soonest = ua.layer.timers.deadline()
-        for at in (ua.timers.deadline(), ua.alarms.deadline(), self.overload.deadline):
+        others = (ua.timers.deadline(), ua.alarms.deadline(), self.overload.deadline, self.probing.deadline())
+        for at in others:
             if at is not None and (soonest is None or at < soonest):
                 soonest = at
         return soonest
@@ -191,12 +200,18 @@ class Core:
                     if flow is not None:
                         outs.append(Heard(leg.call, flow, data))
                     outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
+                elif word.owner.startswith(OWNER):
+                    outs += self.probing.answered(word.owner[len(OWNER) :], word.response, now)
             elif type(word) is Acknowledged:
                 leg = self.legs.get(word.owner)
                 if leg is not None and not isinstance(leg, EndpointLeg) and flow is not None:
                     outs.append(Heard(leg.call, flow, data))
                     outs += self._carry(leg.receive(word.request, flow, now), word.owner, now)
             elif isinstance(word, TimedOut | Failed):
+                if word.owner.startswith(OWNER):
+                    reason = word.reason if isinstance(word, Failed) else "no answer"
+                    outs += self.probing.failed(word.owner[len(OWNER) :], reason, now)
+                    continue
                 leg = self.legs.get(word.owner)
                 if leg is None or isinstance(leg, EndpointLeg) or (type(word) is TimedOut and not word.client):
                     continue
@@ -251,9 +266,7 @@ class Core:
             ]
         if request.method == "OPTIONS":
             contact = self.ua.contact(flow, self.ua.tokens.worker)
-            server = f"Server: {self.ua.brand}\r\n"
-            headers = f"{contact}{ALLOW}{ACCEPT}Accept-Encoding: identity\r\nSupported: \r\n{server}"
-            return [*self._gate.answer(request, flow, 200, headers)]
+            return [*self._gate.answer(request, flow, 200, capabilities(contact, self.ua.brand))]
         if not invite:
             # BYE, UPDATE or INFO of a dialog that nobody named.
             return [*self._gate.answer(request, flow, 481)]
@@ -291,34 +304,11 @@ class Core:
     def _admitted(
         self, verdict: Admitted, request: Request, flow: Flow, data: bytes, call_id: str, now: float
     ) -> list[Output]:
-        ua, trunk, number = self.ua, verdict.trunk, verdict.number
-        caller = UasLeg(ua, f"{call_id}:0", call_id, request, flow, trunk.nat)
-        ledger = Ledger(
-            call_id,
-            number.organization_id,
-            "inbound",
-            now + ua.epoch,
-            trunk.id,
-            number.id,
-            number.e164,
-            verdict.caller,
-            verdict.callee,
-        )
-        hops = request.get("max-forwards")
-        call = Call(
-            ua,
-            ledger,
-            caller,
-            trunk,
-            number,
-            verdict.candidates,
-            crossing(request, f"x-{ua.brand.lower()}-"),
-            identity(request) if trunk.trust_identity else (),
-            min(int(hops), 70) - 1 if hops is not None and hops.isdecimal() else 69,
-        )
+        call = admittance.admitted(self.ua, self.arrival.admission, verdict, request, flow, call_id, now)
+        caller = call.caller
         self.calls[call_id] = call
         self.legs[caller.id] = caller
-        self._invites[request.call_id, request.from_tag or ""] = call_id
+        self._invites[caller.identity] = call_id
         return [Heard(call_id, flow, data), *self._carry(call.begin(now), caller.id, now)]
 
     def _refuse(
@@ -345,34 +335,9 @@ class Core:
         layer = self.ua.layer
         key = layer.open(request, flow, "", call_id).key
         outs.append(Heard(call_id, flow, data))
-        outs += self._written(verdict, trunk, request, flow, call_id, now)
+        record = admittance.refused(verdict, trunk, request, flow, call_id, now + self.ua.epoch)
+        outs += [Journal(Ended(record)), Finished(record)]
         return [*outs, *layer.respond(key, verdict.status, now, self.ua.tokens.token(), headers)]
-
-    def _written(
-        self, verdict: Refused, trunk: Trunk, request: Request, flow: Flow, call_id: str, now: float
-    ) -> list[Output]:
-        wall = now + self.ua.epoch
-        number = verdict.number
-        ledger = Ledger(
-            call_id,
-            number.organization_id if number is not None else trunk.organization_id,
-            "inbound",
-            wall,
-            trunk.id,
-            number.id if number is not None else None,
-            number.e164 if number is not None else None,
-            verdict.caller,
-            verdict.callee,
-        )
-        ledger.agent_id = number.agent_id if number is not None else None
-        ledger.status, ledger.cause, ledger.detail = "failed", verdict.cause, f"{verdict.detail} {verdict.mend}".strip()
-        ledger.sip_status, ledger.hung_up_by, ledger.ended_at = verdict.status, "edge", wall
-        line = LegEntry("caller", wall, request.call_id, request.uri, trunk.id)
-        line.peer, line.status, line.phrase, line.ended_at = peer(flow), verdict.status, verdict.phrase, wall
-        line.reason = verdict.reason_header
-        ledger.legs.append(line)
-        record = ledger.record()
-        return [Journal(Ended(record)), Finished(record)]
 
     def _returns(self, request: Request) -> bool:
         """Whether this INVITE is one that we hold already: our own call come back, or a request that forked on its way
@@ -383,6 +348,19 @@ class Core:
         return (request.call_id, request.from_tag or "") in self._invites
 
     # ── engine's answers ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _located(self, given: Resolved | Unresolvable, now: float) -> list[Output]:
+        if given.leg.startswith(OWNER):
+            trunk = given.leg[len(OWNER) :]
+            if isinstance(given, Resolved):
+                return self.probing.resolved(trunk, given.flows, now)
+            return self.probing.failed(trunk, given.reason, now)
+        leg = self.legs.get(given.leg)
+        if leg is None or isinstance(leg, EndpointLeg):
+            return []
+        if isinstance(given, Resolved):
+            return self._carry(leg.resolved(given.flows, now), leg.id, now)
+        return self._carry(leg.unresolvable(given.reason, now), leg.id, now)
 
     def _media(self, given: MediaReady | MediaFailed | MediaEnded, now: float) -> list[Output]:
         leg = self.legs.get(given.leg)

@@ -78,7 +78,8 @@ class EndpointLeg:
             self.gone = True
             return [Failed(self.id, status, phrase(status), "media", reason, warning)]
         if not self._exchange:
-            return []
+            # The caller's answer to our offer cannot be used: there is no media, and so no call.
+            return [Disconnected(self.id, "media", f'SIP;cause={status};text="{reason}"')]
         exchange, self._exchange = self._exchange, ""
         return [Replied(self.id, exchange, status, phrase(status), b"", "")]
 

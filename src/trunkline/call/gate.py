@@ -53,6 +53,12 @@ class Stateless:
         return [Transmit(reply_flow(request, flow), data)]
 
 
+def capabilities(contact: str, brand: str) -> str:
+    """What a 200 to OPTIONS says of us (§11.2): its Contact line, methods, bodies, extensions."""
+    supported = ", ".join(SUPPORTED)
+    return f"{contact}{ALLOW}{ACCEPT}Accept-Encoding: identity\r\nSupported: {supported}\r\nServer: {brand}\r\n"
+
+
 def examine(request: Request) -> Refusal | None:
     """What any new request is refused for, whoever sends it: §8.2.1 to §8.2.3, in that order."""
     if request.method not in METHODS:

@@ -13,6 +13,7 @@ from trunkline.call.credentials import Credentials
 from trunkline.call.uac_leg import Target
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.sip.flow import Transport
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9]+")
@@ -27,6 +28,7 @@ def call_id_header(brand: str) -> str:
 
 def target(
     uri: str,
+    transport: Transport | None,
     trunk: Trunk | None,
     number: Number | None,
     caller: str | None,
@@ -48,9 +50,6 @@ def target(
     credentials = None
     if trunk is not None and trunk.username and trunk.password is not None:
         credentials = Credentials(trunk.username, trunk.password, trunk.realm)
-    transport = None
-    if trunk is not None and trunk.host and "transport=" not in uri:
-        transport = trunk.transport
     return Target(
         uri=uri,
         caller=f"<sip:{_escaped(caller)}@{{host}}>" if caller else _ANONYMOUS,

@@ -15,6 +15,7 @@ from trunkline.call.headers import crossing
 from trunkline.call.outputs import Output, Resolve, Transmit
 from trunkline.call.route import settled
 from trunkline.call.user_agent import ALLOW, METHODS, UserAgent
+from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog
 from trunkline.sip.flow import Flow
@@ -62,6 +63,7 @@ class Session:
         "_offered",
         "_outgoing",
         "_resolving",
+        "_tls",
         "_waiting",
         "allows_update",
         "call",
@@ -74,7 +76,14 @@ class Session:
     )
 
     def __init__(
-        self, ua: UserAgent, leg: str, call: str, dialog: Dialog, nat: bool, credentials: Credentials | None
+        self,
+        ua: UserAgent,
+        leg: str,
+        call: str,
+        dialog: Dialog,
+        nat: bool,
+        credentials: Credentials | None,
+        tls: TlsProfile | None = None,
     ) -> None:
         self.ua = ua
         self.leg = leg
@@ -88,6 +97,7 @@ class Session:
         self.allows_update = False
         """Whether the peer's Allow names UPDATE."""
         self._nat = nat
+        self._tls = tls
         self._awaited: _Awaited | None = None
         self._gap = 0.0
         self._ending: str | None = None
@@ -114,7 +124,7 @@ class Session:
         found = settled(self.dialog, flow, self._nat)
         if found is None:
             self._resolving = True
-            return [Resolve(self.leg, self.dialog.next_hop)]
+            return [Resolve(self.leg, self.dialog.next_hop, None, self._tls)]
         self.dialog.flow = found
         return []
 
@@ -249,7 +259,7 @@ class Session:
         if status == 503 and self.dialog.flow.reliable and not self.dialog.flow.pooled and question.sequence is None:
             self._resolving = True
             self._waiting.append(question._replace(sequence=self.dialog.sequence))
-            return [Resolve(self.leg, self.dialog.next_hop)]
+            return [Resolve(self.leg, self.dialog.next_hop, None, self._tls)]
         return [Replied(self.leg, question.exchange, status, phrase, b"", "")]
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:

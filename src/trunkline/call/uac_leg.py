@@ -288,7 +288,8 @@ class UacLeg:
             self.over = True
             return self._unwanted(dialog, response.cseq, now)
         self.over = True
-        self.session = Session(self.ua, self.id, self.call, dialog, self.target.nat, self.target.credentials)
+        target = self.target
+        self.session = Session(self.ua, self.id, self.call, dialog, target.nat, target.credentials, target.tls)
         outs = self.session.met(response, self.flow)
         if self.body or not response.body:
             outs += self.session.acknowledge(response.cseq)

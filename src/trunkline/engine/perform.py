@@ -3,23 +3,12 @@ datagrams, and answers that are known at once back into the core in the same tur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from trunkline.call.core import Core
 from trunkline.call.inputs import Input, TransportFailed
-from trunkline.call.outputs import (
-    CloseFlow,
-    CloseMedia,
-    Finished,
-    Heard,
-    Journal,
-    Observed,
-    OpenMedia,
-    Output,
-    Resolve,
-    Transmit,
-)
+from trunkline.call.outputs import CloseFlow, CloseMedia, Journal, OpenMedia, Output, Resolve, Transmit
 from trunkline.model.journal import JournalEntry
 from trunkline.sip.flow import Flow
 
@@ -56,19 +45,13 @@ class Finder(Protocol):
 class Watcher(Protocol):
     """The one observation point."""
 
-    def output(self, out: Observed | Finished) -> None: ...
-
-    def sent(self, call: str, now: float, flow: Flow, data: bytes) -> None: ...
-
-    def heard(self, call: str, now: float, flow: Flow, data: bytes) -> None: ...
-
-    def began(self, entry: JournalEntry) -> None: ...
+    def outputs(self, outs: Iterable[Output], now: float) -> None: ...
 
 
 class Performer:
     """One worker's hands."""
 
-    __slots__ = ("_finder", "_journal", "_media", "_watcher", "_wire", "posted")
+    __slots__ = ("_finder", "_journal", "_media", "_posted", "_watcher", "_wire")
 
     def __init__(self, wire: Wire, journal: Log, media: Media, finder: Finder, watcher: Watcher) -> None:
         self._wire = wire
@@ -76,48 +59,46 @@ class Performer:
         self._media = media
         self._finder = finder
         self._watcher = watcher
-        self.posted: list[Input] | None = None
-        """While a turn is performed: where the media room's immediate answers go."""
+        self._posted: list[Input] | None = None
+
+    def post(self, given: Input) -> bool:
+        """Take an answer that comes while a turn is performed into that same turn; False when there is none."""
+        if self._posted is None:
+            return False
+        self._posted.append(given)
+        return True
 
     def perform(self, outputs: list[Output], core: Core, now: float) -> None:
-        watcher = self._watcher
         while outputs:
             sends: list[Transmit] = []
             entries: list[JournalEntry] = []
             posted: list[Input] = []
-            self.posted = posted
+            self._posted = posted
             for out in outputs:  # `outputs` grows while it is read
-                kind = type(out)
-                if kind is Transmit:
-                    sends.append(out)  # type: ignore[arg-type]
-                elif kind is Heard:
-                    watcher.heard(out.call, now, out.flow, out.data)  # type: ignore[union-attr]
-                elif isinstance(out, Journal):
+                if type(out) is Transmit:
+                    sends.append(out)
+                elif type(out) is Journal:
                     entries.append(out.entry)
-                    watcher.began(out.entry)
-                elif isinstance(out, Resolve):
+                elif type(out) is Resolve:
                     answer = self._finder.find(out)
                     if answer is not None:
                         outputs += core.send(answer, now)
-                elif isinstance(out, Observed | Finished):
-                    watcher.output(out)
-                elif isinstance(out, OpenMedia):
+                elif type(out) is OpenMedia:
                     self._media.open(out)
-                elif isinstance(out, CloseMedia):
+                elif type(out) is CloseMedia:
                     self._media.close(out)
-                elif isinstance(out, CloseFlow):
+                elif type(out) is CloseFlow:
                     self._wire.close_flow(out.flow)
                 if posted:
                     for given in posted:
                         outputs += core.send(given, now)
                     posted.clear()
-            self.posted = None
+            self._posted = None
             if entries:
                 self._journal.append(entries)
+            self._watcher.outputs(outputs, now)
             outputs = []
             for send in sends:
                 reason = self._wire.send(send.flow, send.data, send.transaction)
-                if send.call:
-                    watcher.sent(send.call, now, send.flow, send.data)
                 if reason is not None and send.transaction:
                     outputs += core.send(TransportFailed(send.flow, send.transaction, reason), now)

@@ -22,6 +22,10 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.framing import FramingError
 
 _INVITES_A_TURN = 16
+_SLACK = 0.01
+"""Seconds a deadline may be late, so that those that fall close together cost one wake-up."""
+_FULL = 32
+"""Messages in one batch from which on other sockets are heard before the turn."""
 _MOST_WAITING = 8192
 """New INVITEs that wait at most; their senders repeat those beyond."""
 
@@ -78,7 +82,11 @@ class Pump:
                 fresh.append((now, item[0], item[1]))
             else:
                 self._urgent.append(item)
-        if not self._scheduled:
+        if self._scheduled:
+            return
+        if len(batch) < _FULL:
+            self._turn()
+        else:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
@@ -157,7 +165,7 @@ class Pump:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = deadline
-        self._timer = self._loop.call_later(max(0.0, deadline - self._now()), self._due)
+        self._timer = self._loop.call_later(max(0.0, deadline - self._now()) + _SLACK, self._due)
 
     def _due(self) -> None:
         self._timer = None

@@ -1,0 +1,75 @@
+"""What arrival decided, made real: a call that was admitted, or the record of one that was refused."""
+
+from __future__ import annotations
+
+from trunkline.call.admission import Admission
+from trunkline.call.call import Call
+from trunkline.call.headers import crossing, identity
+from trunkline.call.ledger import Ledger, LegEntry, peer
+from trunkline.call.refusals import Refused
+from trunkline.call.uas_leg import UasLeg
+from trunkline.call.user_agent import UserAgent
+from trunkline.call.verdict import Admitted
+from trunkline.model.call import CallRecord
+from trunkline.model.trunk import Trunk
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request
+
+_MOST_HOPS = 70
+
+
+def admitted(
+    ua: UserAgent, admission: Admission, verdict: Admitted, request: Request, flow: Flow, call_id: str, now: float
+) -> Call:
+    """The call, with its caller's leg; nothing was said to anybody yet."""
+    trunk, number = verdict.trunk, verdict.number
+    caller = UasLeg(ua, f"{call_id}:0", call_id, request, flow, trunk.nat)
+    ledger = Ledger(
+        call_id,
+        number.organization_id,
+        "inbound",
+        now + ua.epoch,
+        trunk.id,
+        number.id,
+        number.e164,
+        verdict.caller,
+        verdict.callee,
+    )
+    hops = request.get("max-forwards")
+    return Call(
+        ua,
+        ledger,
+        caller,
+        trunk,
+        number,
+        verdict.candidates,
+        admission,
+        crossing(request, f"x-{ua.brand.lower()}-"),
+        identity(request) if trunk.trust_identity else (),
+        min(int(hops), _MOST_HOPS) - 1 if hops is not None and hops.isdecimal() else _MOST_HOPS - 1,
+    )
+
+
+def refused(verdict: Refused, trunk: Trunk, request: Request, flow: Flow, call_id: str, wall: float) -> CallRecord:
+    """The log's row for a call that a known trunk brought and did not get, with what would mend it."""
+    number = verdict.number
+    ledger = Ledger(
+        call_id,
+        number.organization_id if number is not None else trunk.organization_id,
+        "inbound",
+        wall,
+        trunk.id,
+        number.id if number is not None else None,
+        number.e164 if number is not None else None,
+        verdict.caller,
+        verdict.callee,
+    )
+    ledger.agent_id = number.agent_id if number is not None else None
+    ledger.status, ledger.cause = "failed", verdict.cause
+    ledger.detail = f"{verdict.detail} {verdict.mend}".strip()
+    ledger.sip_status, ledger.hung_up_by, ledger.ended_at = verdict.status, "edge", wall
+    line = LegEntry("caller", wall, request.call_id, request.uri, trunk.id)
+    line.peer, line.status, line.phrase = peer(flow), verdict.status, verdict.phrase
+    line.reason, line.ended_at = verdict.reason_header, wall
+    ledger.legs.append(line)
+    return ledger.record()
