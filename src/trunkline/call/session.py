@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from trunkline.call.acceptance import Acceptance
 from trunkline.call.credentials import Credentials, authorize
 from trunkline.call.events import Acknowledged, Asked, Disconnected, LegEvent, Replied, Withdrawn
 from trunkline.call.headers import crossing
@@ -30,14 +31,6 @@ def content_type(message: Request | Response) -> str:
     return message.get("content-type") or (SDP if message.is_sdp else "")
 
 
-class _Awaited(NamedTuple):
-    """A 2xx of ours whose ACK has not come."""
-
-    transaction: str
-    sequence: int
-    exchange: str
-
-
 class _Question(NamedTuple):
     """A request of ours inside the dialog."""
 
@@ -53,11 +46,10 @@ class Session:
     """One leg's confirmed dialog."""
 
     __slots__ = (
+        "_acceptance",
         "_ack",
-        "_awaited",
         "_bye",
         "_ending",
-        "_gap",
         "_incoming",
         "_nat",
         "_offered",
@@ -98,8 +90,7 @@ class Session:
         """Whether the peer's Allow names UPDATE."""
         self._nat = nat
         self._tls = tls
-        self._awaited: _Awaited | None = None
-        self._gap = 0.0
+        self._acceptance = Acceptance(ua, leg)
         self._ending: str | None = None
         self._incoming: dict[str, str] = {}
         """Server transaction to method, for requests that cross."""
@@ -138,11 +129,7 @@ class Session:
 
     def accepted(self, transaction: str, sequence: int, exchange: str, now: float) -> None:
         """A 2xx of ours went out; it is sent again until its ACK."""
-        self._awaited = _Awaited(transaction, sequence, exchange)
-        timing = self.ua.layer.timing
-        self._gap = timing.t1
-        self.ua.timers.arm(now, self._gap, (self.leg, "resend", transaction))
-        self.ua.timers.arm(now, timing.patience, (self.leg, "unacknowledged", transaction))
+        self._acceptance.begin(transaction, sequence, exchange, now)
 
     # ── from the peer ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +153,7 @@ class Session:
         if method != "INFO":
             if self._busy_asking():
                 return self._answer(key, 491, now)
-            if self._awaited is not None or any(other != "INFO" for other in self._incoming.values()):
+            if self._acceptance.pending or any(other != "INFO" for other in self._incoming.values()):
                 return self._answer(key, 500, now, "Retry-After: 3\r\n")
         outs: Outs = []
         if method != "INFO":
@@ -191,11 +178,10 @@ class Session:
 
     def acknowledged(self, request: Request, now: float) -> Outs:
         """The ACK of a 2xx of ours. One for another, or a repeat, does nothing."""
-        awaited = self._awaited
-        if awaited is None or request.cseq != awaited.sequence:
+        acceptance = self._acceptance
+        if not acceptance.acknowledged(request):
             return []
-        self._awaited = None
-        outs: Outs = [Acknowledged(self.leg, request.body, awaited.exchange)]
+        outs: Outs = [Acknowledged(self.leg, request.body, acceptance.exchange)]
         if self._ending is not None:
             outs += self._send(_Question("BYE", "", self._ending, b""), now)
             self._ending = None
@@ -264,15 +250,12 @@ class Session:
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         """A wait of this session's is over."""
-        awaited = self._awaited
-        if awaited is None or awaited.transaction != transaction:
+        acceptance = self._acceptance
+        if not acceptance.concerns(transaction):
             return []
-        timing = self.ua.layer.timing
         if what == "resend":
-            self._gap = min(self._gap * 2, timing.t2)
-            self.ua.timers.arm(now, self._gap, (self.leg, "resend", transaction))
-            return [*self.ua.layer.repeat(transaction, now)]
-        self._awaited = None
+            return [*acceptance.resend(now)]
+        acceptance.drop()
         reason = 'Reason: SIP;cause=408;text="no ACK"\r\n'
         outs = self._send(_Question("BYE", "", self._ending or reason, b""), now)
         if self._ending is None:
@@ -353,7 +336,7 @@ class Session:
             outs += self._answer(transaction, 487, now)
         self._incoming.clear()
         outs += self.acknowledge()
-        if self._awaited is not None:
+        if self._acceptance.pending:
             self._ending = headers
             return outs
         return outs + self._send(_Question("BYE", "", headers, b""), now)
@@ -394,7 +377,7 @@ class Session:
         for transaction in self._incoming:
             outs += self._answer(transaction, 487, now)
         self._incoming.clear()
-        self._awaited = None
+        self._acceptance.drop()
         if not self.ended:
             outs.append(Disconnected(self.leg, "normal", request.get("reason") or ""))
             self.ended = self.gone = True
