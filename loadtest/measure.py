@@ -36,6 +36,7 @@ class Load(NamedTuple):
     """Calls a second that SIPp really began."""
     calls: int
     completed: int
+    """From INVITE to BYE, as both parties say: SIPp's carrier may take a repeated 200 for the BYE's."""
     failed: int
     cpu: float
     retransmitted: int
@@ -78,7 +79,7 @@ def load(edge: Edge, rate: float, seconds: float, during: Callable[[], None] | N
         rate=rate,
         reached=count.rate,
         calls=count.created,
-        completed=count.succeeded,
+        completed=min(count.succeeded, agent.succeeded),
         failed=count.failed,
         cpu=cpu,
         retransmitted=count.retransmitted + agent.retransmitted,

@@ -14,6 +14,8 @@ from xml.sax.saxutils import quoteattr
 Role = Literal["carrier", "agent"]
 
 CALLER = "+13035559876"
+_KEPT = {"target": "sips?:[^&gt; ]*"}
+"""What is kept of a header when it is not all of it."""
 
 
 def audio(*payloads: tuple[int, str], direction: str = "sendrecv", version: int = 1) -> str:
@@ -57,8 +59,8 @@ class Script:
 
     # ---- requests
 
-    def invite(self, body: str | None = OFFER, *headers: str) -> Script:
-        """The carrier's first INVITE."""
+    def invite(self, body: str | None = OFFER, *headers: str, retransmitted: bool = True) -> Script:
+        """The carrier's first INVITE. SIPp goes on at once only after a message that it would not retransmit."""
         self._sequence = self._invite_sequence = 1
         self._invite = len(self._steps)
         return self._send(
@@ -76,7 +78,7 @@ class Script:
             f"P-Asserted-Identity: <sip:{CALLER}@[local_ip]>",
             *headers,
             body=body,
-            retransmitted=True,
+            retransmitted=retransmitted,
         )
 
     def options(self) -> Script:
@@ -225,8 +227,9 @@ class Script:
 
     @property
     def _contact(self) -> str:
+        """`[by]` is the transport parameter that `sipp.Party` gives, in lower case: sippy knows no `transport=UDP`."""
         user = f"{CALLER}@" if self.role == "carrier" else ""
-        return f"<sip:{user}[local_ip]:[local_port];transport=[transport]>"
+        return f"<sip:{user}[local_ip]:[local_port][by]>"
 
     @property
     def _local(self) -> str:
@@ -240,7 +243,7 @@ class Script:
 
     def _inside(self, method: str, sequence: int) -> tuple[str, ...]:
         return (
-            f"{method} [next_url] SIP/2.0",
+            f"{method} [$target] SIP/2.0",
             "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]",
             f"From: {self._local}",
             self._remote,
@@ -278,8 +281,12 @@ class Script:
         return self
 
     def _wait(self, what: str, kept: dict[str, str], must_have: dict[str, str] | None, *, routes: bool) -> Script:
+        if routes:
+            # SIPp's own [next_url] takes a display name for part of the URI.
+            kept = {**kept, "target": "Contact:"}
         actions = [
-            f'<ereg regexp=".*" search_in="hdr" header="{header}" assign_to="{name}"/>' for name, header in kept.items()
+            f'<ereg regexp="{_KEPT.get(name, ".*")}" search_in="hdr" header="{header}" assign_to="{name}"/>'
+            for name, header in kept.items()
         ]
         self._kept.update(kept)
         for number, (header, pattern) in enumerate((must_have or {}).items()):

@@ -67,6 +67,7 @@ class Party:
         command += ["-buff_size", str(BUFFER), "-l", str(open_calls), "-nostdin", "-timeout", f"{seconds:.0f}s"]
         command += ["-trace_stat", "-stf", str(self._statistics), "-fd", "1"]
         command += ["-trace_err", "-error_file", str(self._errors), *options]
+        command += ["-key", "by", ";transport=tcp" if transport.startswith("t") else ""]
         if transport.startswith("t"):
             command.append("-bind_local")  # else its TCP connections would come from 127.0.0.1
         if lenient:
