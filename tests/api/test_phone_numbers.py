@@ -317,3 +317,16 @@ async def test_r24_states_on_import(admin: Client, trunk: str) -> None:
         assert (await admin.get(f"/v1/phone-numbers/{made[-1]}")).json["status"] == status
     refused = await admin.patch(f"/v1/phone-numbers/{made[-1]}", {"status": "active"})
     assert (refused.status, refused.details["field"]) == (400, "status")
+
+
+async def test_on_another_trunk_a_number_begins_as_imported(
+    admin: Client, trunk: str, echo: str, engine: Engine
+) -> None:
+    eleven = (await admin.post("/v1/sip/trunks", ELEVENLABS)).json["id"]
+    path = f"/v1/phone-numbers/{await imported(admin, eleven, agent_id=echo)}"
+    assert (await admin.patch(path, {"trunk_id": trunk})).json["status"] == "active"
+    assert isinstance(engine.invite(NUMBER), Admitted)
+    assert (await admin.patch(path, {"trunk_id": eleven})).json["status"] == "provisioning"
+    await admin.patch(path, {"trunk_id": trunk})
+    await admin.patch(path, {"status": "inactive"})
+    assert (await admin.patch(path, {"trunk_id": eleven})).json["status"] == "inactive"

@@ -364,3 +364,29 @@ async def test_a_key_of_another_certificate_is_refused(admin: Client, certificat
     tls = {"certificate": certificate[0].read_text(), "private_key": other.decode()}
     answer = await admin.post("/v1/sip/trunks", {**GENERIC, "config": {**GENERIC["config"], "tls": tls}})
     assert (answer.status, answer.code) == (400, "invalid_credentials")
+
+
+@pytest.mark.parametrize(
+    ("config", "cause"),
+    [
+        ({"networks": ["10.0.0.0/8"]}, "unknown-source"),
+        ({"transport": "tls"}, "wrong-transport"),
+        ({"calls_per_second": 5}, None),
+    ],
+)
+async def test_s2_12_the_next_invite_obeys(
+    admin: Client, trunk: str, echo: str, engine: Engine, config: dict[str, Any], cause: str | None
+) -> None:
+    await admin.post("/v1/phone-numbers/import", {"phone_number": "+12125551234", "trunk_id": trunk, "agent_id": echo})
+    assert isinstance(engine.invite("+12125551234"), Admitted)
+    assert (await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": config})).status == 200
+    verdict = engine.invite("+12125551234")
+    assert (verdict.cause if isinstance(verdict, Refused) else None) == cause
+
+
+async def test_s2_14_calls_of_a_deleted_trunk_are_refused(admin: Client, trunk: str, echo: str, engine: Engine) -> None:
+    await admin.post("/v1/phone-numbers/import", {"phone_number": "+12125551234", "trunk_id": trunk, "agent_id": echo})
+    await admin.delete(f"/v1/sip/trunks/{trunk}?cascade=1")
+    verdict = engine.invite("+12125551234")
+    assert isinstance(verdict, Refused)
+    assert (verdict.status, verdict.cause) == (403, "unknown-source")

@@ -80,6 +80,14 @@ async def test_another_process_that_was_quicker_is_a_conflict(store: Store, serv
     with pytest.raises(Conflict) as refused:
         await other.trunks.create(organization, TrunkWanted(name="T", host="b.example"))
     assert refused.value.code == "trunk_name_exists"
+    await other.load()
+    (trunk,) = other.trunks.all(organization)
+    wanted = NumberWanted(e164="+12125551234", trunk_id=trunk.id)
+    await services.numbers.import_(organization, wanted)
+    with pytest.raises(Conflict) as refused:
+        await other.numbers.import_(organization, wanted)
+    assert refused.value.code == "phone_number_exists"
+    assert other.numbers.budget(organization).remaining == 10
 
 
 async def test_a_database_that_is_gone_changes_nothing(

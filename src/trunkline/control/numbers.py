@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
 from trunkline.control.agents import external_id
-from trunkline.control.errors import Conflict, Invalid, Limited, NotFound
+from trunkline.control.errors import Conflict, Invalid, Limited, NotFound, Unavailable
 from trunkline.control.reach import stands_for
 from trunkline.control.state import Draft, State
 from trunkline.control.window import Budget, Windows
@@ -24,6 +24,9 @@ from trunkline.model.trunk import ENGINES, Trunk
 
 IMPORTS = 10
 """Imports in a minute, for an organization."""
+
+_AT_REST = ("inactive", "suspended")
+"""States that a number keeps on another trunk: somebody took it out of use."""
 
 _BREATH = 2000
 """Numbers looked at before others may run: a scan of 100,000 must not hold up calls."""
@@ -128,43 +131,56 @@ class Numbers:
             if getattr(wanted, field) is UNSET:
                 raise Invalid("missing_required_field", f"{field} is required.", field=field)
         e164 = fields.phone_number(str(wanted.e164), "e164")
-        async with self._state.change() as draft:
-            trunk = self._named_trunk(organization_id, str(wanted.trunk_id))
-            if isinstance(wanted.engine, str) and trunk.engine and trunk.provider != wanted.engine:
-                fields.refuse("engine", f"The trunk is one of {trunk.provider}.", wanted.engine)
-            wall = self._state.wall()
-            blank = Number(
-                id=self._state.mint(),
-                organization_id=organization_id,
-                e164=e164,
-                trunk_id=trunk.id,
-                state=_first_state(trunk),
-                created_at=wall,
-                updated_at=wall,
-            )
-            number = self._applied(draft, blank, trunk, wanted)
-            if self._state.catalogue.number_called(e164) is not None:
-                raise Conflict(
-                    "phone_number_exists", "This phone number is imported already.", field="e164", provided=e164
-                )
-            if not self.imports.take(organization_id, self._clock()):
-                raise Limited("import_limit_exceeded", f"At most {self.imports.limit} numbers are imported a minute.")
-            draft.put(number)
+        spent = False
+        try:
+            async with self._state.change() as draft:
+                number = self._new(draft, organization_id, e164, wanted)
+                spent = self.imports.take(organization_id, self._clock())
+                if not spent:
+                    message = f"At most {self.imports.limit} numbers are imported a minute."
+                    raise Limited("import_limit_exceeded", message)
+                draft.put(number)
+        except (Conflict, Unavailable) as refusal:
+            if spent and refusal.code != "engine_unavailable":
+                self.imports.give_back(organization_id, self._clock())
+            raise
+        return number
+
+    def _new(self, draft: Draft, organization_id: str, e164: str, wanted: NumberWanted) -> Number:
+        trunk = self._named_trunk(organization_id, str(wanted.trunk_id))
+        if isinstance(wanted.engine, str) and trunk.engine and trunk.provider != wanted.engine:
+            fields.refuse("engine", f"The trunk is one of {trunk.provider}.", wanted.engine)
+        wall = self._state.wall()
+        blank = Number(
+            id=self._state.mint(),
+            organization_id=organization_id,
+            e164=e164,
+            trunk_id=trunk.id,
+            state=_first_state(trunk),
+            created_at=wall,
+            updated_at=wall,
+        )
+        number = self._applied(draft, blank, trunk, wanted)
+        if self._state.catalogue.number_called(e164) is not None:
+            raise Conflict("phone_number_exists", "This phone number is imported already.", field="e164", provided=e164)
         return number
 
     async def change(self, organization_id: str, id: str, wanted: NumberWanted) -> Number:
-        """Change what is said; the next INVITE obeys, calls that go on are left alone. Raises `NotFound`, `Invalid`,
-        and `Conflict` for a number that only provisioning can make active."""
+        """Change what is said; the next INVITE obeys, calls that go on are left alone. On another trunk it begins as an
+        imported number does. Raises `NotFound`, and `Invalid`, also for a state that is not reached by hand."""
         async with self._state.change() as draft:
             before = self.get(organization_id, id)
             trunk = self.trunk(before)
             if wanted.trunk_id is not UNSET:
                 trunk = self._named_trunk(organization_id, wanted.trunk_id)
-            number = structs.replace(before, trunk_id=None if trunk is None else trunk.id)
+            number = before
+            if trunk is not None and trunk.id != before.trunk_id:
+                state = before.state if before.state in _AT_REST else _first_state(trunk)
+                number = structs.replace(number, trunk_id=trunk.id, state=state)
             number = self._applied(draft, number, trunk, wanted)
-            if wanted.state is not UNSET and wanted.state != before.state:
-                if before.state not in ("active", "inactive"):
-                    fields.refuse("state", f"A number that is {before.state} is not made {wanted.state} by hand.")
+            if wanted.state is not UNSET and wanted.state != number.state:
+                if number.state not in ("active", "inactive"):
+                    fields.refuse("state", f"A number that is {number.state} is not made {wanted.state} by hand.")
                 number = structs.replace(number, state=wanted.state)
             if number == before:
                 return before
