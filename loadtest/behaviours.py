@@ -6,7 +6,9 @@ run without failures on either side is the verdict. RFC 3261 unless a line says 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from loadtest.scenario import ANSWER, EVENTS, OFFER, PCMU, Script, audio
@@ -248,3 +250,16 @@ def _refused(name: str, status: int, phrase: str, record: Expected) -> Behaviour
 
 def _completed(by: str) -> Expected:
     return COMPLETED._replace(hung_up_by=by)
+
+
+def write(folder: Path) -> None:
+    """Every behaviour's scenarios as SIPp's XML."""
+    for make in (*EVERY, overload, crash):
+        behaviour = make()
+        behaviour.carrier.write(folder)
+        if behaviour.agent is not None:
+            behaviour.agent.write(folder)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
