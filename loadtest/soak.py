@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 from loadtest import behaviours
@@ -41,7 +42,7 @@ def soak(runs: int, count: int, rate: float) -> list[Run]:
     with started(edge) as (pid, folder):
         for _ in range(runs):
             carrier, agent, _, _ = offer(folder, behaviours.call(), rate, count / rate, EDGE, grace=40.0)
-            left = _empty(TIMERS)
+            left = _empty(folder, TIMERS)
             run = Run(
                 calls=carrier.created,
                 failed=carrier.created - carrier.succeeded + agent.failed,
@@ -74,11 +75,11 @@ def faults(runs: list[Run]) -> list[str]:
     return found
 
 
-def _empty(seconds: float) -> dict[str, int]:
+def _empty(folder: Path, seconds: float) -> dict[str, int]:
     """What is still in the engine's tables when they did not empty themselves in time."""
     deadline = time.monotonic() + seconds
     while True:
-        left = {name: count for name, count in tables().items() if count}
+        left = {name: count for name, count in tables(folder).items() if count}
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(1.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -20,9 +18,6 @@ from loadtest.process import Failed, udp_bound, wait_until
 
 API = ("127.0.0.21", 8021)
 ORGANIZATION = "org_load"
-KEY = "trunkline_live_" + "loadtest0".ljust(43, "0")
-"""An operator's key; it opens an edge that only this machine reaches, and only while a test runs."""
-
 Sections = Mapping[str, Mapping[str, object]]
 """Tables of the TOML file by their names, values as JSON writes them."""
 
@@ -82,7 +77,6 @@ def write(folder: Path, listeners: list[dict[str, object]], routing: Mapping[str
 def seed() -> dict[str, object]:
     """One carrier, one agent, one number; limits are on and wide."""
     return {
-        "keys": [key()],
         "organizations": [{"id": ORGANIZATION, "name": "Load"}],
         "trunks": [
             {
@@ -116,23 +110,11 @@ def seed() -> dict[str, object]:
     }
 
 
-def key() -> dict[str, object]:
-    """`KEY` as a seed holds it: its digest, not itself."""
-    digest = base64.b64encode(hashlib.sha256(KEY.encode()).digest()).decode()
-    return {
-        "id": "key_load",
-        "organization_id": None,
-        "name": "load",
-        "prefix": KEY[:21],
-        "digest": digest,
-        "role": "operator",
-    }
-
-
-def tables(api: tuple[str, int] = API) -> dict[str, int]:
-    """How many entries each of the engine's tables has now."""
+def tables(folder: Path, api: tuple[str, int] = API) -> dict[str, int]:
+    """How many entries each of the engine's tables has now. The first operator's key lies with the edge's data."""
+    key = (folder / "data" / "operator.key").read_text().strip()
     request = urllib.request.Request(
-        f"http://{api[0]}:{api[1]}/v1/status/tables", headers={"Authorization": f"Bearer {KEY}"}
+        f"http://{api[0]}:{api[1]}/v1/status/tables", headers={"Authorization": f"Bearer {key}"}
     )
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:

@@ -75,4 +75,4 @@ class Edge:
 
     def tables(self) -> dict[str, int]:
         """The engine's tables that are not empty."""
-        return {name: count for name, count in trunkline.tables(self.api).items() if count}
+        return {name: count for name, count in trunkline.tables(self.folder, self.api).items() if count}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from loadtest import behaviours
-from loadtest.edges import NUMBER, trunkline
+from loadtest.edges import NUMBER
 from loadtest.peers import baresip
 from loadtest.peers.ports import bracketed, free
 
@@ -112,7 +112,6 @@ def routing(ports: Ports, authority: Path) -> dict[str, object]:
     agents.append({**_OWNER, "id": "agent_echo", "name": "echo", "kind": "echo"})
     numbers.append(_number(ECHO_NUMBER, "trunk_phones", "agent_echo"))
     return {
-        "keys": [trunkline.key()],
         "organizations": [{"id": "org_interop", "name": "Interop"}],
         "trunks": trunks,
         "agents": agents,
