@@ -316,9 +316,7 @@ class Call:
                 return self._refused(crossed, now)
             offer = crossed
         if candidate.uri is None:
-            here = EndpointLeg(
-                leg, self.id, candidate.agent.kind, offer or None, self.caller.flow, self._trunk.codecs
-            )
+            here = EndpointLeg(leg, self.id, candidate.agent.kind, offer or None, self.caller.flow, self._trunk.codecs)
             self.agent = here
             return here.begin()
         number = self._number

@@ -62,11 +62,21 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = ("_call_id_header", "_digest", "_gate", "_invites", "arrival", "calls", "draining", "legs", "overload", "probing", "ua")
+    __slots__ = (
+        "_call_id_header",
+        "_digest",
+        "_gate",
+        "_invites",
+        "arrival",
+        "calls",
+        "draining",
+        "legs",
+        "overload",
+        "probing",
+        "ua",
+    )
 
-    def __init__(
-        self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload
-    ) -> None:
+    def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.ua = ua
         self.arrival = arrival
         self.overload = overload
@@ -376,7 +386,16 @@ class Core:
         """A dialog of a process that is no more: it gets its BYE."""
         state, ua = given.dialog, self.ua
         dialog = Dialog(
-            state.call_id, state.local, "", state.remote, "", state.target, state.route_set, state.flow, state.sequence, None
+            state.call_id,
+            state.local,
+            "",
+            state.remote,
+            "",
+            state.target,
+            state.route_set,
+            state.flow,
+            state.sequence,
+            None,
         )
         branch = ua.tokens.branch()
         reason = 'Reason: SIP;cause=500;text="the edge was interrupted"\r\n'

@@ -15,7 +15,20 @@ from trunkline.sip.status import phrase
 class EndpointLeg:
     """One call's end in this process."""
 
-    __slots__ = ("_codecs", "_exchange", "_local", "call", "codec", "connected", "flow", "gone", "id", "kind", "offer", "session")
+    __slots__ = (
+        "_codecs",
+        "_exchange",
+        "_local",
+        "call",
+        "codec",
+        "connected",
+        "flow",
+        "gone",
+        "id",
+        "kind",
+        "offer",
+        "session",
+    )
 
     def __init__(
         self, leg: str, call: str, kind: str, offer: bytes | None, local: Flow, codecs: tuple[str, ...]
@@ -95,4 +108,3 @@ class EndpointLeg:
     def close(self) -> Outs:
         self.gone = True
         return [CloseMedia(self.id)]
-

@@ -93,7 +93,9 @@ def examine_invite(request: Request) -> Refusal | None:
             return Refusal(415, "content-encoding", "Accept-Encoding: identity\r\n")
     accept = request.get("accept")
     if accept is not None:
-        wanted = [value.partition(";")[0].strip().lower() for line in request.headers("accept") for value in line.split(",")]
+        wanted = [
+            value.partition(";")[0].strip().lower() for line in request.headers("accept") for value in line.split(",")
+        ]
         if wanted and not any(kind in ("application/sdp", "application/*", "*/*") for kind in wanted):
             return Refusal(406, "accept", ACCEPT)
     return None

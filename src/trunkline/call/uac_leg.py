@@ -77,7 +77,8 @@ class UacLeg:
         self.body = body
         self.kind = kind
         """The Content-Type of the body."""
-        self.sip_call_id = ua.tokens.token()
+        # Begins with the time, as our call ids do: an index of the call log then grows at its end.
+        self.sip_call_id = f"{ua.tokens.worker}{leg.replace(':', '-')}"
         self.ends = Ends("", ua.tokens.token(), target.callee)
         self.session: Session | None = None
         self.flow: Flow | None = None

@@ -20,7 +20,21 @@ _RINGING = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: 
 class UasLeg:
     """One incoming call."""
 
-    __slots__ = ("_early", "_keys", "_nat", "call", "flow", "id", "identity", "invite", "open", "request", "session", "tag", "ua")
+    __slots__ = (
+        "_early",
+        "_keys",
+        "_nat",
+        "call",
+        "flow",
+        "id",
+        "identity",
+        "invite",
+        "open",
+        "request",
+        "session",
+        "tag",
+        "ua",
+    )
 
     def __init__(self, ua: UserAgent, leg: str, call: str, request: Request, flow: Flow, nat: bool) -> None:
         self.ua = ua

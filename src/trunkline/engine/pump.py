@@ -1,8 +1,8 @@
 """The pump: bytes from the sockets through the core to its outputs, and the one timer.
 
-Messages wait in two queues. Responses and requests inside dialogs go first; new INVITEs go last and a few a turn, so that
-when more comes than can be done it is new calls that wait, and calls in progress that do not notice. How long the oldest
-INVITE waited is what the overload control is told.
+Messages wait in two queues. Responses and requests inside dialogs go first; new INVITEs go last and a few a turn, so
+that when more comes than can be done it is new calls that wait, and calls in progress that do not notice. How long the
+oldest INVITE waited is what the overload control is told.
 
 A turn is: messages in, deadlines in, outputs performed. It never waits for anything.
 """

@@ -67,8 +67,6 @@ def lines(headers: Iterable[tuple[str, str]]) -> str:
     return text
 
 
-
-
 def alongside(invite: bytes, method: str, to: str, headers: str = "") -> bytes:
     """The ACK of a refusal, or the CANCEL, that goes with an INVITE of ours: its Request-URI, Via, Route, From and
     Call-ID, with the To given (§17.1.1.3, §9.1)."""

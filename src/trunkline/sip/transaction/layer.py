@@ -1,11 +1,11 @@
 """The transaction layer (RFC 3261 §17): every message finds its machine here, and every timer.
 
-    receive   a message; None when no transaction knows it, and the user decides what it is
-    request   a request of the user's starts a client transaction
-    open      a request that the user takes starts a server transaction
-    respond   the user's answer to one
-    expire    timers due at `now`
-    deadline  when the next is
+receive   a message; None when no transaction knows it, and the user decides what it is
+request   a request of the user's starts a client transaction
+open      a request that the user takes starts a server transaction
+respond   the user's answer to one
+expire    timers due at `now`
+deadline  when the next is
 """
 
 from __future__ import annotations

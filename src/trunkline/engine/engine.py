@@ -1,0 +1,156 @@
+"""One worker's engine: the core, the pump, the transports, the media and the journal, built and ended in order.
+
+What it is made of comes in as values (`Plan`); the composition root knows where they come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from time import monotonic, time
+
+import msgspec
+
+from trunkline.call.admission import Admission
+from trunkline.call.arrival import Arrival
+from trunkline.call.core import Core
+from trunkline.call.gate import Stateless
+from trunkline.call.inputs import Drain, Input, Interrupted
+from trunkline.call.proof import Digest
+from trunkline.call.user_agent import UserAgent
+from trunkline.call.verdict import Policy
+from trunkline.engine.perform import Performer
+from trunkline.engine.pump import Pump
+from trunkline.guard.nonce import Nonces
+from trunkline.guard.overload import Overload
+from trunkline.media.ports import PortPool
+from trunkline.media.room import MediaRoom
+from trunkline.model.journal import DialogState
+from trunkline.routing.table import Table
+from trunkline.sip.flow import Address, Flow
+from trunkline.sip.timers import Timing
+from trunkline.sip.token import Tokens
+from trunkline.store.journal import Journal
+from trunkline.telemetry.observe import Observer
+from trunkline.telemetry.report import Report
+from trunkline.telemetry.trace import Traces
+from trunkline.transport.finder import Finder
+from trunkline.transport.layer import TransportLayer
+from trunkline.transport.limits import Limits
+from trunkline.transport.listener import ListenerSpec, families
+from trunkline.transport.resolver import Resolver
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How an engine is made."""
+
+    worker: str = "w0"
+    brand: str = "Trunkline"
+    realm: str = "trunkline"
+    listeners: tuple[ListenerSpec, ...]
+    limits: Limits = Limits()
+    timing: Timing = Timing()
+    policy: Policy = Policy()
+    overload: tuple[float, float, float] = (0.02, 0.1, 0.5)
+    """Target, interval and limit, seconds."""
+    media_host: str | None = None
+    media_address: str | None = None
+    media_ports: tuple[int, int] = (20000, 20999)
+    silence: float = 30.0
+    traced_calls: int = 1000
+    traced_messages: int = 200
+    traced_bytes: int = 131_072
+
+
+class Engine:
+    """Made, then `open`ed; `close` ends everything in the right order."""
+
+    def __init__(self, plan: Plan, journal: Journal, loop: asyncio.AbstractEventLoop) -> None:
+        seed = os.urandom(32)
+        self._plan = plan
+        self.transports = TransportLayer(plan.limits)
+        self.advertised: dict[tuple[str, Address], Address] = {}
+        tokens = Tokens(plan.worker, seed)
+        ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, epoch=time() - monotonic())
+        digest = Digest(plan.realm, Nonces(os.urandom(32)))
+        arrival = Arrival(Table(), Admission(), digest, plan.policy)
+        self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload))
+        self.traces = Traces(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
+        self.report = Report()
+        self.observer = Observer(ua.epoch, self.traces, self.report)
+        low, high = plan.media_ports
+        self.media = MediaRoom(
+            self._post,
+            PortPool(low, high),
+            silence=plan.silence,
+            host=plan.media_host,
+            advertise=self._media_address,
+        )
+        self._resolver: Resolver | None = None
+        self._finder: Finder | None = None
+        self.performer = Performer(self.transports, journal, self.media, self, self.observer)
+        self.pump = Pump(loop, self.core, self.performer)
+
+    async def open(self) -> None:
+        """Open the sockets. Raises `ListenError` and `CertificateError`."""
+        await self.transports.open(self._plan.listeners, self.pump)
+        for listener in self.transports.bound:
+            self.advertised[listener.transport, listener.address] = listener.advertised
+        self._resolver = Resolver(families(self.transports.bound))
+        self._finder = Finder(self._resolver, self.transports, self.pump.give)
+        self.pump.start()
+
+    def interrupted(self, dialogs: list[DialogState]) -> None:
+        """End what an earlier life of this edge left open."""
+        for trunk in self.core.arrival.table.trunks.values():
+            self.transports.remember(trunk.tls)
+        for dialog in dialogs:
+            self.pump.give(Interrupted(dialog))
+
+    def drain(self, on: bool) -> None:
+        self.pump.give(Drain(on))
+
+    def find(self, question: object) -> Input | None:
+        """`perform.Finder`: the resolver, once the sockets are open."""
+        assert self._finder is not None
+        return self._finder.find(question)  # type: ignore[arg-type]
+
+    def tables(self) -> dict[str, int]:
+        """The size of every table that calls fill; zero, one and all, when nothing goes on."""
+        counts = self.core.counts()
+        wire = self.transports.counts()
+        return {
+            **counts,
+            "media": len(self.media),
+            "media_ports": self.media.ports.in_use,
+            "waiting_messages": self.pump.waiting,
+            "waiting_lookups": self._finder.waiting if self._finder is not None else 0,
+            "connections": wire.get("connections_accepted", 0) + wire.get("connections_outbound", 0),
+            "buffered_bytes": wire.get("buffered", 0),
+        }
+
+    def counters(self) -> dict[str, float]:
+        """What has been since the start."""
+        wire = self.transports.counts()
+        kept = {name: float(count) for name, count in wire.items() if name.startswith(("udp_", "streams_"))}
+        return {**kept, "invites_dropped": float(self.pump.dropped), "turns": float(self.pump.turns)}
+
+    async def close(self) -> None:
+        self.pump.stop()
+        self.media.stop()
+        if self._finder is not None:
+            await self._finder.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+        await self.transports.close()
+
+    def _post(self, given: Input) -> None:
+        if not self.performer.post(given):
+            self.pump.give(given)
+
+    def _media_address(self, flow: Flow) -> str:
+        """What SDP of ours names: the address that media is known by outside, else that of the call's signalling."""
+        configured = self._plan.media_address
+        if configured is not None and (":" in configured) == (":" in flow.local[0]):
+            return configured
+        return self.core.ua.origin(flow)

@@ -1,0 +1,131 @@
+"""The engine as the control plane sees it (`control.ports.EnginePort`), in one process.
+
+Only values pass. Everything is answered between two turns of the pump, so no answer shows the middle of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, TypeVar
+
+from trunkline.call.core import Core
+from trunkline.call.explain import explain
+from trunkline.call.inputs import HangUp
+from trunkline.control.ports import (
+    Explain,
+    Health,
+    LiveCall,
+    LiveCalls,
+    Metrics,
+    Query,
+    Readiness,
+    Settle,
+    Tables,
+    Trace,
+    TrunkHealth,
+)
+from trunkline.engine.pump import Pump
+from trunkline.model.call import CallRecord
+from trunkline.model.change import Change
+from trunkline.sip.flow import Address
+from trunkline.store.errors import StoreError
+from trunkline.store.mover import Mover
+from trunkline.telemetry.trace import Traces
+
+A = TypeVar("A")
+_SETTLE = 1.0
+"""Seconds that a reader of the log waits for what has just ended."""
+
+
+class Port:
+    """Give it to the services."""
+
+    def __init__(
+        self,
+        core: Core,
+        pump: Pump,
+        traces: Traces,
+        mover: Mover,
+        local: Callable[[], Address],
+        tables: Callable[[], dict[str, int]],
+        metrics: Callable[[], str],
+        unready: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._core = core
+        self._pump = pump
+        self._traces = traces
+        self._mover = mover
+        self._local = local
+        self._tables = tables
+        self._metrics = metrics
+        self._unready = unready
+
+    async def apply(self, changes: tuple[Change, ...]) -> None:
+        self._core.apply(changes, monotonic())
+        self._pump.start()
+
+    async def ask(self, query: Query[A]) -> A:
+        answer: Any = None
+        if isinstance(query, Settle):
+            await self._settle()
+        else:
+            answer = self._answer(query)
+        return answer  # type: ignore[no-any-return]
+
+    async def command(self, command: HangUp) -> bool:
+        if command.call not in self._core.calls:
+            return False
+        self._pump.give(command)
+        return True
+
+    async def _settle(self) -> None:
+        # A database that fails shows in readiness; the reader then gets what there is.
+        with contextlib.suppress(StoreError, TimeoutError):
+            await asyncio.wait_for(self._mover.flush(), _SETTLE)
+
+    def _answer(self, query: Query[Any]) -> object:
+        core = self._core
+        match query:
+            case LiveCalls(organization_id=organization, limit=limit):
+                return self._live(organization, limit)
+            case LiveCall(call_id=call_id):
+                call = core.calls.get(call_id)
+                return call.ledger.record() if call is not None else None
+            case Trace(call_id=call_id):
+                return self._traces.shown(call_id, core.ua.epoch)
+            case Explain(hypothetical=hypothetical):
+                return explain(core.arrival, hypothetical, monotonic(), self._local())
+            case TrunkHealth(trunk_ids=ids):
+                return {id: health for id in ids if (health := self._health(id)) is not None}
+            case Tables():
+                return self._tables()
+            case Readiness():
+                return self._unready()
+            case Metrics():
+                return self._metrics()
+        raise TypeError(f"{type(query).__name__} is no question for an engine")
+
+    def _live(self, organization_id: str, limit: int) -> tuple[CallRecord, ...]:
+        found: list[CallRecord] = []
+        for call in reversed(self._core.calls.values()):
+            if call.ledger.organization_id == organization_id:
+                found.append(call.ledger.record())
+                if len(found) >= limit:
+                    break
+        return tuple(found)
+
+    def _health(self, trunk_id: str) -> Health | None:
+        health = self._core.probing.healths.get(trunk_id)
+        if health is None:
+            return None
+        epoch = self._core.ua.epoch
+        return Health(
+            state=health.state,
+            since=health.since + epoch,
+            checked_at=None if health.checked_at is None else health.checked_at + epoch,
+            latency=health.latency,
+            detail=health.detail,
+        )
