@@ -23,11 +23,12 @@ from trunkline.call.events import (
     Withdrawn,
 )
 from trunkline.call.exchange import Exchanges
+from trunkline.call.headers import SDP
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import End, MediaPlan, Terms, policy_of
 from trunkline.call.outputs import Finished, Journal
-from trunkline.call.session import SDP, Outs
+from trunkline.call.session import Outs
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
@@ -320,13 +321,6 @@ class Call:
             self.agent = here
             return here.begin()
         number = self._number
-        facts = {
-            "call_id": f"call_{self.id}",
-            "caller": ledger.caller or "",
-            "callee": ledger.callee or "",
-            "number": ledger.phone_number or "",
-            "agent_id": f"agent_{candidate.agent.id}",
-        }
         target = invitation.target(
             candidate.uri,
             candidate.transport,
@@ -337,7 +331,7 @@ class Call:
             ua.brand,
             self._crossing,
             self._identity,
-            facts if number is not None and number.metadata else {},
+            invitation.facts(ledger) if number is not None and number.metadata else {},
             self._max_forwards,
         )
         agent = self.agent = UacLeg(ua, leg, self.id, target, offer, self._kind or SDP)

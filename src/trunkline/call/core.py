@@ -5,8 +5,8 @@
     expire    deadlines that have passed
     deadline  when the next one does
 
-A message goes to the transaction that knows it; else to the dialog it names; else it is new, and the gate and arrival
-decide. What comes back from legs are call events, which their call turns into words to the other leg, until only effects
+A message goes to the transaction that knows it; else to the dialog it names; else it is new, and the reception meets
+it. What comes back from legs are call events, which their call turns into words to the other leg, until only effects
 are left.
 """
 
@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trunkline.call import admittance
 from trunkline.call.arrival import Arrival
 from trunkline.call.call import AgentLeg, Call
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import EVENTS
-from trunkline.call.gate import Stateless, capabilities, examine, examine_invite
+from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
     Drain,
     HangUp,
@@ -32,24 +31,18 @@ from trunkline.call.inputs import (
     TransportFailed,
     Unresolvable,
 )
-from trunkline.call.invitation import call_id_header
-from trunkline.call.outputs import Finished, Heard, Journal, Observed, Output, Transmit
+from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit
 from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
-from trunkline.call.refusals import Refused
+from trunkline.call.reception import Reception, source
 from trunkline.call.session import Outs
-from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
-from trunkline.call.verdict import Admitted, Challenged, Dropped
 from trunkline.guard.overload import Overload
 from trunkline.model.change import Change, Put
-from trunkline.model.ids import mint
-from trunkline.model.journal import Ended
 from trunkline.model.trunk import Trunk
 from trunkline.sip.dialog.dialog import Dialog
 from trunkline.sip.flow import Flow
-from trunkline.sip.inspect import inspect
 from trunkline.sip.message import Malformed, Request, Response, parse
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
 
@@ -62,19 +55,7 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = (
-        "_call_id_header",
-        "_digest",
-        "_gate",
-        "_invites",
-        "arrival",
-        "calls",
-        "draining",
-        "legs",
-        "overload",
-        "probing",
-        "ua",
-    )
+    __slots__ = ("arrival", "calls", "legs", "overload", "probing", "reception", "ua")
 
     def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.ua = ua
@@ -82,25 +63,25 @@ class Core:
         self.overload = overload
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
-        self.draining = False
         self.probing = Probing(ua)
-        self._digest = digest
-        self._gate = gate
-        self._invites: dict[tuple[str, str], str] = {}
-        """Call-ID and From tag of each caller's INVITE, to its call: what is merged or looped is found here."""
-        self._call_id_header = call_id_header(ua.brand).lower()
+        self.reception = Reception(ua, arrival, digest, gate, overload)
+
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are refused because the edge is to end."""
+        return self.reception.draining
 
     # ── the four words ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Output]:
         message = parse(data)
         if isinstance(message, Malformed):
-            return self._malformed(message, flow)
+            return self.reception.malformed(message, flow)
         told = self.ua.layer.receive(message, now)
         if told is not None:
             return self._told(told, flow, data, now)
         if type(message) is Response:
-            return [Observed("stray", _source(flow), "response", message.status)]
+            return [Observed("stray", source(flow), "response", message.status)]
         assert type(message) is Request
         method = message.method
         if method == "CANCEL":
@@ -116,7 +97,9 @@ class Core:
         """A stream that cannot be cut into messages any more: what could be read of the last is answered."""
         message = parse(head)
         request = message.request if isinstance(message, Malformed) else message
-        return self._malformed(Malformed(status, reason, request if isinstance(request, Request) else None), flow)
+        return self.reception.malformed(
+            Malformed(status, reason, request if isinstance(request, Request) else None), flow
+        )
 
     def apply(self, changes: Iterable[Change], now: float) -> None:
         """Change the configuration: the next message meets it. Raises `TableError`, and then nothing was changed."""
@@ -145,7 +128,7 @@ class Core:
             reason = f'SIP;cause=200;text="{given.cause}"'
             return self._carry(call.hang_up(given.cause, "edge", reason, now), call.caller.id, now)
         if isinstance(given, Drain):
-            self.draining = given.on
+            self.reception.draining = given.on
             return []
         assert isinstance(given, Interrupted)
         return self._interrupted(given, now)
@@ -183,19 +166,11 @@ class Core:
             **self.ua.counts(),
             "calls": len(self.calls),
             "legs": len(self.legs),
-            "invites": len(self._invites),
+            "invites": len(self.reception),
             "held_places": len(self.arrival.admission.capacity),
         }
 
     # ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _malformed(self, fault: Malformed, flow: Flow) -> list[Output]:
-        outs: list[Output] = [Observed("malformed", _source(flow), fault.reason, fault.status)]
-        if fault.request is not None:
-            words = "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in fault.reason)
-            warning = f'Warning: 399 {self.ua.brand} "{words}"\r\n'
-            outs += self._gate.answer(fault.request, flow, fault.status, warning)
-        return outs
 
     def _told(self, told: list[Told], flow: Flow | None, data: bytes, now: float) -> list[Output]:
         """What transactions say, passed to the legs that own them."""
@@ -235,7 +210,7 @@ class Core:
         layer = self.ua.layer
         invite = layer.invite_of(request)
         if invite is None:
-            return [*self._gate.answer(request, flow, 481)]
+            return [*self.reception.gate.answer(request, flow, 481)]
         leg = self.legs.get(invite.owner)
         outs: list[Output] = [Heard(invite.call, flow, data)] if invite.call else []
         key = layer.open(request, flow, invite.owner, invite.call).key
@@ -250,112 +225,21 @@ class Core:
         leg_id = self.ua.dialogs.get((request.call_id, tag, request.from_tag or ""))
         leg = self.legs.get(leg_id) if leg_id is not None else None
         if leg is None or isinstance(leg, EndpointLeg):
-            return [*self._gate.answer(request, flow, 481)]
+            return [*self.reception.gate.answer(request, flow, 481)]
         refusal = examine(request) if request.get("require") is not None else None
         if refusal is not None and request.method != "ACK":
-            return [*self._gate.answer(request, flow, refusal.status, refusal.headers)]
+            return [*self.reception.gate.answer(request, flow, refusal.status, refusal.headers)]
         heard = Heard(leg.call, flow, data)
         return [heard, *self._carry(leg.receive(request, flow, now), leg.id, now)]
 
     def _new(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
-        invite = request.method == "INVITE"
-        if invite or request.method == "OPTIONS":
-            busy = self._unavailable(invite)
-            if busy:
-                after = self.overload.retry_after(self.ua.tokens.chance()) if busy == "shed" else 30
-                outs: list[Output] = [Observed(busy, _source(flow), busy, 503)] if invite else []
-                return outs + self._gate.answer(request, flow, 503, f"Retry-After: {after}\r\n")
-        fault = inspect(request)
-        if fault is not None:
-            return self._malformed(fault, flow)
-        refusal = examine(request) or (examine_invite(request) if invite else None)
-        if refusal is not None:
-            return [
-                Observed("refused", _source(flow), refusal.reason, refusal.status),
-                *self._gate.answer(request, flow, refusal.status, refusal.headers),
-            ]
-        if request.method == "OPTIONS":
-            contact = self.ua.contact(flow, self.ua.tokens.worker)
-            return [*self._gate.answer(request, flow, 200, capabilities(contact, self.ua.brand))]
-        if not invite:
-            # BYE, UPDATE or INFO of a dialog that nobody named.
-            return [*self._gate.answer(request, flow, 481)]
-        return self._invite(request, flow, data, now)
-
-    def _unavailable(self, invite: bool) -> str:
-        if self.draining:
-            return "draining"
-        if self.overload.share and (not invite or self.overload.refuses(self.ua.tokens.chance())):
-            return "shed"
-        return ""
-
-    # ── new calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _invite(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
-        if self._returns(request):
-            observed = Observed("refused", _source(flow), "loop", 482)
-            return [observed, *self._gate.answer(request, flow, 482)]
-        ua = self.ua
-        chance = bytes.fromhex(ua.tokens.token()[2:22])
-        call_id = mint(now + ua.epoch, chance)
-        verdict = self.arrival.arrive(request, flow, call_id, now)
-        if isinstance(verdict, Admitted):
-            return self._admitted(verdict, request, flow, data, call_id, now)
-        if isinstance(verdict, Refused):
-            return self._refuse(verdict, request, flow, data, call_id, now)
-        if isinstance(verdict, Challenged):
-            lines = self._digest.challenge(flow, now, verdict.stale)
-            headers = "".join([f"WWW-Authenticate: {line}\r\n" for line in lines])
-            observed = Observed("challenged", _source(flow), "stale" if verdict.stale else "credentials", 401)
-            return [observed, *self._gate.answer(request, flow, 401, headers)]
-        assert isinstance(verdict, Dropped)
-        return [Observed("dropped", _source(flow), "unknown-source")]
-
-    def _admitted(
-        self, verdict: Admitted, request: Request, flow: Flow, data: bytes, call_id: str, now: float
-    ) -> list[Output]:
-        call = admittance.admitted(self.ua, self.arrival.admission, verdict, request, flow, call_id, now)
-        caller = call.caller
-        self.calls[call_id] = call
-        self.legs[caller.id] = caller
-        self._invites[caller.identity] = call_id
-        return [Heard(call_id, flow, data), *self._carry(call.begin(now), caller.id, now)]
-
-    def _refuse(
-        self, verdict: Refused, request: Request, flow: Flow, data: bytes, call_id: str, now: float
-    ) -> list[Output]:
-        """A refusal of a known trunk has its record; anybody else is only counted."""
-        headers = f"Reason: {verdict.reason_header}\r\nWarning: {verdict.warning(self.ua.brand)}\r\n"
-        if verdict.retry_after:
-            headers += f"Retry-After: {verdict.retry_after}\r\n"
-        trunk = verdict.trunk
-        outs: list[Output] = [
-            Observed(
-                "refused",
-                _source(flow),
-                verdict.cause,
-                verdict.status,
-                verdict.organization_id or "",
-                trunk.id if trunk is not None else "",
-                verdict.detail,
-            )
-        ]
-        if trunk is None:
-            return outs + self._gate.answer(request, flow, verdict.status, headers)
-        layer = self.ua.layer
-        key = layer.open(request, flow, "", call_id).key
-        outs.append(Heard(call_id, flow, data))
-        record = admittance.refused(verdict, trunk, request, flow, call_id, now + self.ua.epoch)
-        outs += [Journal(Ended(record)), Finished(record)]
-        return [*outs, *layer.respond(key, verdict.status, now, self.ua.tokens.token(), headers)]
-
-    def _returns(self, request: Request) -> bool:
-        """Whether this INVITE is one that we hold already: our own call come back, or a request that forked on its way
-        and reaches us twice (§8.2.2.2)."""
-        own = request.get(self._call_id_header)
-        if own is not None and own.removeprefix("call_") in self.calls:
-            return True
-        return (request.call_id, request.from_tag or "") in self._invites
+        """A request outside of any dialog: answered at once, or the beginning of a call."""
+        met = self.reception.receive(request, flow, data, self.calls, now)
+        if not isinstance(met, Call):
+            return met
+        self.calls[met.id] = met
+        self.legs[met.caller.id] = met.caller
+        return [Heard(met.id, flow, data), *self._carry(met.begin(now), met.caller.id, now)]
 
     # ── engine's answers ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -443,10 +327,6 @@ class Core:
         if call is None:
             return
         touched.append(call.caller.id)
-        self._invites.pop(call.caller.identity, None)
+        self.reception.release(call.caller.identity)
         if call.agent is not None:
             touched.append(call.agent.id)
-
-
-def _source(flow: Flow) -> str:
-    return f"{flow.transport}:{flow.remote[0]}"

@@ -1,7 +1,7 @@
 """What a new request meets before any state is made for it (RFC 3261 §8.2).
 
-Refusals here are stateless (§8.2.7): the same request gets the same answer and the same To-tag, which is a keyed hash of
-what identifies it; the ACK of such an answer belongs to no dialog and is dropped like every other stray ACK.
+Refusals here are stateless (§8.2.7): the same request gets the same answer and the same To-tag, which is a keyed hash
+of what identifies it; the ACK of such an answer belongs to no dialog and is dropped like every other stray ACK.
 """
 
 from __future__ import annotations

@@ -1,20 +1,28 @@
 """What crosses from one leg to the other, and what does not.
 
 The legs are dialogs of their own: Via, Route, Contact, Supported, Require, Allow, User-Agent and everything else that
-speaks of a hop or of a user agent stays on its leg. Across go the body, Max-Forwards less one, private `X-` headers (not
-those this edge itself writes), User-to-User (RFC 7433), and, between trunks that both are trusted, who the caller is
-(RFC 3325, RFC 5806, RFC 3323).
+speaks of a hop or of a user agent stays on its leg. Across go the body, Max-Forwards less one, private `X-` headers
+(not those this edge itself writes), User-to-User (RFC 7433), and, between trunks that both are trusted, who the caller
+is (RFC 3325, RFC 5806, RFC 3323).
 """
 
 from __future__ import annotations
 
-from trunkline.sip.message import Request
+from trunkline.sip.message import Request, Response
 
 IDENTITY = ("P-Asserted-Identity", "Privacy", "Diversion", "Remote-Party-ID", "P-Charging-Vector")
 _LONGEST = 2048
 """Characters of one crossing header; a longer one stays."""
 _MOST = 32
 """Private headers that cross at most."""
+
+
+SDP = "application/sdp"
+
+
+def content_type(message: Request | Response) -> str:
+    """The Content-Type; a body without one that begins like a session description is one."""
+    return message.get("content-type") or (SDP if message.is_sdp else "")
 
 
 def crossing(request: Request, reserved: str = "x-trunkline-") -> tuple[tuple[str, str], ...]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from trunkline.call.credentials import Credentials
+from trunkline.call.ledger import Ledger
 from trunkline.call.uac_leg import Target
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
@@ -39,7 +40,7 @@ def target(
     facts: Mapping[str, str],
     max_forwards: int,
 ) -> Target:
-    """How an agent is called. `facts` fill the number's metadata template; `identity` crosses to a trusted trunk only."""
+    """How an agent is called. `facts` fill the number's metadata template; `identity` is for trusted trunks."""
     lines = [f"{call_id_header(brand)}: {call_id}\r\n"]
     if number is not None:
         lines += _told(brand, number, facts)
@@ -62,6 +63,17 @@ def target(
         nat=trunk.nat if trunk is not None else False,
         credentials=credentials,
     )
+
+
+def facts(ledger: Ledger) -> dict[str, str]:
+    """What a metadata template may name, in double braces."""
+    return {
+        "call_id": f"call_{ledger.id}",
+        "caller": ledger.caller or "",
+        "callee": ledger.callee or "",
+        "number": ledger.phone_number or "",
+        "agent_id": f"agent_{ledger.agent_id}",
+    }
 
 
 def _told(brand: str, number: Number, facts: Mapping[str, str]) -> list[str]:

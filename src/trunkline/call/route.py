@@ -1,8 +1,8 @@
 """Over which flow a dialog's requests go (RFC 3261 §12.2.1.1, and what the field makes of it).
 
 Over TCP and TLS: the live connection, whatever the Contact says; many a peer's Contact names a port nobody can connect
-to. Over UDP: to the source that was seen when the peer is behind NAT; otherwise where the route set or the remote target
-says.
+to. Over UDP: to the source that was seen when the peer is behind NAT; otherwise where the route set or the remote
+target says.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def private(host: str) -> bool | None:
 
 
 def settled(dialog: Dialog, flow: Flow, nat: bool) -> Flow | None:
-    """The flow for the dialog's requests, given the one its peer was met on; None when a name must be resolved first."""
+    """The flow for the dialog's requests, given the one its peer was met on; None when a name must be looked up."""
     if flow.transport != "udp" or nat:
         return flow
     try:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from trunkline.call.acceptance import Acceptance
 from trunkline.call.credentials import Credentials, authorize
 from trunkline.call.events import Acknowledged, Asked, Disconnected, LegEvent, Replied, Withdrawn
-from trunkline.call.headers import crossing
+from trunkline.call.headers import content_type, crossing
+from trunkline.call.headers import reason as reason_line
 from trunkline.call.outputs import Output, Resolve, Transmit
 from trunkline.call.route import settled
 from trunkline.call.user_agent import ALLOW, METHODS, UserAgent
@@ -23,12 +24,6 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
 
 Outs = list[Output | LegEvent]
-SDP = "application/sdp"
-
-
-def content_type(message: Request | Response) -> str:
-    """The Content-Type; a body without one that begins like a session description is one."""
-    return message.get("content-type") or (SDP if message.is_sdp else "")
 
 
 class _Question(NamedTuple):
@@ -141,7 +136,7 @@ class Session:
         layer = self.ua.layer
         key = layer.open(request, flow, self.leg, self.call).key
         if not self.dialog.in_order(request):
-            return [*layer.respond(key, 500, now, headers=_reason("out of order"))]
+            return [*layer.respond(key, 500, now, headers='Warning: 399 trunkline "out of order"\r\n')]
         if method == "BYE":
             return self._bye_received(request, key, now)
         if self.ended:
@@ -330,7 +325,7 @@ class Session:
         if self.ended:
             return []
         self.ended = True
-        headers = _reason_line(reason)
+        headers = reason_line(reason)
         outs: Outs = []
         for transaction in self._incoming:
             outs += self._answer(transaction, 487, now)
@@ -403,11 +398,3 @@ class Session:
 
     def _busy_asking(self) -> bool:
         return self._offered is not None or any(q.method != "INFO" for q in self._outgoing.values())
-
-
-def _reason(text: str) -> str:
-    return f'Warning: 399 trunkline "{text}"\r\n'
-
-
-def _reason_line(reason: str) -> str:
-    return f"Reason: {reason}\r\n" if reason else ""

@@ -1,8 +1,8 @@
 """The leg that our own INVITE opens: we are its UAC (RFC 3261 §13.2).
 
-It goes to the resolved flows in turn (RFC 3263 §4.3), answers one challenge, keeps early dialogs apart, and ends whatever
-answers after it stopped asking: a 200 that crosses the CANCEL, and the second 200 of a forking proxy, are acknowledged
-and ended with BYE.
+It goes to the resolved flows in turn (RFC 3263 §4.3), answers one challenge, keeps early dialogs apart, and ends
+whatever answers after it stopped asking: a 200 that crosses the CANCEL, and the second 200 of a forking proxy, are
+acknowledged and ended with BYE.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from trunkline.call.credentials import Credentials, authorize
 from trunkline.call.events import Connected, Failed, Rang
+from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.session import SDP, Outs, Session, content_type
+from trunkline.call.session import Outs, Session
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
@@ -130,7 +131,7 @@ class UacLeg:
         return self.session.ask(exchange, method, body, content_type, headers, now)
 
     def disconnect(self, reason: str, now: float) -> Outs:
-        """The call is not wanted any more: BYE when it was answered, else CANCEL as soon as there was a response (§9.1)."""
+        """The call is not wanted any more: BYE when it was answered, else CANCEL once there was a response (§9.1)."""
         if self.session is not None:
             return self.session.bye(reason, now)
         if self.over or self._cancel is not None:

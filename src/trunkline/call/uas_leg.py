@@ -7,8 +7,9 @@ apart; the answer takes the tag of the early dialog that answered.
 from __future__ import annotations
 
 from trunkline.call.events import Disconnected
+from trunkline.call.headers import SDP
 from trunkline.call.route import behind_nat
-from trunkline.call.session import SDP, Outs, Session
+from trunkline.call.session import Outs, Session
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.sip.dialog.dialog import DialogKey, accepted
 from trunkline.sip.flow import Flow

@@ -19,8 +19,8 @@ def server_key(request: Request, method: str | None = None) -> str:
     name = method or ("INVITE" if request.method == "ACK" else request.method)
     if branch is not None and branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
         return f"{branch} {via.host}:{via.port} {name}"
-    # RFC 2543 peers, or a branch that is nothing but the cookie: the whole identity of the request stands in. The To tag
-    # is left out: the ACK of a refusal has the one that we put there.
+    # RFC 2543 peers, or a branch that is nothing but the cookie: the whole identity of the request stands in. The To
+    # tag is left out: the ACK of a refusal has the one that we put there.
     return (
         f"{request.uri} {request.from_tag} {request.call_id} {request.cseq} "
         f"{via.transport} {via.host}:{via.port};{branch} {name}"
