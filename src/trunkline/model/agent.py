@@ -15,9 +15,9 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
     name: str
     kind: AgentKind
     uri: str | None = None
-    """`sip`: the SIP or SIPS URI that is called, when no trunk gives one. `websocket`, `webrtc`: the bot's URL."""
+    """`sip`: the SIP or SIPS URI that is called, when no trunk gives one. `websocket`, `webrtc`: the bot's."""
     trunk_id: str | None = None
-    """The trunk the agent is reached by: required for engines, optional for `sip` (credentials, TLS profile, codecs)."""
+    """The trunk it is reached by: required for engines, optional for `sip` (credentials, TLS profile, codecs)."""
     external_id: str | None = None
     """The engine's own id of the agent."""
     members: tuple[str, ...] = ()

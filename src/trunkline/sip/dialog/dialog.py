@@ -1,7 +1,7 @@
 """A dialog (RFC 3261 §12): the peer relationship that requests inside a call are made of.
 
-It is known by Call-ID and both tags. It keeps the flow it was made over: where its requests go is decided once, from the
-route set and the remote target, by `target`.
+It is known by Call-ID and both tags. It keeps the flow it was made over: where its requests go is decided once, from
+the route set and the remote target.
 """
 
 from __future__ import annotations
