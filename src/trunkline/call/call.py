@@ -211,7 +211,7 @@ class Call:
             return exchanges.withdrawn(event, other, now)
         if isinstance(event, Replied):
             lost = exchanges.lost(event.exchange, event.status)
-            outs = exchanges.replied(event, other, now)
+            outs = exchanges.replied(event, other, leg, now)
             if lost:
                 reason = f'SIP;cause={event.status};text="the other side is gone"'
                 outs += self.hang_up("dialog-lost", "edge", reason, now)

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from trunkline.call.events import Acknowledged, Asked, Replied, Withdrawn
 from trunkline.call.media_plan import End, MediaPlan
 from trunkline.call.session import Outs, Session
+from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
 
 
@@ -45,6 +46,8 @@ class _Open(NamedTuple):
     """Who asked."""
     offered: bool
     """Whether the asking side's request carried the offer."""
+    invite: bool
+    """Whether the asking side sent a re-INVITE, whose ACK may bring the answer."""
 
 
 class Exchanges:
@@ -66,7 +69,9 @@ class Exchanges:
             return other.ask(event.exchange, "INFO", event.body, event.content_type, event.headers, now)
         if self._open is not None or self._plan.offerer is not None:
             return session.reply(event.exchange, 491, "Request Pending", b"", "", "", now)
-        body, method = event.body, event.method
+        method = event.method
+        # Without a session description in it a body (ISUP, a location) is no offer, and nothing that must cross.
+        body = event.body if find_sdp(event.content_type or None, event.body) is not None else b""
         if method == "UPDATE" and (other.session is None or not other.session.allows_update):
             if not body:
                 return session.reply(event.exchange, 200, "OK", b"", "", "", now)
@@ -78,10 +83,10 @@ class Exchanges:
                     event.exchange, crossed.status, crossed.phrase, b"", "", f"Warning: {crossed.warning}\r\n", now
                 )
             body = crossed
-        self._open = _Open(event.exchange, side, bool(body))
+        self._open = _Open(event.exchange, side, bool(body), event.method == "INVITE")
         return other.ask(event.exchange, method, body, event.content_type, event.headers, now)
 
-    def replied(self, event: Replied, asker: Party, now: float) -> Outs:
+    def replied(self, event: Replied, asker: Party, other: Party, now: float) -> Outs:
         """`asker` is the leg that asked; the event comes from the other."""
         session = asker.session
         if self._infos.pop(event.exchange, None) is not None:
@@ -91,33 +96,42 @@ class Exchanges:
         current = self._open
         if current is None or current.exchange != event.exchange:
             return []
-        other: End = "agent" if current.side == "caller" else "caller"
         body = event.body
-        if event.status >= 300:
+        if event.status >= 300 or not body or not (current.offered or current.invite):
+            # Refused, or agreed to without an answer: what was agreed before holds on, and no description crosses.
             self._open = None
             if current.offered:
                 self._plan.withdraw(current.side)
-        elif body:
-            crossed = (
-                self._plan.answer(other, body, event.content_type)
-                if current.offered
-                else self._plan.offer(other, body, event.content_type)
-            )
+            body = b""
+        else:
+            answering: End = "agent" if current.side == "caller" else "caller"
             if current.offered:
                 self._open = None
+                crossed = self._plan.answer(answering, body, event.content_type)
+            else:
+                crossed = self._plan.offer(answering, body, event.content_type)
             if isinstance(crossed, Refusal):
-                self._open = None
-                if session is None:
-                    return []
-                return session.reply(
-                    event.exchange, crossed.status, crossed.phrase, b"", "", f"Warning: {crossed.warning}\r\n", now
-                )
+                return self._unusable(current, crossed, asker, other, now)
             body = crossed
-        else:
-            self._open = None
         if session is None:
             return []
         return session.reply(event.exchange, event.status, event.phrase, body, event.content_type, "", now)
+
+    def _unusable(self, current: _Open, refusal: Refusal, asker: Party, other: Party, now: float) -> Outs:
+        """The other side agreed with a session description that cannot cross: what was agreed before holds on."""
+        self._open = None
+        outs: Outs = []
+        if current.offered:
+            self._plan.withdraw(current.side)
+        else:
+            # Its offer stays unanswered, but its 2xx must have an ACK.
+            outs += other.acknowledge(b"")
+        if asker.session is None:
+            return outs
+        status = refusal.status if refusal.status == 488 else 502
+        words = refusal.phrase if status == refusal.status else "Bad Gateway"
+        warning = f"Warning: {refusal.warning}\r\n"
+        return outs + asker.session.reply(current.exchange, status, words, b"", "", warning, now)
 
     def acknowledged(self, event: Acknowledged, other: Party) -> Outs:
         """The ACK that brings the answer to an offer of the other side's."""
@@ -126,7 +140,11 @@ class Exchanges:
             return []
         self._open = None
         crossed = self._plan.answer(current.side, event.body)
-        return other.acknowledge(b"" if isinstance(crossed, Refusal) else crossed)
+        if isinstance(crossed, Refusal):
+            # The offer stays unanswered, but the 2xx that brought it must have an ACK.
+            self._plan.withdraw("agent" if current.side == "caller" else "caller")
+            return other.acknowledge(b"")
+        return other.acknowledge(crossed)
 
     def withdrawn(self, event: Withdrawn, other: Party, now: float) -> Outs:
         """The asking side took its re-INVITE back: so do we. What the other side answers to it changes nothing."""

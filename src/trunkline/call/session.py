@@ -10,31 +10,31 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trunkline.call.acceptance import Acceptance
-from trunkline.call.credentials import Credentials, authorize
+from trunkline.call.credentials import Credentials
 from trunkline.call.events import Acknowledged, Asked, Disconnected, LegEvent, Replied, Withdrawn
+from trunkline.call.gate import KNOWN
 from trunkline.call.headers import content_type, crossing
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.outputs import Output, Resolve, Transmit
+from trunkline.call.question import Question
 from trunkline.call.route import settled
-from trunkline.call.user_agent import ALLOW, METHODS, UserAgent
+from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog
-from trunkline.sip.flow import Flow
+from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.message import Request, Response
 
 Outs = list[Output | LegEvent]
+_MOST_WAITING = 16
+"""Requests of one peer that cross at the same time; more of them are a flood."""
 
 
-class _Question(NamedTuple):
-    """A request of ours inside the dialog."""
+class _Waiting(NamedTuple):
+    """A request of the peer's that waits for the other leg's answer."""
 
     method: str
-    exchange: str
-    headers: str
-    body: bytes
-    authorized: bool = False
-    sequence: int | None = None
+    sequence: int
 
 
 class Session:
@@ -43,7 +43,6 @@ class Session:
     __slots__ = (
         "_acceptance",
         "_ack",
-        "_bye",
         "_ending",
         "_incoming",
         "_nat",
@@ -87,15 +86,14 @@ class Session:
         self._tls = tls
         self._acceptance = Acceptance(ua, leg)
         self._ending: str | None = None
-        self._incoming: dict[str, str] = {}
-        """Server transaction to method, for requests that cross."""
-        self._outgoing: dict[str, _Question] = {}
+        self._incoming: dict[str, _Waiting] = {}
+        """By server transaction."""
+        self._outgoing: dict[str, Question] = {}
         self._offered: int | None = None
         """CSeq of an INVITE of ours whose 2xx brought an offer that is not answered yet."""
         self._ack: tuple[int, bytes] = (0, b"")
-        self._bye = ""
         self._resolving = False
-        self._waiting: list[_Question] = []
+        self._waiting: list[Question] = []
         ua.know(dialog, leg)
 
     # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,8 +107,7 @@ class Session:
         """Decide the flow for our requests: at the dialog's making, and when its remote target changes."""
         found = settled(self.dialog, flow, self._nat)
         if found is None:
-            self._resolving = True
-            return [Resolve(self.leg, self.dialog.next_hop, None, self._tls)]
+            return self._find(None)
         self.dialog.flow = found
         return []
 
@@ -144,32 +141,25 @@ class Session:
         if method == "OPTIONS":
             return self._answer(key, 200, now, f"{ALLOW}Accept: application/sdp\r\n")
         if method not in ("INVITE", "UPDATE", "INFO"):
-            return self._answer(key, 405 if method in METHODS else 501, now, ALLOW)
+            return self._answer(key, 405 if method in KNOWN else 501, now, ALLOW)
+        if len(self._incoming) >= _MOST_WAITING:
+            return self._answer(key, 500, now, "Retry-After: 3\r\n")
         if method != "INFO":
             if self._busy_asking():
                 return self._answer(key, 491, now)
-            if self._acceptance.pending or any(other != "INFO" for other in self._incoming.values()):
+            if self._acceptance.pending or any(other.method != "INFO" for other in self._incoming.values()):
                 return self._answer(key, 500, now, "Retry-After: 3\r\n")
         outs: Outs = []
         if method != "INFO":
-            if flow.transport != "udp":
+            if flow.transport != "udp" or self._nat:
                 self.dialog.flow = flow
             if self.dialog.refresh(request):
-                outs += self.route(flow if flow.transport != "udp" else self.dialog.flow)
-        self._incoming[key] = method
+                outs += self.route(self.dialog.flow)
+        self._incoming[key] = _Waiting(method, request.cseq)
         if method == "INVITE":
             outs += self._answer(key, 100, now)
-        outs.append(
-            Asked(
-                self.leg,
-                key,
-                method,
-                request.body,
-                content_type(request),
-                crossing(request),
-            )
-        )
-        return outs
+        headers = crossing(request, f"x-{self.ua.brand.lower()}-")
+        return [*outs, Asked(self.leg, key, method, request.body, content_type(request), headers)]
 
     def acknowledged(self, request: Request, now: float) -> Outs:
         """The ACK of a 2xx of ours. One for another, or a repeat, does nothing."""
@@ -178,7 +168,7 @@ class Session:
             return []
         outs: Outs = [Acknowledged(self.leg, request.body, acceptance.exchange)]
         if self._ending is not None:
-            outs += self._send(_Question("BYE", "", self._ending, b""), now)
+            outs += self._send(Question("BYE", "", self._ending, b""), now)
             self._ending = None
         return outs
 
@@ -192,35 +182,31 @@ class Session:
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
         """A response to a request of ours inside the dialog."""
         status = response.status
-        if transaction == self._bye:
-            return self._bye_answered(transaction, response, now)
         question = self._outgoing.get(transaction)
         if question is None:
             return self.again(response)
         if status < 200:
-            return []
+            return self._cancel(transaction, question, now) if question.standing == "unwanted" else []
         del self._outgoing[transaction]
-        if status in (401, 407) and (retry := self._authorized(question, response)) is not None:
-            return self._send(retry, now)
+        if status in (401, 407):
+            cnonce = self.ua.tokens.token()
+            retry = question.with_credentials(self.credentials, response, self.dialog.target, cnonce)
+            if retry is not None and not self.gone:
+                return self._send(retry, now)
+        if question.method == "BYE":
+            self.gone = True
+            return []
         outs: Outs = []
         if question.method == "INVITE" and status < 300:
             if self.dialog.refresh(response):
                 outs += self.route(self.dialog.flow)
-            if question.body or not response.body:
+            if question.body or not response.body or question.standing != "wanted":
+                # An offer in the answer to what was withdrawn finds nobody to answer it.
                 outs += self.acknowledge(response.cseq)
             else:
                 self._offered = response.cseq
-        outs.append(
-            Replied(
-                self.leg,
-                question.exchange,
-                status,
-                response.phrase,
-                response.body,
-                content_type(response),
-            )
-        )
-        return outs
+        body, kind = response.body, content_type(response)
+        return [*outs, Replied(self.leg, question.exchange, status, response.phrase, body, kind)]
 
     def again(self, response: Response) -> Outs:
         """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""
@@ -231,16 +217,17 @@ class Session:
 
     def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
         """Nobody answered a request of ours, or it could not be sent: over a lost connection, once more by address."""
-        if transaction == self._bye:
-            self.gone = True
-            return []
         question = self._outgoing.pop(transaction, None)
         if question is None:
             return []
-        if status == 503 and self.dialog.flow.reliable and not self.dialog.flow.pooled and question.sequence is None:
-            self._resolving = True
-            self._waiting.append(question._replace(sequence=self.dialog.sequence))
-            return [Resolve(self.leg, self.dialog.next_hop, None, self._tls)]
+        flow = self.dialog.flow
+        if status == 503 and flow.reliable and not flow.pooled and not question.readdressed:
+            self._waiting.append(question._replace(readdressed=True))
+            return self._find(flow.transport)
+        if question.method == "BYE":
+            self.gone = True
+        if question.method == "BYE" or question.standing == "cancelled":
+            return []
         return [Replied(self.leg, question.exchange, status, phrase, b"", "")]
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
@@ -252,7 +239,8 @@ class Session:
             return [*acceptance.resend(now)]
         acceptance.drop()
         reason = 'Reason: SIP;cause=408;text="no ACK"\r\n'
-        outs = self._send(_Question("BYE", "", self._ending or reason, b""), now)
+        outs = self._leave(now)
+        outs += self._send(Question("BYE", "", self._ending or reason, b""), now)
         if self._ending is None:
             outs.append(Disconnected(self.leg, "no-ack", 'SIP;cause=408;text="no ACK"'))
         self._ending = None
@@ -276,15 +264,16 @@ class Session:
             text += self.ua.contact(self.dialog.flow, self.dialog.local_tag) + ALLOW
         if body:
             text += f"Content-Type: {content_type or 'application/sdp'}\r\n"
-        return self._send(_Question(method, exchange, text, body), now)
+        return self._send(Question(method, exchange, text, body), now)
 
     def reply(
         self, exchange: str, status: int, phrase: str, body: bytes, content_type: str, headers: str, now: float
     ) -> Outs:
         """Answer what the peer asked, as the other leg answered it."""
-        method = self._incoming.get(exchange)
-        if method is None:
+        waiting = self._incoming.get(exchange)
+        if waiting is None:
             return []
+        method = waiting.method
         if status >= 200:
             del self._incoming[exchange]
         if status < 300 and method != "INFO":
@@ -292,18 +281,18 @@ class Session:
         if body:
             headers += f"Content-Type: {content_type or 'application/sdp'}\r\n"
         if method == "INVITE" and 200 <= status < 300:
-            sequence = self.dialog.remote_sequence or 0
-            self.accepted(exchange, sequence, exchange, now)
+            self.accepted(exchange, waiting.sequence, exchange, now)
         return self._answer(exchange, status, now, headers, body, phrase)
 
     def withdraw(self, exchange: str, now: float) -> Outs:
-        """Take back what was asked of the peer: CANCEL a re-INVITE that is not answered yet."""
+        """Take back what was asked of the peer: CANCEL a re-INVITE once there was a response to it (§9.1)."""
+        self._waiting = [question for question in self._waiting if question.exchange != exchange]
         for key, question in self._outgoing.items():
-            client = self.ua.layer.clients.get(key)
-            if question.exchange == exchange and question.method == "INVITE" and client is not None:
-                data = compose.alongside(client.data, "CANCEL", "")
-                branch = key.partition(" ")[0]
-                return [*self.ua.layer.request(data, "CANCEL", branch, client.flow, self.leg, self.call, now)[1]]
+            if question.exchange == exchange and question.method == "INVITE":
+                self._outgoing[key] = question = question._replace(standing="unwanted")
+                client = self.ua.layer.clients.get(key)
+                provisional = client is not None and client.state == "proceeding"
+                return self._cancel(key, question, now) if provisional else []
         return []
 
     def offered(self, sequence: int) -> None:
@@ -317,7 +306,7 @@ class Session:
                 return []
             sequence, self._offered = self._offered, None
         headers = "Content-Type: application/sdp\r\n" if body else ""
-        question = _Question("ACK", "", headers, body, sequence=sequence)
+        question = Question("ACK", "", headers, body, sequence=sequence)
         return self._send(question, 0.0)
 
     def bye(self, reason: str, now: float) -> Outs:
@@ -326,15 +315,12 @@ class Session:
             return []
         self.ended = True
         headers = reason_line(reason)
-        outs: Outs = []
-        for transaction in self._incoming:
-            outs += self._answer(transaction, 487, now)
-        self._incoming.clear()
+        outs = self._leave(now)
         outs += self.acknowledge()
         if self._acceptance.pending:
             self._ending = headers
             return outs
-        return outs + self._send(_Question("BYE", "", headers, b""), now)
+        return outs + self._send(Question("BYE", "", headers, b""), now)
 
     def close(self) -> None:
         """Forget the dialog."""
@@ -342,7 +328,7 @@ class Session:
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _send(self, question: _Question, now: float) -> Outs:
+    def _send(self, question: Question, now: float) -> Outs:
         if self._resolving:
             self._waiting.append(question)
             return []
@@ -356,11 +342,35 @@ class Session:
             self._ack = (question.sequence, data)
             return [Transmit(dialog.flow, data, "", self.call)]
         key, told = ua.layer.request(data, question.method, branch, dialog.flow, self.leg, self.call, now)
-        if question.method == "BYE":
-            self._bye = key
-        else:
-            self._outgoing[key] = question
+        self._outgoing[key] = question
         return [*told]
+
+    def _find(self, transport: Transport | None) -> Outs:
+        """Ask where the next hop is, by this transport where its URI names none. Requests wait for the answer."""
+        self._resolving = True
+        hop = self.dialog.next_hop
+        return [Resolve(self.leg, hop, None if "transport=" in hop else transport, self._tls)]
+
+    def _cancel(self, key: str, question: Question, now: float) -> Outs:
+        """CANCEL a re-INVITE that had a provisional response."""
+        layer = self.ua.layer
+        self._outgoing[key] = question._replace(standing="cancelled")
+        client = layer.clients[key]
+        layer.abandon(key, now)
+        data = compose.alongside(client.data, "CANCEL", "")
+        branch = key.partition(" ")[0]
+        return [*layer.request(data, "CANCEL", branch, client.flow, self.leg, self.call, now)[1]]
+
+    def _leave(self, now: float) -> Outs:
+        """The dialog ends: nothing that is open in it, either way, stays so."""
+        outs: Outs = []
+        for transaction in self._incoming:
+            outs += self._answer(transaction, 487, now)
+        self._incoming.clear()
+        for key, question in self._outgoing.items():
+            if question.method == "INVITE":
+                self.ua.layer.abandon(key, now)
+        return outs
 
     def _answer(
         self, key: str, status: int, now: float, headers: str = "", body: bytes = b"", words: str | None = None
@@ -368,33 +378,16 @@ class Session:
         return [*self.ua.layer.respond(key, status, now, self.dialog.local_tag, headers, body, words)]
 
     def _bye_received(self, request: Request, key: str, now: float) -> Outs:
-        outs = self._answer(key, 200, now)
-        for transaction in self._incoming:
-            outs += self._answer(transaction, 487, now)
-        self._incoming.clear()
+        outs = self._answer(key, 200, now) + self._leave(now)
         self._acceptance.drop()
+        if self._ending is not None:
+            # The BYE that waited for the ACK has nobody to go to any more.
+            self._ending = None
+            self.gone = True
         if not self.ended:
             outs.append(Disconnected(self.leg, "normal", request.get("reason") or ""))
             self.ended = self.gone = True
         return outs
 
-    def _bye_answered(self, transaction: str, response: Response, now: float) -> Outs:
-        if response.status < 200:
-            return []
-        if response.status in (401, 407):
-            retry = self._authorized(_Question("BYE", "", "", b""), response)
-            if retry is not None and not self.gone:
-                self.credentials = None
-                return self._send(retry, now)
-        self.gone = True
-        return []
-
-    def _authorized(self, question: _Question, response: Response) -> _Question | None:
-        """The question again with credentials, or None when there are none, or they were refused."""
-        if self.credentials is None or question.authorized:
-            return None
-        line = authorize(self.credentials, response, question.method, self.dialog.target, self.ua.tokens.token())
-        return None if line is None else question._replace(headers=question.headers + line, authorized=True)
-
     def _busy_asking(self) -> bool:
-        return self._offered is not None or any(q.method != "INFO" for q in self._outgoing.values())
+        return self._offered is not None or any(question.method != "INFO" for question in self._outgoing.values())

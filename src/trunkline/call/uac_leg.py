@@ -220,12 +220,6 @@ class UacLeg:
         return self._next(now, status, phrase, cause, f'SIP;cause={status};text="{_quoted(phrase)}"', False)
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
-        if what == "cancelled":
-            # §9.1: a peer that ignores the CANCEL for 64·T1 is given up.
-            if not self.over:
-                self.over = True
-                self.ua.layer.forget(self._key)
-            return []
         return self.session.expire(what, transaction, now) if self.session is not None else []
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -316,7 +310,7 @@ class UacLeg:
         assert self.flow is not None
         ua = self.ua
         data = compose.alongside(self._data, "CANCEL", "", self._cancel or "")
-        ua.timers.arm(now, ua.layer.timing.patience, (self.id, "cancelled", self._key))
+        ua.layer.abandon(self._key, now)
         _, told = ua.layer.request(data, "CANCEL", self._branch, self.flow, self.id, self.call, now)
         return [*told]
 

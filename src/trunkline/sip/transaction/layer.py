@@ -105,9 +105,10 @@ class TransactionLayer:
         client = self.clients.get(key)
         return [] if client is None else self._client(client, "transport", now, None, reason)
 
-    def forget(self, key: str) -> None:
-        """Drop a client transaction whose user is gone and which waits for nothing any more."""
-        self.clients.pop(key, None)
+    def abandon(self, key: str, now: float) -> None:
+        """An INVITE of ours is not wanted any more: its peer has 64·T1 for a final response (§9.1)."""
+        if key in self.clients:
+            self.timers.arm(now, self.timing.patience, (key, "abandoned"))
 
     def expire(self, now: float) -> list[Told]:
         told: list[Told] = []

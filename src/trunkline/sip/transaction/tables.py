@@ -11,6 +11,9 @@ Actions:
   timeout    tell the transaction user that nobody answered
   failed     tell the transaction user that the transport could not
   <letter>   arm that timer
+
+The event `abandoned` is no figure's: §9.1 gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so
+must whoever ends a dialog with an INVITE open in it.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ INVITE_CLIENT: Final[Table] = {
     ("proceeding", "1xx"): ("proceeding", ("deliver",)),
     ("proceeding", "2xx"): ("accepted", ("deliver", "M")),
     ("proceeding", "300-699"): ("completed", ("ack", "deliver", "D")),
+    ("proceeding", "abandoned"): (TERMINATED, ("timeout",)),
     ("completed", "300-699"): ("completed", ("ack",)),
     ("completed", "transport"): (TERMINATED, ("failed",)),
     ("completed", "D"): (TERMINATED, ()),

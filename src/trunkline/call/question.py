@@ -1,0 +1,34 @@
+"""One request of ours inside a dialog, kept until it has its answer: to be put again with credentials, or by another
+way."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from trunkline.call.credentials import Credentials, authorize
+from trunkline.sip.message import Response
+
+
+class Question(NamedTuple):
+    method: str
+    exchange: str
+    """The exchange it belongs to; empty for none."""
+    headers: str
+    body: bytes
+    sequence: int | None = None
+    """The CSeq number of an ACK; every other request takes the next."""
+    authorized: bool = False
+    """Whether it carries credentials."""
+    readdressed: bool = False
+    """Whether its first connection was lost."""
+    standing: Literal["wanted", "unwanted", "cancelled"] = "wanted"
+    """Whether its answer still matters, and whether the peer was told that it does not."""
+
+    def with_credentials(
+        self, credentials: Credentials | None, response: Response, uri: str, cnonce: str
+    ) -> Question | None:
+        """The question with an answer to the challenge; None when there is none, or it was refused already."""
+        if credentials is None or self.authorized or self.standing != "wanted":
+            return None
+        line = authorize(credentials, response, self.method, uri, cnonce)
+        return None if line is None else self._replace(headers=self.headers + line, authorized=True)
