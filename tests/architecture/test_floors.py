@@ -47,7 +47,7 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     ]
     layers, forbidden = contracts
     assert [re.sub("[()]", "", layer) for layer in layers["layers"]] == [
-        "cli", "commands", "edge", "plan | welcome", "settings", "api", "engine | control",
+        "cli", "commands", "edge", "settings", "api", "engine | control",
         "transport | media | providers | store | telemetry",
         "call", "routing | trunk | registrar | guard", "model", "sip | sdp | rtp",
     ]  # fmt: skip

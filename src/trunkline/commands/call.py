@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from trunkline.call.credentials import Credentials
     from trunkline.commands.placing import Plan
     from trunkline.settings import Settings
+    from trunkline.sip.uri import Uri
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 _BARE_V6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_PEOPLES = re.compile(r"^[\d+(][\d\s().+/-]*[\s().+/-]")
+"""A number with the separators of people, which is not a user that somebody could have."""
 _DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _NEAR = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -30,6 +33,7 @@ def add(commands: Any) -> None:
         "back (the echo agent returns it). Ends with 0 when it did, else with 1. Ctrl-C hangs up.",
     )
     parser.add_argument("number", metavar="NUMBER", help="what to dial: a number, or a whole SIP URI")
+    parser.add_argument("--country", metavar="CODE", help="read numbers without + as dialled in this country, as US")
     where = parser.add_argument_group("where")
     where.add_argument("--to", metavar="HOST[:PORT]", help="the edge (default: this machine's, by its settings)")
     where.add_argument("--transport", choices=("udp", "tcp", "tls"), help="default: udp, or what the URI says")
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
     plan = read(args)
     screen = Screen(console(), args.full)
-    screen.say(f"Calling {plan.target.uri}\n")
+    screen.say(f"Calling {plan.target.uri}")
     try:
         outcome = asyncio.run(place(plan, screen))
     except ListenError as error:
@@ -98,23 +102,26 @@ def read(args: argparse.Namespace) -> Plan:
     else:
         transport = transport or "udp"
         address = _address(args.to, transport) if args.to is not None else _nearby(settings_of(args), transport)
-        uri = _uri(args.number, address, transport)
-    caller = _caller(args.caller)
+        uri = str(_user_at(args.number, args.country, address[0], address[1])) + _with_transport(transport)
+    caller = _caller(args.caller, args.country)
     tls = TlsProfile(verify=not args.insecure, ca_bundle=_authorities(args.ca))
     target = Target(uri, caller, f"<{uri}>", "", 70, transport, tls, proxy, False, _credentials(args))
     return Plan(target, tuple(dict.fromkeys(args.codec)), args.seconds, args.timeout)
 
 
-def _uri(number: str, address: Address, transport: str) -> str:
-    return str(_user_at(number, address[0], address[1])) + _with_transport(transport)
-
-
-def _user_at(text: str, host: str, port: int | None) -> object:
+def _user_at(text: str, country: str | None, host: str, port: int | None) -> Uri:
     """The URI of a number as people write it, or of any other user, at a host."""
     from trunkline.routing.telephone import canonical
     from trunkline.sip.uri import sip_uri
 
-    user = canonical(text) or text.strip()
+    number = canonical(text, country)
+    if number is None and _PEOPLES.search(text):
+        raise Sorry(
+            f"{text!r} is no whole number{f' in {country}' if country else ''}: write it as +12025550100, or add "
+            "--country CODE",
+            MISUSED,
+        )
+    user = number or text
     if not user or not user.isprintable() or any(character.isspace() for character in user):
         raise Sorry(f"{text!r} cannot be dialled: write a number as +12025550100, or sip:NAME@HOST", MISUSED)
     return sip_uri(host, user, port)
@@ -124,7 +131,7 @@ def _with_transport(transport: str) -> str:
     return "" if transport == "udp" else f";transport={transport}"
 
 
-def _caller(text: str | None) -> str:
+def _caller(text: str | None, country: str | None) -> str:
     """The From value. `{host}` is our own address on the way that is taken."""
     from trunkline.sip.uri import UriError, parse_uri
 
@@ -138,7 +145,7 @@ def _caller(text: str | None) -> str:
                 f"{text!r} is no URI ({error}): write --from +12025550123 or --from sip:NAME@HOST", MISUSED
             ) from None
         return f"<{text}>"
-    return f"<{_user_at(text, 'caller.invalid', None)}>".replace("@caller.invalid", "@{host}")
+    return f"<{_user_at(text, country, 'caller.invalid', None)}>".replace("@caller.invalid", "@{host}")
 
 
 def _address(text: str, transport: str) -> Address:

@@ -54,25 +54,33 @@ def _create(args: argparse.Namespace) -> int:
     if args.expires is not None:
         body["expires_at"] = _end(args.expires)
     made = server_of(args).post("/v1/api-keys", body)
-    screen = console()
-    screen.print(made["key"])
+    sys.stdout.write(f"{made['key']}\n")
     # Beside the key, so that `KEY=$(trunkline keys create)` gets the key alone.
     sys.stderr.write(f"{fit(made['name'])} ({made['role']}, {made['id']}): keep it, it is not shown again.\n")
     return 0
 
 
 def _list(args: argparse.Namespace) -> int:
+    keys = _all(server_of(args))
+    screen = console()
+    if not screen.is_terminal:
+        # For programs: a line a key, tabs between.
+        for key in keys:
+            cells = [
+                fit(str(key[name] or "")) for name in ("id", "name", "role", "prefix", "last_used_at", "expires_at")
+            ]
+            sys.stdout.write("\t".join(cells) + "\n")
+        return 0
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("Id", "Name", "Role", "Begins with", "Last used", "Expires"):
-        table.add_column(name, overflow="fold", no_wrap=name == "Id")
-    keys = _all(server_of(args))
+        table.add_column(name, no_wrap=True)
     for key in keys:
         role = key["role"] + (f" ({', '.join(key['scopes'])})" if key["scopes"] else "")
-        cells = (
+        shown = (
             key["id"],
             key["name"],
             role,
@@ -80,16 +88,8 @@ def _list(args: argparse.Namespace) -> int:
             key["last_used_at"] or "never",
             key["expires_at"] or "never",
         )
-        table.add_row(*[Text(fit(cell)) for cell in cells])
-    screen = console()
-    if screen.is_terminal:
-        screen.print(table)
-    else:
-        # For programs: a line a key, tabs between.
-        for key in keys:
-            screen.print(
-                "\t".join(fit(str(key[name] or "")) for name in ("id", "name", "role", "prefix", "expires_at"))
-            )
+        table.add_row(*[Text(fit(cell)) for cell in shown])
+    screen.print(table)
     return 0
 
 

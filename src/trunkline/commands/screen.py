@@ -47,7 +47,7 @@ class Screen:
         if peer not in self._peers:
             self._peers.append(peer)
             self._ladder = Ladder([], self._peers, _US)
-            self._print("\n".join(self._ladder.head()), "bold")
+            self._print("\n".join(["", *self._ladder.head()]), "bold")
         text = fit(of_message(data))
         self._print(self._ladder.row(_Passed(now, direction, "agent", flow.transport, remote, text)), _style(text))
         if self._full:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from trunkline.commands.server import add_config, settings_of
 from trunkline.commands.terminal import MISUSED, Sorry
+from trunkline.commands.welcome import welcome
 
 
 def add(commands: Any) -> None:
@@ -36,6 +38,10 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     if args.seed is not None and not args.seed.is_file():
         raise Sorry(f"there is no file {args.seed}: name the JSON file with the records for --seed", MISUSED)
-    from trunkline.edge import serve
+    from trunkline.edge import Started, serve
 
-    return serve(settings, demo=args.demo, seed=args.seed)
+    def greet(started: Started) -> None:
+        sys.stdout.write(welcome(settings, started.addresses, started.number, started.api_url, started.key))
+        sys.stdout.flush()
+
+    return serve(settings, demo=args.demo, seed=args.seed, greeting=greet)

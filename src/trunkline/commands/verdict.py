@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 from trunkline.call.events import Failed
@@ -25,6 +26,7 @@ _ADVICE = {
     503: "It takes no calls now: try again, and look at /readyz of the edge.",
     600: "It is busy: try again.",
 }
+_WARNING = re.compile(r'\d{3} \S+ "(.*)"')
 _ASK_WHY = frozenset({403, 404, 480, 484, 604})
 
 
@@ -74,7 +76,7 @@ def _failed(failed: Failed, flow: Flow | None, plan: Plan) -> list[str]:
         return lines
     lines = [f"✗ {_where(flow)} refused the call: {failed.status} {phrase}."]
     if failed.warning:
-        lines.append(f"  It says: {fit(failed.warning)}")
+        lines.append(f"  It says: {_warn_text(fit(failed.warning))}")
     elif failed.reason and phrase not in failed.reason:
         lines.append(f"  It says: {fit(failed.reason)}")
     if failed.status in (401, 407) and plan.target.credentials is not None:
@@ -128,6 +130,12 @@ def _counted(report: Report) -> str:
         trips = [_milliseconds(seconds) for seconds in (report.fastest, report.mean, report.slowest)]
         text += f"; round trip {' / '.join(trips)} (least, mean, most)"
     return text + "."
+
+
+def _warn_text(value: str) -> str:
+    """The words of a Warning (RFC 3261 §20.43), without its code and agent."""
+    match = _WARNING.fullmatch(value)
+    return match[1].replace("\\", "") if match is not None else value
 
 
 def _where(flow: Flow | None) -> str:

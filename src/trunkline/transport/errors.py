@@ -24,4 +24,6 @@ def in_words(error: OSError) -> str:
         return error.reason.lower().replace("_", " ")
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()
+    if isinstance(error, ConnectionResetError):
+        return "connection reset by peer"
     return (error.strerror or str(error) or type(error).__name__).lower()

@@ -54,15 +54,21 @@ def _trials(settings: Settings, places: Sequence[_Place], number: str, api_url: 
     host = host_port((near.host, near.port))
     uri = f"sip:{number}@{host}" + (f";transport={near.transport}" if near.transport != "udp" else "")
     command = _command()
-    given = "" if _found_by_default(settings, api_url) else f" --url {api_url} --key {key}"
+    # Once, and by the environment: other users of this machine see the words of a command.
+    told = (
+        []
+        if _found_by_default(settings, api_url)
+        else [_line("First", f"export TRUNKLINE_URL={api_url} TRUNKLINE_API_KEY={key}")]
+    )
     target = f" --to {host}" if near.port != 5060 or near.host != "127.0.0.1" else ""
     spoken = f" --transport {near.transport}" if near.transport != "udp" else ""
     return [
+        *told,
         _line("Call it", f"{command} call {number}{target}{spoken}"),
         _line("Softphone", f"dial {uri}  (no registration; the echo agent answers)"),
         _line("See calls", f"curl -H 'Authorization: Bearer {key}' {api_url}/v1/calls"),
-        _line("See messages", f"{command} trace{given}"),
-        _line("Ask why", f"{command} explain {number} --from-ip {near.host}{given}"),
+        _line("See messages", f"{command} trace"),
+        _line("Ask why", f"{command} explain {number} --from-ip {near.host}"),
     ]
 
 
