@@ -1,8 +1,8 @@
 """Where requests outside of any dialog are met: answered without state, refused with a record, or made a call.
 
 In this order: whether new calls are taken at all now, whether the request is well formed and of a kind that we take,
-and whether we hold it already; only then arrival looks at the configuration. Until a call is made nothing is remembered of
-the sender.
+and whether we hold it already; only then arrival looks at the configuration. Until a call is made nothing is remembered
+of the sender.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from trunkline.call.refusals import Refused
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Admitted, Challenged
 from trunkline.guard.overload import Overload
+from trunkline.guard.recent import Recent
 from trunkline.model.ids import mint
 from trunkline.model.journal import Ended
 from trunkline.sip.flow import Flow
@@ -33,7 +34,7 @@ _DRAIN_RETRY = 30
 class Reception:
     """One worker's door."""
 
-    __slots__ = ("_arrival", "_call_id_header", "_digest", "_invites", "_overload", "_ua", "draining", "gate")
+    __slots__ = ("_arrival", "_call_id_header", "_digest", "_invites", "_overload", "_shed", "_ua", "draining", "gate")
 
     def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.gate = gate
@@ -42,6 +43,7 @@ class Reception:
         self._arrival = arrival
         self._digest = digest
         self._overload = overload
+        self._shed = Recent(ua.layer.timing.patience)
         self._invites: set[tuple[str, str]] = set()
         """Call-ID and From tag of each live caller's INVITE: what forked and comes twice is known by them."""
         self._call_id_header = call_id_header(ua.brand).lower()
@@ -68,7 +70,7 @@ class Reception:
         """The call that a request begins, not yet begun; or what else it is met with."""
         invite = request.method == "INVITE"
         if invite or request.method == "OPTIONS":
-            busy = self._unavailable(invite)
+            busy = self._unavailable(request, invite, now)
             if busy:
                 after = self._overload.retry_after(self._ua.tokens.chance()) if busy == "shed" else _DRAIN_RETRY
                 outs: list[Output] = [Observed(busy, source(flow), busy, 503)] if invite else []
@@ -93,10 +95,17 @@ class Reception:
             return [observed, *self.gate.answer(request, flow, 482)]
         return self._invite(request, flow, data, now)
 
-    def _unavailable(self, invite: bool) -> str:
+    def _unavailable(self, request: Request, invite: bool, now: float) -> str:
         if self.draining:
             return "draining"
-        if self._overload.share and (not invite or self._overload.refuses(self._ua.tokens.chance())):
+        if not invite:
+            return "shed" if self._overload.share else ""
+        # What was refused stays refused when it is repeated: its sender has had its answer.
+        key = f"{request.via.branch} {request.call_id}"
+        if self._shed.holds(key, now):
+            return "shed"
+        if self._overload.share and self._overload.refuses(self._ua.tokens.chance()):
+            self._shed.add(key, now)
             return "shed"
         return ""
 

@@ -44,15 +44,14 @@ _COMPACT = {
 }
 
 _USUAL = (
-    """
-    Via From To Call-ID CSeq Contact Max-Forwards Content-Length Content-Type Allow Supported Require Route
-    Record-Route User-Agent Server Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate Expires
-    P-Asserted-Identity P-Preferred-Identity Remote-Party-ID P-Called-Party-ID P-Charging-Vector Privacy Diversion
-    Accept Accept-Encoding Accept-Language Date Session-Expires Min-SE Allow-Events Reason Warning Retry-After
-    Unsupported RAck RSeq Proxy-Require Event Subject Organization Timestamp Identity User-to-User Replaces Refer-To
-    Referred-By
-    """
-).split()  # noqa: SIM905
+    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Length", "Content-Type", "Allow",
+    "Supported", "Require", "Route", "Record-Route", "User-Agent", "Server", "Authorization",
+    "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Expires", "P-Asserted-Identity",
+    "P-Preferred-Identity", "Remote-Party-ID", "P-Called-Party-ID", "P-Charging-Vector", "Privacy", "Diversion",
+    "Accept", "Accept-Encoding", "Accept-Language", "Date", "Session-Expires", "Min-SE", "Allow-Events", "Reason",
+    "Warning", "Retry-After", "Unsupported", "RAck", "RSeq", "Proxy-Require", "Event", "Subject", "Organization",
+    "Timestamp", "Identity", "User-to-User", "Replaces", "Refer-To", "Referred-By",
+)  # fmt: skip
 
 _NAMES: Final[dict[str, str]] = {
     **{name: name.lower() for name in _USUAL},
