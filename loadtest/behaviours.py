@@ -101,7 +101,7 @@ def cancel_crosses_agents_answer() -> Behaviour:
     carrier = Script(name, "carrier").invite().expect(100, optional=True).expect(180).pause(50).cancel()
     carrier.expect(200).expect(487).ack_refusal()
     agent = Script(name, "agent").receive("INVITE", keep=True).answer(180, "Ringing").receive("CANCEL")
-    agent.answer(200, "OK", ANSWER, to="invite").answer(481, "Call/Transaction Does Not Exist")
+    agent.answer(481, "Call/Transaction Does Not Exist").answer(200, "OK", ANSWER, to="invite")
     agent.receive("ACK").receive("BYE").answer(200, "OK")
     return Behaviour(name, carrier, agent, Expected("no-answer", frozenset({487}), "caller"))
 

@@ -14,6 +14,7 @@ from xml.sax.saxutils import quoteattr
 Role = Literal["carrier", "agent"]
 
 CALLER = "+13035559876"
+_ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 _KEPT = {"target": "sips?:[^&gt; ]*"}
 """What is kept of a header when it is not all of it."""
 
@@ -73,7 +74,7 @@ class Script:
             f"Contact: {self._contact}",
             "Max-Forwards: 70",
             "User-Agent: CarrierSBC/7.2",
-            "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO",
+            _ALLOW,
             "Supported: timer, 100rel, replaces",
             f"P-Asserted-Identity: <sip:{CALLER}@[local_ip]>",
             *headers,
@@ -127,7 +128,7 @@ class Script:
         sequence = "CSeq:[$invite]" if to == "invite" else "[last_CSeq:]"
         own_tag = f";tag={self._tag}" if self.role == "agent" and not self._confirmed else ""
         self._kept.update({"invite"} if to == "invite" else ())
-        contact = (f"Contact: {self._contact}",) if 100 < status < 300 else ()
+        contact = (f"Contact: {self._contact}", _ALLOW) if 100 < status < 300 else ()
         return self._send(
             f"SIP/2.0 {status} {phrase}",
             "[last_Via:]",

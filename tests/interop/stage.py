@@ -102,8 +102,10 @@ class Stage:
         )
 
     def close(self) -> None:
+        """Ends the bridges, and with them their connections."""
         for bridge in self._bridges.values():
             end(bridge.process)
+        self._bridges.clear()
 
     def _agent(self, script: Script, folder: Path, agent: Transport, family: Family, seconds: float) -> Party:
         place = (PLACES[family].agents[agent], self._edge.ports.agents[family, agent])

@@ -44,12 +44,16 @@ def test_behaviour(
             assert hung_up_by == behaviour.record.hung_up_by
 
 
-def test_our_answer_is_repeated_until_the_ack(needs: Callable[..., None], stage: Stage, tmp_path: Path) -> None:
+def test_our_answer_is_repeated_until_the_ack(
+    needs: Callable[..., None], edge: Edge, stage: Stage, tmp_path: Path
+) -> None:
     """SIPp overlooks a repeated 200, so it is looked for in its message log: the ACK leaves 1.2 s after the first 200,
     the second is due T1 (0.5 s) after the first."""
     needs("sipp")
+    before = edge.log()
     played = stage.play(behaviours.lost_ack_at_edge(), tmp_path)
     assert played.carrier.succeeded == 1, played.complaint
+    assert edge.new_records(before, 1) == {("completed", 200, "caller"): 1}
     answers = [text for text in received(played.carrier_messages) if text.startswith("SIP/2.0 200 ")]
     invite_answers = [text for text in answers if " INVITE" in text]
     assert len(invite_answers) in {2, 3}

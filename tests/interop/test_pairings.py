@@ -56,9 +56,11 @@ def test_requests_name_their_transport(
 ) -> None:
     """Via and Contact towards the agent say how the agent is spoken to, once (RFC 3261 §18.1.1, §8.1.1.8)."""
     needs("sipp")
+    before = edge.log()
     dialled = number(family, "tcp", agent)
     played = stage.play(behaviours.agent_hangs_up(), tmp_path, "tcp", agent, family, dialled)
     assert played.carrier.succeeded == 1, played.complaint
+    assert edge.new_records(before, 1) == {("completed", 200, "agent"): 1}
     invite = next(text for text in received(played.agent_messages) if text.startswith("INVITE "))
     host, port = edge.address(family, agent)
     at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
