@@ -25,6 +25,7 @@ from trunkline.call.events import (
 from trunkline.call.exchange import Exchanges
 from trunkline.call.headers import SDP
 from trunkline.call.headers import reason as reason_line
+from trunkline.call.headers import warning as warning_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import End, MediaPlan, Terms, policy_of
 from trunkline.call.outputs import Finished, Journal
@@ -56,6 +57,7 @@ class Call:
         "_candidates",
         "_caller_line",
         "_crossing",
+        "_early",
         "_exchanges",
         "_identity",
         "_kind",
@@ -101,6 +103,8 @@ class Call:
         self._admission = admission
         self._candidates = list(candidates)
         self._attempts = 0
+        self._early: dict[str, Rang] = {}
+        """What rang with a session description, by early dialog of the attempt that goes on."""
         self._crossing = crossing
         self._identity = identity
         self._max_forwards = max_forwards
@@ -221,25 +225,28 @@ class Call:
     def _rang(self, event: Rang, now: float) -> Outs:
         if self.answered:
             return []
-        wall = now + self.ua.epoch
-        line = self._agent_line
+        line, ledger = self._agent_line, self.ledger
         if line.ringing_at is None and event.status != 183:
-            line.ringing_at = wall
-            if self.ledger.ringing_at is None:
-                self.ledger.ringing_at = wall
+            line.ringing_at = now + self.ua.epoch
+            ledger.ringing_at = ledger.ringing_at or line.ringing_at
         body = b""
         if event.body and self._offer:
+            self._early[event.early] = event
             crossed = self._plan.answer("agent", event.body, event.content_type)
             # An early answer that does not fit is left out: the final one decides.
             body = b"" if isinstance(crossed, Refusal) else crossed
         return self.caller.ring(event.status, event.phrase, body, event.content_type, event.early, "", now)
 
     def _connected(self, event: Connected, agent: AgentLeg, now: float) -> Outs:
-        if self._offer:
-            crossed = self._plan.answer("agent", event.body, event.content_type)
-        else:
-            crossed = self._plan.offer("agent", event.body, event.content_type)
+        body, kind = event.body, event.content_type
+        if not body and (early := self._early.get(event.early)) is not None:
+            # The first answer counts, wherever it stood (§13.2.1).
+            body, kind = early.body, early.content_type
+        cross = self._plan.answer if self._offer else self._plan.offer
+        crossed = cross("agent", body, kind)
         if isinstance(crossed, Refusal):
+            if crossed.status != 488:
+                crossed = crossed._replace(status=502, phrase="Bad Gateway")
             outs = agent.disconnect(f'SIP;cause={crossed.status};text="{crossed.reason}"', now)
             return outs + self._refused(crossed, now)
         self.answered = True
@@ -254,7 +261,7 @@ class Call:
         alarms.clear((self.id, "ringback"))
         if self._number is not None and self._number.config.max_duration:
             alarms.set((self.id, "limit"), now + self._number.config.max_duration)
-        outs = self.caller.connect(crossed, event.content_type, event.early, "", now)
+        outs = self.caller.connect(crossed, kind, event.early, "", now)
         dialogs = [leg.session.dialog for leg in (self.caller, agent) if leg.session is not None]
         outs.append(Journal(Answered(ledger.record(), tuple([_state(dialog) for dialog in dialogs]))))
         return outs
@@ -267,8 +274,8 @@ class Call:
         crossed = self._plan.answer("caller", event.body) if event.body else None
         if crossed is None or isinstance(crossed, Refusal):
             # The agent's offer has no answer: the 2xx still needs its ACK, and then the call its end.
-            outs = agent.acknowledge(b"")
-            return outs + self.hang_up("no-answer-sdp", "edge", 'SIP;cause=488;text="no usable answer"', now)
+            reason = 'SIP;cause=488;text="no usable answer"'
+            return agent.acknowledge(b"") + self.hang_up("no-answer-sdp", "edge", reason, now)
         return agent.acknowledge(crossed)
 
     def _failed(self, event: Failed, agent: AgentLeg, now: float) -> Outs:
@@ -280,7 +287,7 @@ class Call:
         status, words = hunt.crossed(event)
         headers = reason_line(event.reason if event.reason.partition(";")[0] in ("SIP", "Q.850") else "")
         if event.warning and status == 488:
-            headers += f"Warning: {event.warning}\r\n"
+            headers += warning_line(event.warning)
         outs = self.caller.refuse(status, words, headers, now)
         self.ledger.detail = event.reason or None
         cause = {486: "busy", 600: "busy", 603: "declined"}.get(event.status, event.cause)
@@ -297,6 +304,7 @@ class Call:
             ledger.detail = "The agent's trunk is full: raise its max_concurrent_calls."
             return outs + self._finish("failed", "agent-trunk-full", "edge", 503, now)
         self._attempts += 1
+        self._early.clear()
         leg = f"{self.id}:{self._attempts}"
         trunk = candidate.trunk
         ledger.agent_id = candidate.agent.id
@@ -374,10 +382,8 @@ class Call:
         for line in ledger.legs:
             if line.ended_at is None:
                 line.ended_at = wall
-        alarms = self.ua.alarms
-        alarms.clear((self.id, "ring"))
-        alarms.clear((self.id, "ringback"))
-        alarms.clear((self.id, "limit"))
+        for what in ("ring", "ringback", "limit"):
+            self.ua.alarms.clear((self.id, what))
         record = ledger.record()
         return [Journal(Ended(record)), Finished(record)]
 

@@ -18,6 +18,7 @@ from trunkline.call.arrival import Arrival
 from trunkline.call.call import AgentLeg, Call
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import EVENTS
+from trunkline.call.farewell import Farewell
 from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
     Drain,
@@ -31,6 +32,7 @@ from trunkline.call.inputs import (
     TransportFailed,
     Unresolvable,
 )
+from trunkline.call.late import end_late
 from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit
 from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
@@ -41,12 +43,12 @@ from trunkline.call.user_agent import UserAgent
 from trunkline.guard.overload import Overload
 from trunkline.model.change import Change, Put
 from trunkline.model.trunk import Trunk
-from trunkline.sip.dialog.dialog import Dialog
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Malformed, Request, Response, parse
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
 
-Leg = UasLeg | AgentLeg
+Leg = UasLeg | AgentLeg | Farewell
+_FAREWELL = "farewell "
 _ID = 26
 """Characters of a call id; a leg's id begins with its call's."""
 _EVENT_TYPES = frozenset(EVENTS)
@@ -187,6 +189,8 @@ class Core:
                     outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
                 elif word.owner.startswith(OWNER):
                     outs += self.probing.answered(word.owner[len(OWNER) :], word.response, now)
+                else:
+                    outs += end_late(self.ua, word.transaction, word.response, now)
             elif type(word) is Acknowledged:
                 leg = self.legs.get(word.owner)
                 if leg is not None and not isinstance(leg, EndpointLeg) and flow is not None:
@@ -268,23 +272,9 @@ class Core:
 
     def _interrupted(self, given: Interrupted, now: float) -> list[Output]:
         """A dialog of a process that is no more: it gets its BYE."""
-        state, ua = given.dialog, self.ua
-        dialog = Dialog(
-            state.call_id,
-            state.local,
-            "",
-            state.remote,
-            "",
-            state.target,
-            state.route_set,
-            state.flow,
-            state.sequence,
-            None,
-        )
-        branch = ua.tokens.branch()
-        reason = 'Reason: SIP;cause=500;text="the edge was interrupted"\r\n'
-        data = dialog.request("BYE", ua.sent_by(state.flow), branch, reason)
-        return [*ua.layer.request(data, "BYE", branch, state.flow, "", "", now)[1]]
+        leg = Farewell(self.ua, f"{_FAREWELL}{self.ua.tokens.token()}", given.dialog)
+        self.legs[leg.id] = leg
+        return self._carry(leg.begin(now), leg.id, now)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

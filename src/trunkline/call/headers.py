@@ -8,7 +8,12 @@ is (RFC 3325, RFC 5806, RFC 3323).
 
 from __future__ import annotations
 
+import re
+
+from trunkline.sdp.refusal import WARN_AGENT
 from trunkline.sip.message import Request, Response
+
+_WARNING = re.compile(r'(\d{3}) +[^ "]+ +("(?:[^"\\]|\\.)*")').match
 
 IDENTITY = ("P-Asserted-Identity", "Privacy", "Diversion", "Remote-Party-ID", "P-Charging-Vector")
 _LONGEST = 2048
@@ -45,3 +50,10 @@ def identity(request: Request) -> tuple[tuple[str, str], ...]:
 def reason(value: str) -> str:
     """A Reason line (RFC 3326), or nothing."""
     return f"Reason: {value}\r\n" if value else ""
+
+
+def warning(value: str) -> str:
+    """A Warning line with the code and the words of the first one in `value`, or nothing. Who wrote it is not told: its
+    name is an address of the other leg."""
+    found = _WARNING(value)
+    return f"Warning: {found[1]} {WARN_AGENT} {found[2]}\r\n" if found else ""

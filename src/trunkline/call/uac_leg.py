@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from trunkline.call import early
 from trunkline.call.credentials import Credentials, authorize
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
@@ -175,9 +176,8 @@ class UacLeg:
         key = self.ua.layer.open(request, flow, self.id, self.call).key
         if request.method == "BYE":
             return [*self.ua.layer.respond(key, 200, now)]
-        if request.method in ("UPDATE", "INVITE"):
-            return [*self.ua.layer.respond(key, 500, now, headers="Retry-After: 2\r\n")]
-        return [*self.ua.layer.respond(key, 200 if request.method == "OPTIONS" else 481, now, headers=ALLOW)]
+        status, headers = early.told(request.method) if not self.over else (481, "")
+        return [*self.ua.layer.respond(key, status, now, headers=headers)]
 
     def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
         return self.session.cancelled(transaction, now) if self.session is not None else []
@@ -268,6 +268,8 @@ class UacLeg:
         tag = response.to_tag or ""
         key = (self.sip_call_id, self.ends.local_tag, tag)
         if tag and key not in self.ua.dialogs:
+            if len(self._dialogs) >= early.MOST_FORKS:
+                return []
             self.ua.dialogs[key] = self.id
             self._dialogs.append(key)
         return [Rang(self.id, response.status, response.phrase, response.body, content_type(response), tag)]
@@ -279,6 +281,8 @@ class UacLeg:
             return self.session.again(response)
         if tag in self._answers:
             return [Transmit(self.flow, self._answers[tag], "", self.call)]
+        if len(self._answers) >= early.MOST_FORKS:
+            return []
         dialog = established(self.ends, response, self.flow, self.target.uri)
         if self.session is not None or self.over or self._cancel is not None:
             self.over = True

@@ -6,6 +6,7 @@ apart; the answer takes the tag of the early dialog that answered.
 
 from __future__ import annotations
 
+from trunkline.call import early as early_dialog
 from trunkline.call.events import Disconnected
 from trunkline.call.headers import SDP
 from trunkline.call.route import behind_nat
@@ -68,10 +69,12 @@ class UasLeg:
 
     def ring(self, status: int, phrase: str, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Pass on that the other side is alerting, or its early media."""
-        tag = self._early.get(early)
-        if tag is None:
-            tag = self.tag if not self._early else self._mint(self.ua.tokens.token())
-            self._early[early] = tag
+        request = self.request
+        if request is None:
+            return []
+        # A ringing of our own belongs to whichever early dialog comes.
+        tag = self._tag(early) if early else self.tag
+        headers += _routes(request)
         headers += self.ua.contact(self.flow, self.tag)
         if body:
             headers += f"Content-Type: {kind or SDP}\r\n"
@@ -83,7 +86,8 @@ class UasLeg:
         request = self.request
         if not self.open or request is None:
             return []
-        tag = self._early.get(early, self.tag)
+        tag = self._tag(early)
+        headers += _routes(request)
         self.open = False
         self.request = None
         dialog = accepted(request, tag, self.flow)
@@ -148,15 +152,8 @@ class UasLeg:
         if request.method == "BYE" and self.open:
             # A caller may end an early dialog with BYE (§15); the INVITE is then over as by CANCEL.
             return [*layer.respond(key, 200, now, self.tag), *self._abandoned(request, now)]
-        if request.method == "OPTIONS":
-            return [*layer.respond(key, 200, now, self.tag, ALLOW)]
-        if request.method == "UPDATE":
-            # §5.2 of RFC 3311: the offer of the INVITE is still open.
-            return [*layer.respond(key, 500, now, self.tag, "Retry-After: 2\r\n")]
-        if request.method == "INVITE":
-            # §14.2: another INVITE before the first is answered.
-            return [*layer.respond(key, 500, now, self.tag, "Retry-After: 5\r\n")]
-        return [*layer.respond(key, 481, now, self.tag)]
+        status, headers = early_dialog.told(request.method) if self.open else (481, "")
+        return [*layer.respond(key, status, now, self.tag, headers)]
 
     def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
         """A CANCEL of the INVITE that this leg, or its session, has."""
@@ -184,9 +181,21 @@ class UasLeg:
         outs.append(Disconnected(self.id, "cancelled", request.header("reason") or ""))
         return outs
 
+    def _tag(self, early: str) -> str:
+        """The To-tag of the dialog that this early dialog of the other side's is shown as."""
+        tag = self._early.get(early)
+        if tag is None:
+            tag = self._early[early] = self._mint(self.ua.tokens.token()) if self._early else self.tag
+        return tag
+
     def _mint(self, tag: str) -> str:
         assert self.request is not None
         key = (self.request.call_id, tag, self.request.from_tag or "")
         self.ua.dialogs[key] = self.id
         self._keys.append(key)
         return tag
+
+
+def _routes(request: Request) -> str:
+    """What makes a dialog repeats the Record-Route of its INVITE (§12.1.1)."""
+    return "".join([f"Record-Route: {value}\r\n" for value in request.headers("record-route")])

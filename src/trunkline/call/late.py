@@ -1,0 +1,26 @@
+"""Answers that come when their leg is gone (RFC 3261 §13.2.2.4): the second fork of an INVITE may pick up seconds after
+the call with the first has ended. It is acknowledged and ended, or it would ring out its patience on a dead line."""
+
+from __future__ import annotations
+
+from trunkline.call.user_agent import UserAgent
+from trunkline.sip.dialog.dialog import Ends, established
+from trunkline.sip.message import Response
+from trunkline.sip.transmit import Transmit
+
+
+def end_late(ua: UserAgent, transaction: str, response: Response, now: float) -> list[Transmit]:
+    """ACK and BYE for a 2xx to an INVITE; nothing for any other response. A repeat gets its ACK alone."""
+    client = ua.layer.clients.get(transaction)
+    if client is None or client.method != "INVITE" or not 200 <= response.status < 300:
+        return []
+    remote = response.header("to") or ""
+    ends = Ends(response.header("from") or "", response.from_tag or "", remote)
+    dialog = established(ends, response, client.flow, client.data.split(b" ", 2)[1].decode("utf-8", "surrogateescape"))
+    sent_by = ua.sent_by(dialog.flow)
+    told = [Transmit(dialog.flow, dialog.request("ACK", sent_by, ua.tokens.branch(), sequence=response.cseq))]
+    branch = ua.tokens.branch_of(f"{response.call_id} {dialog.remote_tag}")
+    if f"{branch} BYE" not in ua.layer.clients:
+        bye = dialog.request("BYE", sent_by, branch)
+        told += ua.layer.request(bye, "BYE", branch, dialog.flow, "", "", now)[1]
+    return told
