@@ -18,7 +18,7 @@ from loadtest.edges.trunkline import Trunkline
 from loadtest.latency import SetUp
 from loadtest.machine import describe
 from loadtest.measure import Load, load
-from loadtest.process import Failed
+from loadtest.process import Failed, alone
 
 RESULTS = Path(__file__).parent / "results"
 SAME_RATE = 200.0
@@ -28,6 +28,12 @@ BEGIN = {"trunkline": 500.0, "kamailio": 900.0, "sippy": 200.0}
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
+    with alone():
+        return compare(options)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Measures, prints and writes; returns the exit status."""
     remarks: list[str] = []
     edges = _edges(options.only, remarks)
     if not edges:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from loadtest import behaviours
 from loadtest.edges import AGENT, CARRIER, EDGE, NUMBER
 from loadtest.edges.trunkline import Trunkline, calls, serve
-from loadtest.process import end, udp_bound, wait_until
+from loadtest.process import alone, end, udp_bound, wait_until
 from loadtest.sipp import Party
 
 
@@ -121,4 +121,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with alone():
+        sys.exit(main())

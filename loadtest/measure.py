@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -63,15 +63,15 @@ class Load(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether every completed call has its record."""
-        return self.records is None or self.records >= self.completed
+        """Whether there were calls, and every completed one has its record."""
+        return self.completed > 0 and (self.records is None or self.records >= self.completed)
 
 
-def load(edge: Edge, rate: float, seconds: float, during: Callable[[], None] | None = None) -> Load:
-    """A fresh edge under `rate` calls a second. `during` is called when both parties run."""
+def load(edge: Edge, rate: float, seconds: float) -> Load:
+    """A fresh edge under `rate` calls a second."""
     with started(edge) as (pid, folder):
         before = cpu_seconds(pid)
-        count, agent, dropped, complaint = offer(folder, behaviours.call(), rate, seconds, EDGE, during)
+        count, agent, dropped, complaint = offer(folder, behaviours.call(), rate, seconds, EDGE)
         cpu = cpu_seconds(pid) - before
         records = _settled_records(edge, folder, count.succeeded)
     return Load(
@@ -95,7 +95,6 @@ def offer(
     rate: float,
     seconds: float,
     to: tuple[str, int],
-    during: Callable[[], None] | None = None,
     grace: float = 8.0,
 ) -> tuple[Count, Count, int, str]:
     """Carrier's count, agent's count, datagrams dropped by the sockets, and the parties' first complaint.
@@ -122,8 +121,6 @@ def offer(
             service=behaviour.dialled,
             lenient=True,
         )
-        if during is not None:
-            during()
         count = carrier.wait()
         dropped = sum(socket_drops(port) for port in {to[1], AGENT[1]})
         time.sleep(0.3)
@@ -139,6 +136,8 @@ def offer(
 @contextmanager
 def started(edge: Edge) -> Iterator[tuple[int, Path]]:
     """A running edge and its folder; both are gone afterwards."""
+    if udp_bound(*EDGE):
+        raise Failed(f"another program has {EDGE[0]}:{EDGE[1]}")
     folder = Path(tempfile.mkdtemp(prefix=f"load-{edge.name}-"))
     try:
         child = edge.start(folder)

@@ -17,6 +17,7 @@ from loadtest.capture import answers, capture, quantiles
 from loadtest.edges import AGENT, CARRIER, EDGE
 from loadtest.edges.trunkline import Trunkline
 from loadtest.measure import Load, offer, started
+from loadtest.process import alone
 
 EARLY = 0.5
 WHOLE = 0.99
@@ -103,4 +104,5 @@ def _tell(run: Load) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with alone():
+        sys.exit(main())

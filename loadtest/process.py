@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -16,6 +19,19 @@ _PROC = Path("/proc")
 
 class Failed(Exception):
     """A program did not do what a measurement stands on; the text says which and shows its last words."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One load at a time on a machine: two would share its addresses and spoil each other's figures. Waits its turn."""
+    path = Path(tempfile.gettempdir()) / "trunkline-load.lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another load runs on this machine; waiting for its end", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def tree(root: int) -> list[int]:

@@ -17,7 +17,7 @@ from loadtest import behaviours
 from loadtest.edges import EDGE
 from loadtest.edges.trunkline import Trunkline, tables
 from loadtest.measure import offer, started
-from loadtest.process import descriptors, resident_bytes
+from loadtest.process import alone, descriptors, resident_bytes
 
 TIMERS = 32.0 + 4.0
 """Seconds until RFC 3261's longest timer is over, and a moment."""
@@ -98,4 +98,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with alone():
+        sys.exit(main())
