@@ -81,6 +81,8 @@ class Edge:
         self.media: set[str] = set()
         self.unreachable: set[str] = set()
         """Hosts that transmissions to fail at once."""
+        self.broken: set[str] = set()
+        """Connections that are lost."""
         world.add(self.address, self)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
@@ -99,7 +101,7 @@ class Edge:
         """Do what the core asks; its questions are answered in the same turn."""
         for out in outputs:
             if isinstance(out, Transmit):
-                if out.flow.remote[0] in self.unreachable:
+                if out.flow.remote[0] in self.unreachable or out.flow.connection in self.broken:
                     self.give(TransportFailed(out.flow, out.transaction, "no route"))
                 else:
                     self.world.carry(out.flow, out.data)
@@ -121,7 +123,10 @@ class Edge:
         uri = parse_uri(question.uri)
         if not uri.host[0].isdigit():
             return Unresolvable(question.leg, f"{uri.host} has no address")
-        return Resolved(question.leg, (Flow("udp", self.address, (uri.host, uri.port or 5060)),))
+        remote = (uri.host, uri.port or 5060)
+        if "tcp" in (question.transport, uri.transport):
+            return Resolved(question.leg, (Flow("tcp", self.address, remote, "out:"),))
+        return Resolved(question.leg, (Flow("udp", self.address, remote),))
 
     @property
     def record(self) -> CallRecord:
