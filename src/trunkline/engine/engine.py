@@ -133,7 +133,12 @@ class Engine:
         """What has been since the start."""
         wire = self.transports.counts()
         kept = {name: float(count) for name, count in wire.items() if name.startswith(("udp_", "streams_"))}
-        return {**kept, "invites_dropped": float(self.pump.dropped), "turns": float(self.pump.turns)}
+        return {
+            **kept,
+            "invites_dropped": float(self.pump.dropped),
+            "turns": float(self.pump.turns),
+            "faults": float(self.pump.faults),
+        }
 
     async def close(self) -> None:
         self.pump.stop()

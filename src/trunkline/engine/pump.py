@@ -10,6 +10,7 @@ A turn is: messages in, deadlines in, outputs performed. It never waits for anyt
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
@@ -21,6 +22,7 @@ from trunkline.engine.perform import Performer
 from trunkline.sip.flow import Flow
 from trunkline.sip.framing import FramingError
 
+_log = logging.getLogger("trunkline.engine")
 _INVITES_A_TURN = 16
 _SLACK = 0.01
 """Seconds a deadline may be late, so that those that fall close together cost one wake-up."""
@@ -43,8 +45,10 @@ class Pump:
         "_scheduled",
         "_timer",
         "_timer_at",
+        "_told_at",
         "_urgent",
         "dropped",
+        "faults",
         "turns",
     )
 
@@ -68,6 +72,9 @@ class Pump:
         self.dropped = 0
         """New INVITEs that came when too many waited already."""
         self.turns = 0
+        self.faults = 0
+        """Bugs met."""
+        self._told_at = -1.0
 
     # ── from the transports ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,29 +137,47 @@ class Pump:
         self.turns += 1
         core, now = self._core, self._now()
         outputs: list[Output] = []
-        if self._given:
-            given, self._given = self._given, []
-            for each in given:
+        given, self._given = self._given, []
+        for each in given:
+            try:
                 outputs += core.send(each, now)
-        if self._urgent:
-            urgent, self._urgent = self._urgent, []
-            for data, flow in urgent:
+            except Exception:
+                self._broke(type(each).__name__)
+        urgent, self._urgent = self._urgent, []
+        for data, flow in urgent:
+            try:
                 outputs += core.receive(data, flow, now)
+            except Exception:
+                self._broke("message")
         fresh = self._fresh
         if fresh:
             core.overload.receive(now - fresh[0][0], now)
             for _ in range(min(len(fresh), _INVITES_A_TURN)):
                 _, data, flow = fresh.popleft()
-                outputs += core.receive(data, flow, now)
+                try:
+                    outputs += core.receive(data, flow, now)
+                except Exception:
+                    self._broke("INVITE")
         deadline = core.deadline()
         if deadline is not None and deadline <= now:
-            outputs += core.expire(now)
+            try:
+                outputs += core.expire(now)
+            except Exception:
+                self._broke("deadline")
         if outputs:
             self._perform(outputs)
         if (fresh or self._given) and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn)
         self._arm()
+
+    def _broke(self, what: str) -> None:
+        """A bug: it costs the message that met it, not those that came with it. The first of each second is logged."""
+        self.faults += 1
+        now = self._now()
+        if now - self._told_at >= 1.0:
+            self._told_at = now
+            _log.exception("a %s could not be handled: this is a bug; the edge goes on (%d so far)", what, self.faults)
 
     def _perform(self, outputs: list[Output]) -> None:
         self._performer.perform(outputs, self._core, self._now())
