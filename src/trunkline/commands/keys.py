@@ -76,18 +76,12 @@ def _list(args: argparse.Namespace) -> int:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("Id", "Name", "Role", "Begins with", "Last used", "Expires"):
-        table.add_column(name, no_wrap=True)
+    for name in ("Id", "Name", "Role", "Last used", "Expires"):
+        # The id is what `revoke` wants: it is whole, whatever the others have to yield.
+        table.add_column(name, no_wrap=name == "Id", min_width=30 if name == "Id" else None, overflow="fold")
     for key in keys:
         role = key["role"] + (f" ({', '.join(key['scopes'])})" if key["scopes"] else "")
-        shown = (
-            key["id"],
-            key["name"],
-            role,
-            key["prefix"],
-            key["last_used_at"] or "never",
-            key["expires_at"] or "never",
-        )
+        shown = (key["id"], key["name"], role, _when(key["last_used_at"]), _when(key["expires_at"]))
         table.add_row(*[Text(fit(cell)) for cell in shown])
     screen.print(table)
     return 0
@@ -108,6 +102,11 @@ def _all(server: Server) -> list[dict[str, Any]]:
         if len(found) >= answer["pagination"]["total"] or not answer["data"]:
             return found
         page += 1
+
+
+def _when(moment: str | None) -> str:
+    """A time of the API's, in UTC, as people read it."""
+    return "never" if moment is None else moment[:16].replace("T", " ")
 
 
 def _end(span: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from trunkline.commands.server import add_config, settings_of
 from trunkline.commands.terminal import MISUSED, Sorry
 from trunkline.commands.welcome import welcome
+from trunkline.settings import find
 
 
 def add(commands: Any) -> None:
@@ -41,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     from trunkline.edge import Started, serve
 
     def greet(started: Started) -> None:
-        sys.stdout.write(welcome(settings, started.addresses, started.number, started.api_url, started.key))
+        config = args.config or find(os.environ)
+        text = welcome(settings, started.addresses, started.number, started.api_url, started.key, config)
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     return serve(settings, demo=args.demo, seed=args.seed, greeting=greet)
