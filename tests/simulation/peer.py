@@ -1,4 +1,4 @@
-"""A peer that says exactly what a test writes, in the simulated network: for what no well-behaved user agent would say."""
+"""A peer that says exactly what a test writes, in the simulated network: for what no decent user agent would say."""
 
 from __future__ import annotations
 
@@ -124,7 +124,13 @@ class Peer:
         self.inside("ACK", body, self.cseq if cseq is None else cseq, call_id=call_id)
 
     def reply(
-        self, request: Request, status: int, body: bytes = b"", extra: str = "", tag: str | None = None, contact: str = ""
+        self,
+        request: Request,
+        status: int,
+        body: bytes = b"",
+        extra: str = "",
+        tag: str | None = None,
+        contact: str = "",
     ) -> None:
         to = request.header("To") or ""
         if request.to_tag is None:
@@ -147,7 +153,8 @@ class Peer:
         message = parse(data)
         assert not isinstance(message, Malformed), data
         self.heard.append(message)
-        if isinstance(message, Response) and message.to_tag and message.cseq_method == "INVITE" and message.status < 300:
+        answer = isinstance(message, Response) and message.cseq_method == "INVITE" and message.status < 300
+        if answer and message.to_tag:
             self.remote_tag = message.to_tag
         if self.react is not None:
             self.react(self, message)

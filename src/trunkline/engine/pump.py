@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
@@ -30,6 +31,9 @@ _FULL = 32
 """Messages in one batch from which on other sockets are heard before the turn."""
 _MOST_WAITING = 8192
 """New INVITEs that wait at most; their senders repeat those beyond."""
+
+_IN_DIALOG = re.compile(rb"\r\n(?:To|t)[ \t]*+:[^\r\n]*;[ \t]*+tag[ \t]*+=", re.IGNORECASE).search
+"""A tag in To: the INVITE belongs to a call that is up."""
 
 
 class Pump:
@@ -81,14 +85,17 @@ class Pump:
     def received(self, batch: list[tuple[bytes, Flow]]) -> None:
         fresh, now = self._fresh, 0.0
         for item in batch:
-            if item[0].startswith(b"INVITE "):
+            data = item[0]
+            if data.startswith(b"INVITE ") and not _IN_DIALOG(data):
                 if len(fresh) >= _MOST_WAITING:
                     self.dropped += 1
                     continue
-                now = now or self._now()
-                fresh.append((now, item[0], item[1]))
-            else:
+            elif not fresh or len(fresh) >= _MOST_WAITING or not data.startswith(b"CANCEL "):
                 self._urgent.append(item)
+                continue
+            # A CANCEL among them must not overtake its INVITE: it would find nothing to end.
+            now = now or self._now()
+            fresh.append((now, data, item[1]))
         if self._scheduled:
             return
         if len(batch) < _FULL:
