@@ -60,7 +60,11 @@ class Description:
         lines = self.session if not self.media else self.session.copy()
         for section in self.media:
             lines += section.lines
-        return self.end.join(lines).encode("utf-8", "surrogateescape")
+        text = self.end.join(lines)
+        if text[-1:] == "\r":
+            # With mixed line ends the line that came last may have gone, and this one lost its LF with it.
+            text += "\n"
+        return text.encode("utf-8", "surrogateescape")
 
     @property
     def origin(self) -> Origin:
