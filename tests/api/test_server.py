@@ -13,11 +13,12 @@ from trunkline.api import app, server
 from trunkline.control.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.store.store import Store
+from trunkline.transport.errors import ListenError
 
 
 async def test_s2_52_https(services: Services, certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
-    running = await server.start(app.build(services), services, "127.0.0.1", 0, server.context(str(cert), str(key)))
+    running = await server.start(app.build(services), services, "127.0.0.1", 0, server.Certificate(str(cert), str(key)).context)
     _, port = running.addresses[0]
     trusting = ssl.create_default_context(cafile=str(cert))
     async with (
@@ -32,7 +33,7 @@ async def test_s2_52_https(services: Services, certificate: tuple[Path, Path]) -
 async def test_an_address_that_is_taken_is_an_error(services: Services) -> None:
     first = await server.start(app.build(services), services, "127.0.0.1", 0)
     host, port = first.addresses[0]
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(ListenError, match="address already in use"):
         await server.start(app.build(services), services, host, port)
     await first.stop()
 

@@ -9,6 +9,8 @@ import ssl
 from aiohttp import web
 
 from trunkline.control.services import Services
+from trunkline.transport.errors import ListenError, in_words
+from trunkline.transport.tls import expires_at, load_chain
 
 _FLUSH_EVERY = 30.0
 _GRACE = 5.0
@@ -40,12 +42,15 @@ class Server:
 async def start(
     app: web.Application, services: Services, host: str, port: int, tls: ssl.SSLContext | None = None
 ) -> Server:
-    """Listen. Port 0 takes a free one. Raises `OSError` when the address cannot be had."""
+    """Listen. Port 0 takes a free one. Raises `ListenError` when the address cannot be had."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, ssl_context=tls)
         await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ListenError(f"the API cannot listen on {host} port {port}: {in_words(error)}") from None
     except BaseException:
         await runner.cleanup()
         raise
@@ -53,12 +58,28 @@ async def start(
     return Server(runner, services, asyncio.create_task(_flush(services)), addresses)
 
 
-def context(certificate: str, key: str | None = None) -> ssl.SSLContext:
-    """A server's TLS context from PEM files. Raises `OSError` and `ssl.SSLError`."""
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.load_cert_chain(certificate, key)
-    return made
+class Certificate:
+    """What HTTPS shows. `renew` reads the files again, and the next connection meets what is in them."""
+
+    __slots__ = ("_certificate", "_key", "context", "expires_at")
+
+    def __init__(self, certificate: str, key: str | None = None) -> None:
+        """From paths of PEM files; `key` is None when it is in the certificate's. Raises `CertificateError`."""
+        self._certificate = certificate
+        self._key = key
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.expires_at = 0.0
+        """Unix seconds."""
+        self.renew()
+
+    def renew(self) -> None:
+        """Raises `CertificateError` and then keeps what it had."""
+        # First into a context of no use: half of a pair that does not belong together must not come into the live one.
+        load_chain(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._certificate, self._key, self._certificate)
+        with open(self._certificate, "rb") as file:
+            self.expires_at = expires_at(file.read())
+        load_chain(self.context, self._certificate, self._key, self._certificate)
 
 
 async def _flush(services: Services) -> None:

@@ -73,6 +73,11 @@ class Core:
         """Whether new calls are refused because the edge is to end."""
         return self.reception.draining
 
+    @property
+    def farewells(self) -> int:
+        """Dialogs of an earlier process that still wait for the answer to their BYE."""
+        return sum(leg.startswith(_FAREWELL) for leg in self.legs)
+
     # ── the four words ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Output]:

@@ -11,7 +11,7 @@ from typing import Any
 from trunkline.commands.server import add_config, settings_of
 from trunkline.commands.terminal import MISUSED, Sorry
 from trunkline.commands.welcome import welcome
-from trunkline.settings import find
+from trunkline.settings import Settings, find, load
 
 
 def add(commands: Any) -> None:
@@ -42,10 +42,14 @@ def run(args: argparse.Namespace) -> int:
         raise Sorry(f"there is no file {args.seed}: name the JSON file with the records for --seed", MISUSED)
     from trunkline.edge import Started, serve
 
+    config = args.config or find(os.environ)
+
     def greet(started: Started) -> None:
-        config = args.config or find(os.environ)
         text = welcome(settings, started.addresses, started.number, started.api_url, started.key, config)
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    return serve(settings, demo=args.demo, seed=args.seed, greeting=greet)
+    def read() -> Settings:
+        return load(args.config or find(os.environ))
+
+    return serve(settings, demo=args.demo, seed=args.seed, greeting=greet, read=read)

@@ -15,7 +15,7 @@ from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
 from trunkline.call.gate import Stateless
-from trunkline.call.inputs import Drain, Input, Interrupted
+from trunkline.call.inputs import Drain, Input
 from trunkline.call.proof import Digest
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Policy
@@ -25,7 +25,6 @@ from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload
 from trunkline.media.ports import PortPool
 from trunkline.media.room import MediaRoom
-from trunkline.model.journal import DialogState
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Address, Flow
 from trunkline.sip.timers import Timing
@@ -72,7 +71,7 @@ class Engine:
         self.advertised: dict[tuple[str, Address], Address] = {}
         tokens = Tokens(plan.worker, seed)
         ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, epoch=time() - monotonic())
-        digest = Digest(plan.realm, Nonces(os.urandom(32)))
+        self._digest = digest = Digest(plan.realm, Nonces(os.urandom(32)))
         arrival = Arrival(Table(), Admission(), digest, plan.policy)
         self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload))
         self.traces = Traces(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
@@ -100,12 +99,22 @@ class Engine:
         self._finder = Finder(self._resolver, self.transports, self.pump.give)
         self.pump.start()
 
-    def interrupted(self, dialogs: list[DialogState]) -> None:
-        """End what an earlier life of this edge left open."""
-        for trunk in self.core.arrival.table.trunks.values():
-            self.transports.remember(trunk.tls)
-        for dialog in dialogs:
-            self.pump.give(Interrupted(dialog))
+    def adapt(self, plan: Plan) -> None:
+        """Take over what can change while calls go on: policy, realm, overload, traces, how media is known outside and
+        how long it may be silent. The next call meets it; the rest of `plan` is passed over."""
+        self._plan = plan
+        core = self.core
+        core.arrival.policy = plan.policy
+        self._digest.realm = plan.realm
+        core.overload.target, core.overload.interval, core.overload.limit = plan.overload
+        self.traces.bound(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
+        self.media.silence = plan.silence
+
+    @property
+    def local(self) -> Address:
+        """An address that calls may come to: what `explain` supposes."""
+        bound = self.transports.bound
+        return bound[0].address if bound else ("127.0.0.1", 5060)
 
     def drain(self, on: bool) -> None:
         self.pump.give(Drain(on))
@@ -129,12 +138,18 @@ class Engine:
             "buffered_bytes": wire.get("buffered", 0),
         }
 
+    def standing(self) -> dict[str, float]:
+        """What stands beside the calls: open sockets, names that are remembered, how much of new calls is refused."""
+        counts = self.transports.counts() | self._names()
+        kept = ("listeners", "descriptors", "banned_sources", "names_kept")
+        return {**{name: float(counts.get(name, 0)) for name in kept}, "overload_share": self.core.overload.share}
+
     def counters(self) -> dict[str, float]:
         """What has been since the start."""
-        wire = self.transports.counts()
-        kept = {name: float(count) for name, count in wire.items() if name.startswith(("udp_", "streams_"))}
+        counts = self.transports.counts() | self._names()
+        kept = ("udp_", "streams_", "dns_", "descriptors_exhausted")
         return {
-            **kept,
+            **{name: float(count) for name, count in counts.items() if name.startswith(kept)},
             "invites_dropped": float(self.pump.dropped),
             "turns": float(self.pump.turns),
             "faults": float(self.pump.faults),
@@ -148,6 +163,9 @@ class Engine:
         if self._resolver is not None:
             await self._resolver.close()
         await self.transports.close()
+
+    def _names(self) -> dict[str, int]:
+        return self._resolver.counts() if self._resolver is not None else {}
 
     def _post(self, given: Input) -> None:
         if not self.performer.post(given):

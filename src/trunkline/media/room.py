@@ -29,7 +29,7 @@ def own_address(flow: Flow) -> str:
 class MediaRoom:
     """All legs that end in this process. Call it from the event loop only."""
 
-    __slots__ = ("_advertise", "_host", "_post", "_sessions", "_silence", "ports")
+    __slots__ = ("_advertise", "_host", "_post", "_sessions", "ports", "silence")
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class MediaRoom:
         address for the SDP of a call that came by a flow."""
         self._post = post
         self.ports = ports
-        self._silence = silence
+        self.silence = silence
         self._host = host
         self._advertise = advertise
         self._sessions: dict[str, EchoSession] = {}
@@ -119,7 +119,7 @@ class MediaRoom:
         )
         address = self._advertise(wish.local)
         origin = OurOrigin(secrets.randbits(62), address)
-        return EchoSession(wish.leg, pair, address, echo, origin, self._silence, self._post)
+        return EchoSession(wish.leg, pair, address, echo, origin, self.silence, self._post)
 
 
 def _choose(offer: bytes, codecs: tuple[str, ...], address: str) -> Choice | Refusal:

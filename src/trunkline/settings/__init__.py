@@ -1,6 +1,7 @@
 """Settings: one frozen tree, read from a TOML file and the environment before anything starts.
 
-`tree` says what may be set and what holds when nothing is, `read` makes the tree, `words` says what a value must be.
+`tree` says what may be set and what holds when nothing is, `read` makes the tree, `words` says what a value must be,
+`live` what a running edge takes over when the file is read again.
 Rooms never see the tree: the composition root hands each what it needs.
 """
 

@@ -42,6 +42,11 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
                        ("media.external_address", settings.media.external_address)):  # fmt: skip
         if host is not None and not literal(host):
             yield name, f"{host!r} is no literal IPv4 or IPv6 address"
+    for text in settings.api.trusted_proxies:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            yield "api.trusted_proxies", f"{text!r} is no network, as 10.0.0.0/8 or 192.0.2.7: {error}"
     media = settings.media
     if media.first_port + media.first_port % 2 >= media.last_port:
         span = f"from {media.first_port} to {media.last_port}"

@@ -30,6 +30,8 @@ _OTHERS = frozenset({"TRUNKLINE_CONFIG", "TRUNKLINE_URL", "TRUNKLINE_API_KEY"})
 _KUBERNETES = re.compile(r"(?!.*__)TRUNKLINE_(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)")
 """What a cluster sets for a service that is called trunkline."""
 _SHORT_LISTENER = re.compile(r"(?P<transport>\w+):(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?")
+_LISTS = frozenset({"api.trusted_proxies"})
+"""Settings that are lists; by environment their parts stand between commas."""
 _UNSHOWN = frozenset({"store.url"})
 """Settings whose value may hold a password."""
 
@@ -119,7 +121,7 @@ class _Reading:
                 into = inner if isinstance(inner, dict) else {}
             name = ".".join([*tables, last])
             self._variables[name] = variable
-            into[last] = self._listeners(text) if name == "sip.listeners" else text
+            into[last] = self._listeners(text) if name == "sip.listeners" else _parts(text) if name in _LISTS else text
 
     def _listeners(self, text: str) -> Any:
         if text.lstrip().startswith("["):
@@ -181,6 +183,10 @@ class _Reading:
 
 def optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
 
 
 def _path(kind: type, value: Any) -> Any:

@@ -104,6 +104,10 @@ class Api(Section, frozen=True, kw_only=True):
     port: Port = 8080
     certificate: Path | None = None
     private_key: Path | None = None
+    requests_per_hour: Count = 1000
+    """Of one key; 0: no limit."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of the reverse proxies whose X-Forwarded-For is believed."""
 
 
 class StoreSettings(Section, frozen=True, kw_only=True):

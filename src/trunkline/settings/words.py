@@ -41,6 +41,8 @@ def _say(info: inspect.Type) -> str:
             return "a number" + _bounds(info)
         case inspect.StrType():
             return "text"
+        case inspect.VarTupleType():
+            return "a list of texts"
         case inspect.CustomType():
             return "a path, as text"
         case _:

@@ -22,11 +22,17 @@ Counts = Callable[[], Mapping[str, float]]
 class Metrics:
     """All series of the process."""
 
-    def __init__(self, observer: Observer, tables: Iterable[Counts] = (), counters: Iterable[Counts] = ()) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        tables: Iterable[Counts] = (),
+        counters: Iterable[Counts] = (),
+        expiries: Iterable[Counts] = (),
+    ) -> None:
         """`tables` give what stands now (transactions, calls, connections, descriptors, …), `counters` what has been
-        since the start; each is asked when scraped."""
+        since the start, `expiries` when each listener's certificate ends (Unix seconds); each is asked when scraped."""
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Edge(observer, tuple(tables), tuple(counters)))
+        self._registry.register(_Edge(observer, tuple(tables), tuple(counters), tuple(expiries)))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -36,10 +42,17 @@ class Metrics:
 
 
 class _Edge(Collector):
-    def __init__(self, observer: Observer, tables: tuple[Counts, ...], counters: tuple[Counts, ...]) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        tables: tuple[Counts, ...],
+        counters: tuple[Counts, ...],
+        expiries: tuple[Counts, ...],
+    ) -> None:
         self._observer = observer
         self._tables = tables
         self._counters = counters
+        self._expiries = expiries
 
     def collect(self) -> Iterator[Metric]:
         seen = self._observer
@@ -71,6 +84,12 @@ class _Edge(Collector):
         yield trunks
         yield _asked(GaugeMetricFamily("trunkline_table", "What stands now.", labels=["table"]), self._tables)
         yield _asked(CounterMetricFamily("trunkline_count", "What passed.", labels=["what"]), self._counters)
+        expiries = GaugeMetricFamily(
+            "trunkline_certificate_expires_seconds",
+            "When a listener's certificate ends, Unix time.",
+            labels=["listener"],
+        )
+        yield _asked(expiries, self._expiries)
 
 
 def _tally(name: str, words: str, tally: Tally, *labels: str) -> Metric:

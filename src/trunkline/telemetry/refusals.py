@@ -6,6 +6,8 @@ What is counted is taken from time to time, and written by who keeps the records
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 EVERYBODY = "*"
@@ -58,6 +60,17 @@ class RefusalCounts:
         self._counts = {}
         self._rest = 0
         return taken
+
+    def give_back(self, taken: Iterable[RefusalCount]) -> None:
+        """What was taken could not be written."""
+        counts = self._counts
+        for each in taken:
+            key = (each.minute, each.source, each.reason, each.status)
+            if key in counts or len(counts) < self._limit:
+                counts[key] = counts.get(key, 0) + each.count
+            else:
+                self._rest += each.count
+                self._rest_minute = max(self._rest_minute, each.minute)
 
     def __len__(self) -> int:
         return len(self._counts) + (self._rest > 0)

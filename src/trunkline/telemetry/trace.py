@@ -75,6 +75,12 @@ class Traces:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def bound(self, calls: int, messages: int, size: int) -> None:
+        """Take other bounds: of calls at once, of messages and bytes for those that begin from now on."""
+        self._calls, self._messages, self._bytes = calls, messages, size
+        while len(self._kept) > calls:
+            self._kept.popitem(last=False)
+
     def add(self, call: str, now: float, direction: Way, flow: Flow, data: bytes) -> None:
         kept = self._kept.get(call)
         if kept is None:

@@ -41,7 +41,7 @@ class ServerCertificate:
         context.options |= ssl.OP_NO_RENEGOTIATION
         # Offered, not required: a peer that asks for none, or for another, is served all the same.
         context.set_alpn_protocols(["sip"])
-        _load_chain(context, self._certificate, self._private_key, self._certificate)
+        load_chain(context, self._certificate, self._private_key, self._certificate)
         if self._client_ca is not None:
             try:
                 context.load_verify_locations(self._client_ca)
@@ -124,7 +124,7 @@ def client_context(profile: TlsProfile) -> ssl.SSLContext:
         if profile.private_key is not None:
             pem = f"{pem.rstrip()}\n{profile.private_key.reveal().strip()}\n"
         with _private_file(pem) as path:
-            _load_chain(context, path, None, "the client certificate")
+            load_chain(context, path, None, "the client certificate")
     return context
 
 
@@ -149,7 +149,8 @@ def why_no_tls(error: ssl.SSLError, name: str) -> str:
     return f"no TLS with {name}: {in_words(error)}"
 
 
-def _load_chain(context: ssl.SSLContext, certificate: str, private_key: str | None, shown_as: str) -> None:
+def load_chain(context: ssl.SSLContext, certificate: str, private_key: str | None, shown_as: str) -> None:
+    """Give a context its own certificate, from PEM files. Raises CertificateError, which names it as `shown_as`."""
     try:
         context.load_cert_chain(certificate, private_key, password=_no_password)
     except CertificateError:

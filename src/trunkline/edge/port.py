@@ -11,7 +11,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
-from trunkline.call.core import Core
 from trunkline.call.explain import explain
 from trunkline.call.inputs import HangUp
 from trunkline.control.ports import (
@@ -27,13 +26,11 @@ from trunkline.control.ports import (
     Trace,
     TrunkHealth,
 )
-from trunkline.engine.pump import Pump
+from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
-from trunkline.sip.flow import Address
 from trunkline.store.errors import StoreError
 from trunkline.store.mover import Mover
-from trunkline.telemetry.trace import Traces
 
 A = TypeVar("A")
 _SETTLE = 1.0
@@ -43,29 +40,17 @@ _SETTLE = 1.0
 class Port:
     """Give it to the services."""
 
-    def __init__(
-        self,
-        core: Core,
-        pump: Pump,
-        traces: Traces,
-        mover: Mover,
-        local: Callable[[], Address],
-        tables: Callable[[], dict[str, int]],
-        metrics: Callable[[], str],
-        unready: Callable[[], tuple[str, ...]],
-    ) -> None:
-        self._core = core
-        self._pump = pump
-        self._traces = traces
+    __slots__ = ("_core", "_engine", "_metrics", "_mover")
+
+    def __init__(self, engine: Engine, mover: Mover, metrics: Callable[[], str]) -> None:
+        self._engine = engine
+        self._core = engine.core
         self._mover = mover
-        self._local = local
-        self._tables = tables
         self._metrics = metrics
-        self._unready = unready
 
     async def apply(self, changes: tuple[Change, ...]) -> None:
         self._core.apply(changes, monotonic())
-        self._pump.start()
+        self._engine.pump.start()
 
     async def ask(self, query: Query[A]) -> A:
         answer: Any = None
@@ -78,7 +63,7 @@ class Port:
     async def command(self, command: HangUp) -> bool:
         if command.call not in self._core.calls:
             return False
-        self._pump.give(command)
+        self._engine.pump.give(command)
         return True
 
     async def _settle(self) -> None:
@@ -95,18 +80,32 @@ class Port:
                 call = core.calls.get(call_id)
                 return call.ledger.record() if call is not None else None
             case Trace(call_id=call_id):
-                return self._traces.shown(call_id, core.ua.epoch)
+                return self._engine.traces.shown(call_id, core.ua.epoch)
             case Explain(hypothetical=hypothetical):
-                return explain(core.arrival, hypothetical, monotonic(), self._local())
+                return explain(core.arrival, hypothetical, monotonic(), self._engine.local)
             case TrunkHealth(trunk_ids=ids):
                 return {id: health for id in ids if (health := self._health(id)) is not None}
             case Tables():
-                return self._tables()
+                return self._engine.tables()
             case Readiness():
                 return self._unready()
             case Metrics():
                 return self._metrics()
         raise TypeError(f"{type(query).__name__} is no question for an engine")
+
+    def _unready(self) -> tuple[str, ...]:
+        """Why new calls should not be sent here; empty when they should."""
+        reasons = []
+        if self._core.draining:
+            reasons.append("the edge is draining")
+        if self._core.overload.share:
+            reasons.append("the edge is overloaded and refuses a part of new calls")
+        health = self._mover.health()
+        if health.journal:
+            reasons.append(f"the journal cannot be written: {health.journal}")
+        if health.database:
+            reasons.append(f"the call log cannot be written: {health.database}")
+        return tuple(reasons)
 
     def _live(self, organization_id: str, limit: int) -> tuple[CallRecord, ...]:
         found: list[CallRecord] = []

@@ -1,0 +1,121 @@
+"""One process: its event loop, its signals and its exit code.
+
+SIGTERM or SIGINT drains, a second one ends at once; before the edge has started, the first one ends the start. SIGHUP
+reads the settings again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from trunkline.control.errors import Refusal
+from trunkline.edge.edge import Edge, Started
+from trunkline.settings import Settings
+from trunkline.store.errors import StoreError
+from trunkline.telemetry.log import Log
+from trunkline.transport.errors import TransportError
+
+Greeting = Callable[[Started], None]
+"""Tells the operator."""
+_COULD_NOT_START = 1
+
+
+def serve(
+    settings: Settings,
+    *,
+    demo: bool = False,
+    seed: Path | None = None,
+    greeting: Greeting | None = None,
+    read: Callable[[], Settings] | None = None,
+) -> int:
+    """Run until a signal; the exit code. `greeting` is told of the start. `read` reads the settings again, for SIGHUP,
+    and may raise SettingsError; None: only certificates are read again."""
+    log = Log(settings.log.format, settings.log.level)
+    log.start()
+    try:
+        with asyncio.Runner(loop_factory=_event_loop) as runner:
+            return runner.run(_serve(Edge(settings, log), demo, seed, greeting, read or (lambda: settings)))
+    finally:
+        log.stop()
+
+
+async def _serve(
+    edge: Edge, demo: bool, seed: Path | None, greeting: Greeting | None, read: Callable[[], Settings]
+) -> int:
+    signals = _Signals()
+    start = asyncio.ensure_future(edge.start(demo=demo, seed=seed))
+    stopping = asyncio.ensure_future(signals.stop.wait())
+    await asyncio.wait((start, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not start.done():
+        start.cancel()
+        await asyncio.wait((start,))
+    if start.cancelled():
+        return 0
+    try:
+        started = start.result()
+    except (StoreError, TransportError, Refusal, OSError) as error:
+        stopping.cancel()
+        sys.stderr.write(f"trunkline: {error}\n")
+        return _COULD_NOT_START
+    try:
+        _settle_memory()
+        if greeting is not None:
+            greeting(started)
+        await _run(edge, signals, stopping, read)
+    finally:
+        await edge.stop()
+    return 0
+
+
+async def _run(
+    edge: Edge, signals: _Signals, stopping: asyncio.Task[Literal[True]], read: Callable[[], Settings]
+) -> None:
+    while not stopping.done():
+        reloading = asyncio.ensure_future(signals.reload.wait())
+        await asyncio.wait((stopping, reloading), return_when=asyncio.FIRST_COMPLETED)
+        reloading.cancel()
+        if signals.reload.is_set():
+            signals.reload.clear()
+            await edge.reload(read)
+    await edge.drain(signals.at_once)
+
+
+class _Signals:
+    """What was asked of this process."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.at_once = asyncio.Event()
+        self.reload = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload.set)
+
+    def _asked_to_stop(self) -> None:
+        if self.stop.is_set():
+            self.at_once.set()
+        self.stop.set()
+
+
+def _settle_memory() -> None:
+    """What is there after the start stays: it need not be looked at again. Calls leave no cycles, so collections may be
+    rare."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where there is one: a hop costs a fifth."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
