@@ -10,8 +10,8 @@ from typing import Any
 
 from trunkline.commands.server import Server, add_arguments, path_part, server_of
 from trunkline.commands.terminal import MISUSED, Sorry, console, fit
+from trunkline.control.permissions import PERMISSIONS, ROLES
 
-_ROLES = ("admin", "agent_manager", "viewer", "operator")
 _SPAN = re.compile(r"(\d{1,5})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 _PER_PAGE = 100
@@ -29,11 +29,18 @@ def add(commands: Any) -> None:
     create = actions.add_parser("create", help="make a key; its text is shown this once, on standard output")
     create.add_argument("name", nargs="?", default="Command line", help="what it is for (default: %(default)s)")
     role = create.add_mutually_exclusive_group()
-    role.add_argument("--role", choices=_ROLES, default="admin", help="what it may do (default: %(default)s)")
+    role.add_argument("--role", choices=sorted(ROLES), default="admin", help="what it may do (default: %(default)s)")
     role.add_argument(
         "--operator", dest="role", action="store_const", const="operator", help="the role above the organizations"
     )
-    create.add_argument("--scope", action="append", default=[], metavar="PERMISSION", help="only this, as calls:read")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=sorted(PERMISSIONS),
+        default=[],
+        metavar="PERMISSION",
+        help="only this, as calls:read; again for more",
+    )
     create.add_argument("--network", action="append", default=[], metavar="CIDR", help="accept it only from there")
     create.add_argument("--expires", metavar="SPAN", help="end it after so long, as 12h, 90d or 4w")
     add_arguments(create)

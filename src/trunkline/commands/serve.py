@@ -50,6 +50,6 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
 
     def read() -> Settings:
-        return load(args.config or find(os.environ))
+        return load(config)
 
     return serve(settings, demo=args.demo, seed=args.seed, greeting=greet, read=read)

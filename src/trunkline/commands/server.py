@@ -131,7 +131,7 @@ class Server(NamedTuple):
             return Sorry(f"{self.url} does not accept the API key {self.origin}: {message}")
         if error.details.field == "X-Organization-Id" and self.organization is None:
             return Sorry("this operator's key belongs to no organization: name one with --organization ID")
-        if error.details.field:
+        if error.details.field and error.details.field not in message:
             message += f" ({fit(error.details.field)})"
         if status >= 500:
             message += f" (request {fit(error.request_id)})"
