@@ -3,7 +3,7 @@ behaviour of its own. Foreign peers prove the wire elsewhere; here both ends mak
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.simulation.world import World
 from trunkline.call.events import EVENTS, Asked, Connected, Disconnected, Failed, LegEvent, Rang, Replied
@@ -13,11 +13,11 @@ from trunkline.call.uac_leg import Target, UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.sip.compose import Answering
-from trunkline.sip.flow import Address, Flow
+from trunkline.sip.flow import Address, Flow, Transport
 from trunkline.sip.message import Malformed, Request, Response, parse
 from trunkline.sip.timers import Timing
 from trunkline.sip.token import Tokens
-from trunkline.sip.transaction.events import Acknowledged, Answered, TimedOut
+from trunkline.sip.transaction.events import Acknowledged, Answered, TimedOut, Told
 from trunkline.sip.transaction.events import Failed as TransportFailed
 from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.uri import parse_uri
@@ -44,15 +44,27 @@ def ignore(phone: Phone, leg: UasLeg) -> None:
 class Phone:
     """One node."""
 
-    def __init__(self, world: World, host: str, behaviour: Behaviour = ignore, seed: int = 0) -> None:
+    def __init__(
+        self,
+        world: World,
+        host: str,
+        behaviour: Behaviour = ignore,
+        seed: int = 0,
+        transport: Transport = "udp",
+    ) -> None:
         self.world = world
+        self.transport: Transport = transport
+        """What it dials by; over TCP always by the connection `c:<host>`."""
         self.address: Address = (host, 5060)
         tokens = Tokens("ph", f"{host}{seed}".encode())
         self.ua = UserAgent(tokens, Timing(), {}, "Phone")
         self.legs: dict[str, Leg] = {}
         self.events: list[LegEvent] = []
         self.behaviour = behaviour
-        self.answers_changes = True
+        self.asked: Callable[[Leg, Asked], object] = self.agree
+        """What it does when the other side asks for something inside a call."""
+        self.replied: Callable[[Leg, Replied], object] = lambda leg, event: None
+        """What it does with the answer to what it asked itself."""
         self.says_trying = True
         self.requests: list[Request] = []
         world.add(self.address, self)
@@ -81,8 +93,29 @@ class Phone:
     def hang_up(self, leg: Leg) -> None:
         self._carry(leg.disconnect("", self.world.now))
 
+    def hang_up_all(self) -> None:
+        for leg in list(self.legs.values()):
+            self.hang_up(leg)
+
     def ask(self, leg: Leg, method: str, body: bytes = b"", exchange: str = "x") -> None:
         self._carry(leg.ask(exchange, method, body, "application/sdp" if body else "", (), self.world.now))
+
+    def agree(self, leg: Leg, event: Asked) -> None:
+        """Say yes, with an answer to an offer, and an offer to a re-INVITE that has none."""
+        body = b""
+        if event.method == "INVITE" or (event.method == "UPDATE" and event.body):
+            body = ANSWER if event.body else OFFER
+        self.reply(leg, event.exchange, 200, body)
+
+    def reply(self, leg: Leg, exchange: str, status: int, body: bytes = b"") -> None:
+        if leg.session is not None:
+            now = self.world.now
+            self._carry(leg.session.reply(exchange, status, "Whatever", body, "application/sdp", "", now))
+
+    def withdraw(self, leg: Leg, exchange: str = "x") -> None:
+        """CANCEL a re-INVITE of ours."""
+        if leg.session is not None:
+            self._carry(leg.session.withdraw(exchange, self.world.now))
 
     def of(self, kind: type[LegEvent]) -> list[LegEvent]:
         return [event for event in self.events if type(event) is kind]
@@ -154,7 +187,7 @@ class Phone:
     def _stateless(self, request: Request, flow: Flow, status: int) -> None:
         self.world.carry(reply_flow(request, flow), Answering(request, flow).response(status, "stateless"))
 
-    def _told(self, told: list[object] | list[Transmit], flow: Flow | None) -> None:
+    def _told(self, told: Sequence[Told] | Sequence[Transmit], flow: Flow | None) -> None:
         now = self.world.now
         for word in told:
             if isinstance(word, Transmit):
@@ -173,7 +206,8 @@ class Phone:
                 self.world.carry(out.flow, out.data)
             elif isinstance(out, Resolve):
                 uri = parse_uri(out.uri)
-                flow = Flow("udp", self.address, (uri.host, uri.port or 5060))
+                connection = "" if self.transport == "udp" else f"c:{self.address[0]}"
+                flow = Flow(self.transport, self.address, (uri.host, uri.port or 5060), connection)
                 self._carry(self.legs[out.leg].resolved((flow,), self.world.now))
             elif isinstance(out, EVENTS):
                 self.events.append(out)
@@ -184,13 +218,14 @@ class Phone:
         leg = self.legs.get(event.leg)
         if isinstance(event, Connected) and isinstance(leg, UacLeg) and not leg.body and event.body:
             self._carry(leg.acknowledge(ANSWER))
-        if isinstance(event, Asked) and self.answers_changes and leg is not None and leg.session is not None:
-            body = b""
-            if event.method != "INFO":
-                body = (ANSWER if event.body else OFFER) if event.body or event.method == "INVITE" else b""
-            self._carry(leg.session.reply(event.exchange, 200, "OK", body, "application/sdp", "", self.world.now))
-        if isinstance(event, Replied) and event.status < 300 and leg is not None and leg.session is not None:
-            self._carry(leg.session.acknowledge(body=ANSWER))
+        if leg is None:
+            return
+        if isinstance(event, Asked):
+            self.asked(leg, event)
+        if isinstance(event, Replied):
+            if event.status < 300 and leg.session is not None:
+                self._carry(leg.session.acknowledge(body=ANSWER))
+            self.replied(leg, event)
 
     def _settle(self) -> None:
         for leg_id, leg in list(self.legs.items()):

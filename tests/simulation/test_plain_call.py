@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, Edge, records
-from tests.simulation.phone import OFFER, Phone
+from tests.simulation.phone import OFFER, Behaviour, Phone
 from tests.simulation.world import World
 from trunkline.call.events import Asked, Disconnected, Failed, Rang, Replied
 from trunkline.call.inputs import Drain, HangUp
@@ -15,7 +16,7 @@ from trunkline.model.number import NumberConfig
 URI = f"sip:{NUMBER}@{EDGE}"
 
 
-def answer_after(seconds: float) -> object:
+def answer_after(seconds: float) -> Behaviour:
     def behave(phone: Phone, leg: UasLeg) -> None:
         phone.ring(leg)
         phone.world.after(seconds, lambda: phone.answer(leg))
@@ -61,7 +62,8 @@ def test_the_caller_hangs_up(world: World, edge: Edge, carrier: Phone, agent: Ph
     assert len(edge.record.legs) == 2
     assert len({leg.sip_call_id for leg in edge.record.legs}) == 2
     assert edge.clean() == {}
-    assert carrier.idle() and agent.idle()
+    assert carrier.idle()
+    assert agent.idle()
 
 
 def test_the_agent_hangs_up(world: World, edge: Edge, carrier: Phone, agent: Phone) -> None:
@@ -79,7 +81,8 @@ def test_echo_answers_without_another_machine(world: World, carrier: Phone) -> N
     edge = Edge(world, records(msgspec.structs.replace(NUMBER_RECORD, agent_id=ECHO_AGENT.id)))
     leg = carrier.dial(URI)
     world.run(1.0)
-    assert carrier.connected and len(edge.media) == 1
+    assert carrier.connected
+    assert len(edge.media) == 1
     carrier.hang_up(leg)
     world.run(40.0)
     assert edge.media == set()
@@ -110,7 +113,8 @@ def test_a_cancel_before_any_response_of_the_agent_waits_for_one(world: World, e
     assert [s.split(" ")[0] for s in starts(world, EDGE, AGENT)][-1] == "INVITE"
     world.run(40.0)
     assert "CANCEL" in [s.split(" ")[0] for s in starts(world, EDGE, AGENT)]
-    assert edge.clean() == {} and agent.idle()
+    assert edge.clean() == {}
+    assert agent.idle()
 
 
 def test_an_answer_that_crosses_the_cancel_is_ended_with_bye(world: World, edge: Edge, carrier: Phone) -> None:
@@ -122,10 +126,14 @@ def test_an_answer_that_crosses_the_cancel_is_ended_with_bye(world: World, edge:
     world.run(40.0)
     assert [s.split(" ")[0] for s in starts(world, EDGE, AGENT)][-3:] == ["CANCEL", "ACK", "BYE"]
     assert edge.record.status == "no-answer"
-    assert edge.clean() == {} and agent.idle() and carrier.idle()
+    assert edge.clean() == {}
+    assert agent.idle()
+    assert carrier.idle()
 
 
-@pytest.mark.parametrize(("status", "crossed"), [(486, 486), (404, 404), (603, 603), (401, 502), (302, 480), (500, 500)])
+@pytest.mark.parametrize(
+    ("status", "crossed"), [(486, 486), (404, 404), (603, 603), (401, 502), (302, 480), (500, 500)]
+)
 def test_a_refusal_crosses_with_its_status(world: World, edge: Edge, carrier: Phone, status: int, crossed: int) -> None:
     Phone(world, AGENT, lambda phone, leg: phone.refuse(leg, status))
     carrier.dial(URI)
@@ -145,7 +153,8 @@ def test_nobody_answers_in_time(world: World, edge: Edge, carrier: Phone) -> Non
     (failed,) = carrier.of(Failed)
     assert isinstance(failed, Failed)
     assert (failed.status, edge.record.cause, edge.record.status) == (480, "ring-timeout", "no-answer")
-    assert edge.clean() == {} and agent.idle()
+    assert edge.clean() == {}
+    assert agent.idle()
 
 
 def test_max_duration_ends_both_legs(world: World, carrier: Phone, agent: Phone) -> None:
@@ -154,7 +163,8 @@ def test_max_duration_ends_both_legs(world: World, carrier: Phone, agent: Phone)
     carrier.dial(URI)
     world.run(50.0)
     assert (edge.record.cause, edge.record.duration, edge.record.hung_up_by) == ("max-duration", 5, "edge")
-    assert carrier.of(Disconnected) and agent.of(Disconnected)
+    assert carrier.of(Disconnected)
+    assert agent.of(Disconnected)
     assert edge.clean() == {}
 
 
@@ -164,7 +174,8 @@ def test_an_operator_hangs_up(world: World, edge: Edge, carrier: Phone, agent: P
     (call,) = edge.core.calls
     edge.give(HangUp(call))
     world.run(40.0)
-    assert carrier.of(Disconnected) and agent.of(Disconnected)
+    assert carrier.of(Disconnected)
+    assert agent.of(Disconnected)
     assert edge.record.hung_up_by == "edge"
     assert edge.clean() == {}
 
@@ -174,7 +185,8 @@ def test_an_offer_in_the_200_is_answered_in_the_ack(world: World, edge: Edge, ca
     world.run(3.0)
     assert carrier.connected
     acks = [r for r in agent.requests if r.method == "ACK"]
-    assert acks and acks[-1].body.startswith(b"v=0")
+    assert acks
+    assert acks[-1].body.startswith(b"v=0")
     for leg in list(carrier.legs.values()):
         carrier.hang_up(leg)
     world.run(40.0)
@@ -184,9 +196,7 @@ def test_an_offer_in_the_200_is_answered_in_the_ack(world: World, edge: Edge, ca
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO"])
 @pytest.mark.parametrize("who", ["carrier", "agent"])
-def test_requests_cross_the_call(
-    world: World, edge: Edge, carrier: Phone, agent: Phone, method: str, who: str
-) -> None:
+def test_requests_cross_the_call(world: World, edge: Edge, carrier: Phone, agent: Phone, method: str, who: str) -> None:
     carrier.dial(URI)
     world.run(3.0)
     asker, other = (carrier, agent) if who == "carrier" else (agent, carrier)
@@ -195,7 +205,8 @@ def test_requests_cross_the_call(
     world.run(2.0)
     (replied,) = asker.of(Replied)
     (asked,) = other.of(Asked)
-    assert isinstance(replied, Replied) and isinstance(asked, Asked)
+    assert isinstance(replied, Replied)
+    assert isinstance(asked, Asked)
     assert replied.status == 200
     assert asked.method == method
     asker.hang_up(leg)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, Edge
 from tests.simulation.phone import OFFER, Phone
 from tests.simulation.world import Weather, World
@@ -57,7 +58,7 @@ def test_every_call_ends_once_and_leaves_nothing(seed: int, weather: Weather) ->
         start = chance.uniform(0, 2)
         world.after(start, lambda: carrier.dial(URI))
         # Some give up early: that is where CANCEL meets everything else.
-        world.after(start + chance.uniform(0.1, 14), lambda: [carrier.hang_up(x) for x in list(carrier.legs.values())])
+        world.after(start + chance.uniform(0.1, 14), carrier.hang_up_all)
     world.run(200.0)
     context = f"seed {seed}\n{world.ladder()}"
     assert edge.clean() == {}, context

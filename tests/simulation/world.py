@@ -53,26 +53,28 @@ class World:
         self.chance = random.Random(seed)
         self.seen: list[Seen] = []
         self.nodes: dict[Address, Node] = {}
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = 0
 
     def add(self, address: Address, node: Node) -> None:
         self.nodes[address] = node
 
     def remove(self, address: Address) -> None:
-        """The machine there is gone; what is sent to it is lost."""
+        """The machine there is gone: it says nothing more, and what is sent to it is lost."""
         del self.nodes[address]
 
-    def at(self, when: float, what: Callable[[], None]) -> None:
+    def at(self, when: float, what: Callable[[], object]) -> None:
         self._order += 1
         heapq.heappush(self._due, (when, self._order, what))
 
-    def after(self, seconds: float, what: Callable[[], None]) -> None:
+    def after(self, seconds: float, what: Callable[[], object]) -> None:
         self.at(self.now + seconds, what)
 
     def carry(self, flow: Flow, data: bytes) -> None:
         """Take a datagram at `flow.local` towards `flow.remote`."""
         assert not isinstance(parse(data), Malformed), data
+        if flow.local not in self.nodes:
+            return
         reliable = flow.transport != "udp"
         lost = not reliable and self.chance.random() < self.weather.loss
         self.seen.append(Seen(self.now, flow.local, flow.remote, data, lost))
