@@ -52,9 +52,10 @@ def call(name: str = "call") -> Behaviour:
 
 
 def overload() -> Behaviour:
-    """The same call by a carrier who knows that 503 means another edge; it counts `shed` and `whole`."""
+    """The same call by a carrier who knows that 503 means another edge; it counts `tried`, `shed` and `whole`."""
     name = "overload"
-    carrier = Script(name, "carrier").invite().expect(100, optional=True).expect(180, optional=True)
+    carrier = Script(name, "carrier").invite().expect(100, optional=True, counter="tried")
+    carrier.expect(180, optional=True)
     carrier.expect(503, optional=True, then="shed").expect(200).ack().pause(TALK).bye()
     carrier.expect(200, must_have={"CSeq": "BYE"})
     carrier.go("end", counter="whole").label("shed").ack_refusal(counter="shed").label("end").pause(1)
@@ -62,10 +63,10 @@ def overload() -> Behaviour:
 
 
 def crash() -> Behaviour:
-    """A call of a second whose end may also come from an edge that has just been started again; counts `answered`."""
+    """A call of three seconds whose end may also come from an edge that has just been started again; counts `answered`."""
     name = "crash"
     carrier = Script(name, "carrier").invite().expect(100, optional=True).expect(180, optional=True)
-    carrier.expect(200, keep=True).ack(counter="answered").receive("BYE", within=(1000, "hang-up")).answer(200, "OK")
+    carrier.expect(200, keep=True).ack(counter="answered").receive("BYE", within=(3000, "hang-up")).answer(200, "OK")
     carrier.go("end", counter="interrupted").label("hang-up").bye().expect(481, optional=True, then="end").expect(200)
     carrier.label("end").pause(1)
     return Behaviour(name, carrier, _answering(name).receive("BYE").answer(200, "OK"), None)

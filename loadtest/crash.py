@@ -51,7 +51,7 @@ def crash(rate: float, seconds: float) -> Crash:
     folder = Path(tempfile.mkdtemp(prefix="load-crash-"))
     behaviour = behaviours.crash()
     assert behaviour.agent is not None
-    limit = seconds + 60
+    limit = seconds + 25
     edge = Trunkline().start(folder)
     parties: list[Party] = []
     try:

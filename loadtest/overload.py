@@ -1,7 +1,7 @@
 """At twice what it can carry, the edge refuses early with 503, keeps what it admitted whole, and recovers at once.
 
-A call is admitted when it was answered with anything but a shed 503; whole when INVITE, ACK, BYE and the answers went
-through. Early: half of the refusals within `EARLY` seconds of the INVITE, before its first retransmission is due, so
+A call is admitted when it was answered with anything but a shed 503, the 100 included; whole when INVITE, ACK, BYE and
+the answers went through. Early: half of the refusals within `EARLY` seconds of the INVITE, before its first retransmission is due, so
 that a carrier fails over while its caller still hears nothing. Recovered: a second of moderate load right after it,
 with no failure.
 """
@@ -30,6 +30,8 @@ class Overload(NamedTuple):
     whole: int
     broken: int
     """Admitted and not whole: failed, or never finished."""
+    unanswered: int
+    """Neither tried nor refused: the datagrams of all its attempts were lost."""
     shed_p50: float | None
     """Seconds from INVITE to 503."""
     shed_p99: float | None
@@ -61,15 +63,16 @@ def overload(edge: Trunkline, able: float, seconds: float) -> Overload:
         times = answers(path, CARRIER[0], EDGE[0], 503)
         path.unlink()
         again, _, _, _ = offer(folder, behaviours.call(), max(10.0, able / 4), 1.0, EDGE)
-    shed = count.named.get("shed", 0)
-    whole = count.named.get("whole", 0)
+    shed, whole = count.named["shed"], count.named["whole"]
+    admitted = max(count.named["tried"], whole)
     refused = quantiles(times) if times else None
     return Overload(
         rate=rate,
         calls=count.created,
         shed=shed,
         whole=whole,
-        broken=count.created - shed - whole,
+        broken=admitted - whole,
+        unanswered=max(0, count.created - shed - admitted),
         shed_p50=refused and refused.p50,
         shed_p99=refused and refused.p99,
         recovered=again.succeeded,
@@ -89,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         able = capacity.search(edge, 500.0, 6.0, _tell)
     found = overload(edge, able, options.seconds)
     print(f"offered {found.rate:g}/s: {found.calls} calls, {found.shed} refused with 503, {found.whole} whole")
-    print(f"admitted and not whole: {found.broken}")
+    print(f"admitted and not whole: {found.broken}; never answered: {found.unanswered}")
     if found.shed_p50 is not None and found.shed_p99 is not None:
         print(f"refused after {found.shed_p50 * 1000:.1f} ms (p50), {found.shed_p99 * 1000:.1f} ms (p99)")
     print(f"directly afterwards: {found.recovered} of {found.asked} calls whole")

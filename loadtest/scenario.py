@@ -174,6 +174,7 @@ class Script:
         then: str | None = None,
         keep: bool = False,
         must_have: dict[str, str] | None = None,
+        counter: str | None = None,
     ) -> Script:
         """Waits for an answer. `then` goes on at that label instead of below.
 
@@ -181,6 +182,7 @@ class Script:
         that must be found there.
         """
         more = ' optional="true"' if optional else ""
+        more += f' counter="{counter}"' if counter else ""
         if then is not None:
             more += f' next="{{{then}}}"'
         kept = {"remote": "To:"} if keep else {}
