@@ -1,0 +1,57 @@
+"""The stage of the stories: an edge of their own, a carrier, an agent. Nothing here is a mock: processes and sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stories.edge import Edge
+from tests.stories.phone import Phone
+
+CARRIER, AGENT, STRANGER = "127.0.31.2", "127.0.31.3", "127.0.31.9"
+NETWORK = f"{CARRIER}/32"
+NUMBER = "+12025550123"
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Edge]:
+    """Not started yet. At the end of every story the log has no traceback."""
+    made = Edge(tmp_path)
+    yield made
+    made.close()
+    if made.err.exists():
+        assert "Traceback" not in made.log, made.log
+        assert "this is a bug" not in made.log, made.log
+
+
+@pytest.fixture
+def carrier() -> Iterator[Phone]:
+    phone = Phone(CARRIER)
+    yield phone
+    phone.close()
+
+
+@pytest.fixture
+def agent() -> Iterator[Phone]:
+    phone = Phone(AGENT)
+    yield phone
+    phone.close()
+
+
+@pytest.fixture
+def stranger() -> Iterator[Phone]:
+    phone = Phone(STRANGER)
+    yield phone
+    phone.close()
+
+
+@pytest.fixture
+def routed(edge: Edge, agent: Phone) -> Edge:
+    """Started, with a carrier's trunk and a number that leads to the agent."""
+    edge.start()
+    edge.operate()
+    trunk = edge.trunk("carrier", NETWORK)
+    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"))
+    return edge

@@ -1,0 +1,165 @@
+"""An operator sets the edge up by its API, and the very next INVITE obeys."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories.conftest import CARRIER, NETWORK, NUMBER
+from tests.stories.edge import Edge
+from tests.stories.phone import Dialled, Phone
+
+
+def test_from_nothing_to_a_call_and_back(edge: Edge, carrier: Phone, agent: Phone) -> None:
+    edge.start()
+    edge.operate()
+    Dialled(carrier, edge.sip, NUMBER).refused(403)
+
+    trunk = edge.trunk("carrier", NETWORK)
+    Dialled(carrier, edge.sip, NUMBER).refused(404)
+
+    number = edge.number(NUMBER, trunk, None)
+    Dialled(carrier, edge.sip, NUMBER).refused(480)
+
+    where = edge.agent(f"sip:agent@{agent.at}")
+    edge.patch(f"/v1/phone-numbers/{number}", {"agent_id": where})
+    call = Dialled(carrier, edge.sip, NUMBER)
+    taken = agent.takes()
+    call.answered()
+    assert taken.call_id != call.call_id
+    assert CARRIER not in "".join(taken.invite.lines)
+    taken.bye()
+    call.ends()
+
+    edge.patch(f"/v1/sip/trunks/{trunk}", {"status": "inactive"})
+    Dialled(carrier, edge.sip, NUMBER).refused(403)
+    edge.patch(f"/v1/sip/trunks/{trunk}", {"status": "active"})
+
+    edge.delete(f"/v1/phone-numbers/{number}")
+    Dialled(carrier, edge.sip, NUMBER).refused(404)
+    assert edge.ask("GET", f"/v1/phone-numbers/{number}").status == 404
+    edge.delete(f"/v1/agents/{where}")
+    edge.delete(f"/v1/sip/trunks/{trunk}")
+    Dialled(carrier, edge.sip, NUMBER).refused(403)
+
+    # Whom nobody knew is only counted; a known trunk's calls are in the log, one each.
+    logged = [(edge.call(call["id"])["cause"], call["status"]) for call in reversed(edge.calls(5))]
+    assert logged == [
+        ("unknown-number", "failed"),
+        ("no-agent", "failed"),
+        ("normal", "completed"),
+        ("trunk-disabled", "failed"),
+        ("unknown-number", "failed"),
+    ]
+    agent.hears_nothing(0.1)
+
+
+def test_a_trunk_that_is_full(routed: Edge, carrier: Phone, agent: Phone) -> None:
+    trunk = routed.get("/v1/sip/trunks")["data"][0]["id"]
+    routed.patch(f"/v1/sip/trunks/{trunk}", {"config": {"max_concurrent_calls": 1}})
+    first = Dialled(carrier, routed.sip, NUMBER)
+    taken = agent.takes()
+    first.answered()
+    refusal = Dialled(carrier, routed.sip, NUMBER).refused(503)
+    assert refusal.header("Retry-After") == "5"
+    assert 'text="' in refusal.header("Reason") and "trunk-full" in refusal.text
+    assert routed.get("/v1/calls/live")["pagination"]["total"] == 1
+    first.bye()
+    taken.ends()
+    second = Dialled(carrier, routed.sip, NUMBER)
+    taken = agent.takes()
+    second.answered()
+    taken.bye()
+    second.ends()
+    assert sorted(call["status"] for call in routed.calls(3)) == ["completed", "completed", "failed"]
+
+
+def test_a_trunk_that_must_authenticate(edge: Edge, stranger: Phone, agent: Phone) -> None:
+    edge.start()
+    edge.operate()
+    trunk = edge.trunk("pbx", NETWORK, credentials={"username": "pbx", "password": "sesame-opens"})
+    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"))
+    call = Dialled(stranger, edge.sip, NUMBER)
+    challenge = call.refused(401)
+    call.authenticated(challenge, "pbx", "sesame-opens")
+    taken = agent.takes()
+    call.answered()
+    assert "Authorization" not in taken.invite.text
+    call.bye()
+    taken.ends()
+
+    call = Dialled(stranger, edge.sip, NUMBER)
+    call.authenticated(call.refused(401), "pbx", "sesame-closes")
+    call.refused(403)
+    agent.hears_nothing(0.1)
+
+
+def test_codecs(edge: Edge, carrier: Phone, agent: Phone) -> None:
+    edge.start()
+    edge.operate()
+    trunk = edge.trunk("carrier", NETWORK, codecs=["PCMA"])
+    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"))
+    refusal = Dialled(carrier, edge.sip, NUMBER, types=("18", "0")).refused(488)
+    assert refusal.header("Warning").startswith("305 ")
+    call = Dialled(carrier, edge.sip, NUMBER, types=("0", "8", "9"))
+    invite = agent.expect("INVITE")
+    assert "m=audio 40000 RTP/AVP 8\r\n" in invite.body
+    agent.answer(invite, "200 OK", agent.sdp("8"))
+    agent.expect("ACK")
+    assert "RTP/AVP 8\r\n" in call.answered().body
+    call.bye()
+
+
+def test_a_call_has_a_longest_time(edge: Edge, carrier: Phone, agent: Phone) -> None:
+    edge.start()
+    edge.operate()
+    trunk = edge.trunk("carrier", NETWORK)
+    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"), config={"max_duration": 1})
+    call = Dialled(carrier, edge.sip, NUMBER)
+    taken = agent.takes()
+    call.answered()
+    call.ends()
+    taken.ends()
+    (logged,) = edge.calls()
+    detail = edge.call(logged["id"])
+    assert (detail["cause"], detail["hung_up_by"], detail["duration"]) == ("max-duration", "edge", 1)
+
+
+def test_an_operator_hangs_up(routed: Edge, carrier: Phone, agent: Phone) -> None:
+    call = Dialled(carrier, routed.sip, NUMBER)
+    taken = agent.takes()
+    call.answered()
+    (live,) = routed.get("/v1/calls/live")["data"]
+    routed.post(f"/v1/calls/{live['id']}/hangup", None)
+    call.ends()
+    taken.ends()
+    (logged,) = routed.calls()
+    assert (logged["id"], routed.call(logged["id"])["cause"]) == (live["id"], "operator")
+
+
+def test_an_agent_that_does_not_answer(edge: Edge, carrier: Phone, agent: Phone) -> None:
+    edge.start()
+    edge.operate()
+    trunk = edge.trunk("carrier", NETWORK)
+    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}", ring_timeout=1))
+    call = Dialled(carrier, edge.sip, NUMBER)
+    invite = agent.expect("INVITE")
+    agent.answer(invite, "180 Ringing")
+    call.rings()
+    cancel = agent.expect("CANCEL")
+    agent.answer(cancel, "200 OK")
+    agent.answer(invite, "487 Request Terminated")
+    agent.expect("ACK")
+    assert call.refused(480).header("Reason")
+    (logged,) = edge.calls()
+    assert logged["status"] == "no-answer"
+
+
+@pytest.mark.parametrize("final", ["486 Busy Here", "603 Decline", "500 Server Internal Error"])
+def test_an_agent_that_refuses(routed: Edge, carrier: Phone, agent: Phone, final: str) -> None:
+    call = Dialled(carrier, routed.sip, NUMBER)
+    invite = agent.expect("INVITE")
+    agent.answer(invite, final)
+    agent.expect("ACK")
+    refusal = call.refused(int(final[:3]))
+    assert routed.calls()[0]["status"] == "failed"
+    assert final[:3] in refusal.start
