@@ -189,6 +189,12 @@ class Dialled:
         body = self.phone.sdp(*self.types)
         self._send("INVITE", self.uri, self.sequence, f"{more}Content-Type: application/sdp\r\n", body)
 
+    def invite_again(self) -> None:
+        """A re-INVITE."""
+        self.sequence += 1
+        body = self.phone.sdp(*self.types)
+        self._send("INVITE", self.target, self.sequence, "Content-Type: application/sdp\r\n", body)
+
     def rings(self, seconds: float = PATIENCE) -> Message:
         return self.phone.expect(180, "INVITE", self.call_id, seconds)
 

@@ -161,16 +161,16 @@ class Call:
         outs += self.caller.refuse(480, None, 'Reason: Q.850;cause=19;text="no answer"\r\n', now)
         return outs + self._finish("no-answer", "ring-timeout", "edge", 480, now)
 
-    def hang_up(self, cause: str, by: Side, reason: str, now: float) -> Outs:
-        """End both legs."""
+    def hang_up(self, cause: str, by: Side, reason: str, now: float, status: int = 480) -> Outs:
+        """End both legs. `status` is the answer of a call that was not answered yet."""
         if self.ended:
             return []
         outs = self.agent.disconnect(reason, now) if self.agent is not None else []
         if self.answered:
             outs += self.caller.disconnect(reason, now)
             return outs + self._finish("completed", cause, by, None, now)
-        outs += self.caller.refuse(480, None, reason_line(reason), now)
-        return outs + self._finish("failed", cause, by, 480, now)
+        outs += self.caller.refuse(status, None, reason_line(reason), now)
+        return outs + self._finish("failed", cause, by, status, now)
 
     # ── from the legs ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -133,7 +133,7 @@ class Core:
             if call is None:
                 return []
             reason = f'SIP;cause=200;text="{given.cause}"'
-            return self._carry(call.hang_up(given.cause, "edge", reason, now), call.caller.id, now)
+            return self._carry(call.hang_up(given.cause, "edge", reason, now, given.status), call.caller.id, now)
         if isinstance(given, Drain):
             self.reception.draining = given.on
             return []

@@ -55,10 +55,12 @@ class MediaEnded(msgspec.Struct, frozen=True):
 
 
 class HangUp(msgspec.Struct, frozen=True):
-    """An operator ends a live call."""
+    """An operator, or the end of the edge, ends a live call."""
 
     call: str
     cause: str = "operator"
+    status: int = 480
+    """The SIP answer, where the call was not answered yet."""
 
 
 class Drain(msgspec.Struct, frozen=True):

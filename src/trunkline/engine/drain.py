@@ -31,7 +31,7 @@ async def drain(engine: Engine, limit: float, impatient: asyncio.Event) -> None:
     if calls:
         _log.warning("%d calls are ended: %s", len(calls), "asked to" if impatient.is_set() else "the limit has come")
     for call in tuple(calls):
-        engine.pump.give(HangUp(call, "drain-limit"))
+        engine.pump.give(HangUp(call, "drain-limit", 503))
     end = monotonic() + (_HASTY_WORDS if impatient.is_set() else _LAST_WORDS)
     while legs and monotonic() < end:
         await _pause(impatient, _STEP)
