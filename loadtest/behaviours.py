@@ -52,7 +52,7 @@ def call(name: str = "call") -> Behaviour:
 
 
 def overload() -> Behaviour:
-    """The same call by a carrier who knows that 503 means another edge; it counts `tried`, `shed` and `whole`."""
+    """The same call by a carrier to whom 503 means another edge; it counts `tried`, `shed` and `whole`."""
     name = "overload"
     carrier = Script(name, "carrier").invite().expect(100, optional=True, counter="tried")
     carrier.expect(180, optional=True)
