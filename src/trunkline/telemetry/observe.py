@@ -123,7 +123,9 @@ class Observer:
             # A refusal of a known trunk has a record of its own.
             reason = out.reason or out.kind
             self.refusals.add(now + self.epoch, out.source, reason, out.status)
-            self.report.refused(out.source, reason, now)
+            if out.kind != "challenged":
+                # Every call that proves who it is begins with a challenge: worth a count, not a line.
+                self.report.refused(out.source, reason, now)
 
 
 def _first(counts: dict[bytes, int], kind: bytes) -> None:
