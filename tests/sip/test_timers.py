@@ -34,7 +34,7 @@ class TimersModel(RuleBasedStateMachine):
         self.due = [entry for entry in self.due if entry[0] > self.now]
         found = self.timers.expire(self.now)
         assert sorted(found) == sorted(entry for _, entry in expected)
-        times = dict((entry, at) for at, entry in expected)
+        times = {entry: at for at, entry in expected}
         assert [times[entry] for entry in found] == [at for at, _ in expected]
 
     @invariant()

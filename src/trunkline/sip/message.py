@@ -66,7 +66,7 @@ _PRIVATE = ("X-", "x-")
 _UNREAD: Final = "\0"
 """A tag that nobody asked for yet."""
 _FOLD = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")
-_CSEQ = re.compile(r"(\d{1,12})[ \t]+(\S+)")
+_CSEQ = re.compile(r"([0-9]{1,12})[ \t]+(\S+)")
 
 
 def _key(name: str) -> str:
@@ -242,11 +242,14 @@ def parse(data: bytes) -> Request | Response | Malformed:
     """One datagram, or one framed message of a stream. Never raises; linear in its size."""
     if len(data) > MOST_BYTES:
         return Malformed(513, "message too large")
+    if data.startswith(b"\r\n"):
+        # §7.5: empty lines before the start line are nobody's.
+        start = 2
+        while data.startswith(b"\r\n", start):
+            start += 2
+        data = data[start:]
     head, blank, rest = data.partition(b"\r\n\r\n")
-    start = 0
-    while head.startswith(b"\r\n", start):
-        start += 2
-    text = head[start:].decode("utf-8", "surrogateescape")
+    text = head.decode("utf-8", "surrogateescape")
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD.sub(" ", text)
     lines = text.split("\r\n")
@@ -267,7 +270,7 @@ def parse(data: bytes) -> Request | Response | Malformed:
         # Peers that end lines so would read another header in what we pass on.
         problem = Malformed(400, "a CR or LF stands alone")
     raw_size = len(data) - len(rest) + len(parsed.body) if blank else len(data)
-    parsed.raw = data if raw_size == len(data) and not start else data[start:raw_size]
+    parsed.raw = data if raw_size == len(data) else data[:raw_size]
     if fault is None:
         if problem is None:
             return parsed

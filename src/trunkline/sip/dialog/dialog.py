@@ -6,6 +6,7 @@ the route set and the remote target.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from trunkline.sip import compose
@@ -13,6 +14,9 @@ from trunkline.sip.address import AddressError, parse_address
 from trunkline.sip.flow import Flow
 from trunkline.sip.grammar import split_commas
 from trunkline.sip.message import Request, Response
+
+_LOOSE = re.compile(r";lr(?![^;=?])", re.IGNORECASE).search
+"""The URI parameter of a router that leaves the Request-URI alone (§19.1.1)."""
 
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag."""
@@ -83,7 +87,7 @@ class Dialog:
             self.sequence += 1
             sequence = self.sequence
         uri, routes = self.target, self.route_set
-        if routes and ";lr" not in routes[0].lower():
+        if routes and not _LOOSE(_uri(routes[0]).rpartition("@")[2]):
             # A strict router wants itself in the Request-URI and the target last (§12.2.1.1).
             uri, routes = _uri(routes[0]), (*routes[1:], f"<{self.target}>")
         route = "".join([f"Route: {value}\r\n" for value in routes])
@@ -154,14 +158,19 @@ def established(ends: Ends, response: Response, flow: Flow, fallback: str) -> Di
 
 
 def contact_uri(message: Request | Response) -> str | None:
-    """The URI of the first Contact; None when there is none, or none that can be read."""
+    """The URI of the first Contact, fit for a Request-URI; None when there is none, or none that can be read."""
     value = message.get("contact")
     if not value:
         return None
     try:
-        return parse_address(split_commas(value)[0] if "," in value else value).uri
+        uri = parse_address(split_commas(value)[0] if "," in value else value).uri
     except (AddressError, IndexError):
         return None
+    if "?" in uri:
+        # Headers have no place in a Request-URI (§19.1.1, table 1); a user part may have question marks.
+        query = uri.find("?", uri.rfind("@") + 1)
+        uri = uri[:query] if query >= 0 else uri
+    return uri
 
 
 def _routes(message: Request | Response) -> list[str]:
