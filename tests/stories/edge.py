@@ -75,18 +75,11 @@ class Edge:
             lines += ["[[sip.listeners]]", *(f"{key} = {json.dumps(value)}" for key, value in listener.items())]
         self.config.write_text("\n".join([*lines, ""]))
 
-    def start(self, *arguments: str, file_limit: int | None = None, debug: bool = False) -> None:
-        """Returns when it takes calls. `file_limit`: bytes that a file of its may have. `debug`: the interpreter finds
-        fault with what is left open and with what blocks."""
+    def start(self, *arguments: str, debug: bool = False) -> None:
+        """Returns when it takes calls. `debug`: the interpreter finds fault with what is left open and what blocks."""
         self.write()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
         python = [sys.executable, *(["-X", "dev", "-W", "error"] if debug else []), "-m", "trunkline"]
-
-        def limit() -> None:
-            if file_limit is not None:
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
-
         self.begun = self.out.stat().st_size if self.out.exists() else 0
         with self.out.open("ab") as out, self.err.open("ab") as err:
             self.process = subprocess.Popen(
@@ -96,7 +89,6 @@ class Edge:
                 stderr=err,
                 cwd=self.folder,
                 env=environ,
-                preexec_fn=limit,
             )
         until(lambda: "Stop with Ctrl-C" in self.said or self.code is not None, "the start", 30)
         assert self.code is None, f"it ended with {self.code}: {self.log}"
@@ -151,6 +143,11 @@ class Edge:
         time.sleep(0.05)
         self.signal(signal.SIGTERM)
         return self.ended(40)
+
+    def limit_files(self, size: int) -> None:
+        """From now on no file of its may grow beyond so many bytes."""
+        assert self.process is not None
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -168,6 +168,7 @@ class Edge:
             _log.warning("some of the interrupted calls' BYEs could not be sent in time")
         with contextlib.suppress(Unavailable):  # then the next start sends them again
             await replayed.settle(self.store)
+            _log.info("both sides of %d interrupted calls were told that they have ended", len(replayed.answered))
 
     async def _open_door(self) -> None:
         api = self.settings.api
