@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Edge, Run
+from tests.cli.conftest import Edge, Run, free
 from tests.cli.peer import Peer, Say, answer, ignore, running
 from trunkline.sip.message import Request
 
@@ -31,6 +34,31 @@ def test_a_call_to_the_echo(run: Run, edge: Edge, transport: str) -> None:
     assert steps(ended.out) == ["INVITE sdp", "100 Trying", "200 OK sdp", "ACK", "BYE", "200 OK BYE"]
     assert f"{transport} {edge.tls if transport == 'tls' else edge.udp}" in ended.out
     assert "✓ The call was answered" in ended.out
+    assert "10 packets sent, 10 back as they were sent" in ended.out
+
+
+@pytest.mark.foreign
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_foreign_peer(run: Run, tool: Callable[[str], str], tmp_path: Path, transport: str, host: str) -> None:
+    """SIPp answers and returns the audio by itself."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    port, media = free(kind), free(socket.SOCK_DGRAM)
+    literal = f"[{host}]" if ":" in host else host
+    options = ["-sn", "uas", "-t", "u1" if transport == "udp" else "t1", "-i", literal, "-p", str(port), "-m", "1"]
+    audio = ["-rtp_echo", "-mi", literal, "-mp", str(media), "-nostdin", "-timeout", "20"]
+    with subprocess.Popen(
+        [tool("sipp"), *options, *audio], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as peer:
+        # What is sent before SIPp listens is sent again on UDP; over TCP it is dialled again.
+        words = ("call", "100", "--to", f"{literal}:{port}", "--transport", transport, *SHORT)
+        ended = run(*words)
+        for _ in range(100):
+            if "connection refused" not in ended.out:
+                break
+            ended = run(*words)
+        assert peer.wait(20) == 0
+    assert ended.code == 0, ended.out
     assert "10 packets sent, 10 back as they were sent" in ended.out
 
 
@@ -174,6 +202,56 @@ def test_what_the_other_side_asks_within_the_call(run: Run, method: str) -> None
     assert ended.code == 0
     assert final[0].startswith(b"SIP/2.0 200 OK\r\n")
     assert (b"m=audio" in final[0]) == (method in ("INVITE", "UPDATE"))
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("OPTIONS", b"200"), ("INVITE", b"480"), ("BYE", b"481"), ("CANCEL", b"481")]
+)
+def test_what_strangers_ask(run: Run, method: str, status: bytes) -> None:
+    """Requests outside the call are answered, and the call goes on."""
+
+    def intruding(peer: Peer, request: Request, say: Say) -> list[bytes]:
+        if request.method != "ACK":
+            return answer(peer, request, say)
+        foreign = within(peer.requests[0], method, peer, peer.sdp())
+        return [
+            foreign.replace(request.call_id.encode(), b"another").replace(b";tag=cl", b";other=cl"),
+            b"nonsense " * 9,
+        ]
+
+    with running(intruding) as peer:
+        ended = run("call", "100", "--to", peer.place, *SHORT)
+        [response] = [each for each in peer.responses if b"another" in each]
+        assert peer.methods == ["INVITE", "ACK", "BYE"]
+    assert ended.code == 0
+    assert response.split(b" ")[1] == status
+
+
+def test_a_change_that_is_taken_back(run: Run) -> None:
+    """A CANCEL that comes after the re-INVITE was answered is 200, and changes nothing (RFC 3261 §9.2)."""
+
+    def hasty(peer: Peer, request: Request, say: Say) -> list[bytes]:
+        if request.method != "ACK":
+            return answer(peer, request, say)
+        change = within(peer.requests[0], "INVITE", peer, peer.sdp())
+        head, _, _ = change.replace(b"INVITE", b"CANCEL", 1).partition(b"Content-Type")
+        cancel = head.replace(b"CSeq: 7 INVITE", b"CSeq: 7 CANCEL") + b"Content-Length: 0\r\n\r\n"
+        return [change, cancel]
+
+    with running(hasty) as peer:
+        ended = run("call", "100", "--to", peer.place, *SHORT)
+        final = [each.split(b"\r\n")[0] for each in peer.responses if not each.startswith(b"SIP/2.0 1")]
+    assert ended.code == 0
+    assert final.count(b"SIP/2.0 200 OK") >= 2
+
+
+def test_on_a_terminal_it_says_what_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with running() as peer:
+        ended = run("call", "100", "--to", peer.place, *SHORT)
+    assert ended.code == 0
+    assert "\x1b[1;32m✓ The call was answered" in ended.out
+    assert "\x1b[36m" in ended.out
 
 
 def ring(peer: Peer, request: Request, say: Say) -> list[bytes]:

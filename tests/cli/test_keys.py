@@ -57,6 +57,15 @@ def test_an_operators_key(run: Run, edge: Edge) -> None:
     assert run("keys", "revoke", id, "--config", edge.config, "--key", key).code == 0
 
 
+def test_on_a_terminal_ids_are_whole(run: Run, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = list(rows(run, edge))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = run("keys", "list", "--config", edge.config).out
+    assert "─────" in shown
+    assert [id for id in ids if id not in shown] == []
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [

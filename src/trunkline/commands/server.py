@@ -23,6 +23,8 @@ from trunkline.settings import Settings, SettingsError, find, load
 _PATIENCE = 15.0
 _KEY_FILES = ("demo.key", "operator.key")
 _LARGEST = 64 << 20
+_SHOWN = 10
+"""Organizations that a sentence names."""
 _START = "start one with `trunkline serve --demo`, or say where it is with --url (or TRUNKLINE_URL)"
 
 
@@ -117,24 +119,35 @@ class Server(NamedTuple):
             raise self._foreign() from None
         finally:
             connection.close()
-        if not 200 <= status < 300:
-            raise self._refused(status, read)
-        return read
+        if 200 <= status < 300:
+            return read
+        refusal = _refusal(read)
+        if refusal is None:
+            raise self._foreign(status)
+        if refusal.details.field == "X-Organization-Id" and self.organization is None:
+            return self._replace(organization=self._only_organization())._exchange(method, path, body)
+        raise self._refused(status, refusal)
 
-    def _refused(self, status: int, content: bytes) -> Sorry:
-        try:
-            error = msgspec.json.decode(content, type=_Error).error
-        except msgspec.MsgspecError:
-            return self._foreign(status)
-        message = fit(error.message).rstrip(".")
+    def _only_organization(self) -> str:
+        """The one that an operator's key of no organization can only mean. Raises Sorry when there is no such."""
+        found = self.get("/v1/organizations", per_page=_SHOWN)
+        organizations, count = found["data"], found["pagination"]["total"]
+        if count == 1:
+            return str(organizations[0]["id"])
+        if not count:
+            raise Sorry("there is no organization yet: make the first with POST /v1/organizations (docs/api.md)")
+        names = ", ".join(f"{fit(each['id'])} ({fit(each['name'])})" for each in organizations)
+        more = f" and {count - len(organizations)} more" if count > len(organizations) else ""
+        raise Sorry(f"this operator's key belongs to no organization, name one with --organization ID: {names}{more}")
+
+    def _refused(self, status: int, refusal: _Words) -> Sorry:
+        message = fit(refusal.message).rstrip(".")
         if status == 401:
             return Sorry(f"{self.url} does not accept the API key {self.origin}: {message}")
-        if error.details.field == "X-Organization-Id" and self.organization is None:
-            return Sorry("this operator's key belongs to no organization: name one with --organization ID")
-        if error.details.field and error.details.field not in message:
-            message += f" ({fit(error.details.field)})"
+        if refusal.details.field and refusal.details.field not in message:
+            message += f" ({fit(refusal.details.field)})"
         if status >= 500:
-            message += f" (request {fit(error.request_id)})"
+            message += f" (request {fit(refusal.request_id)})"
         return Sorry(message)
 
     def _foreign(self, status: int | None = None) -> Sorry:
@@ -154,6 +167,14 @@ class _Words(msgspec.Struct):
 
 class _Error(msgspec.Struct):
     error: _Words
+
+
+def _refusal(content: bytes) -> _Words | None:
+    """What the API says of its refusal; None when these are not its words."""
+    try:
+        return msgspec.json.decode(content, type=_Error).error
+    except msgspec.MsgspecError:
+        return None
 
 
 def server_of(args: argparse.Namespace) -> Server:
