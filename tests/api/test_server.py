@@ -13,12 +13,13 @@ from trunkline.api import app, server
 from trunkline.control.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.store.store import Store
-from trunkline.transport.errors import ListenError
+from trunkline.transport.errors import CertificateError, ListenError
 
 
 async def test_s2_52_https(services: Services, certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
-    running = await server.start(app.build(services), services, "127.0.0.1", 0, server.Certificate(str(cert), str(key)).context)
+    context = server.Certificate(str(cert), str(key)).context
+    running = await server.start(app.build(services), services, "127.0.0.1", 0, context)
     _, port = running.addresses[0]
     trusting = ssl.create_default_context(cafile=str(cert))
     async with (
@@ -52,3 +53,20 @@ async def test_what_was_noted_is_written_at_the_end(services: Services, store: S
         kept = await unit.keys.get(key.id, organization=organization)
     assert kept is not None
     assert kept.last_used_at == clock.wall
+
+
+def test_a_certificate_is_renewed_in_place(certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    shown = server.Certificate(str(cert), str(key))
+    context, ends = shown.context, shown.expires_at
+    kept = cert.read_bytes()
+    for wrong in (b"no certificate", kept[: len(kept) // 2]):
+        cert.write_bytes(wrong)
+        with pytest.raises(CertificateError, match=str(cert)):
+            shown.renew()
+    cert.unlink()
+    with pytest.raises(CertificateError, match="no such file"):
+        shown.renew()
+    cert.write_bytes(kept)
+    shown.renew()
+    assert (shown.context, shown.expires_at) == (context, ends)

@@ -219,3 +219,17 @@ names = st.sampled_from(
 def test_any_environment_gives_settings_or_their_faults(environ: dict[str, str]) -> None:
     with contextlib.suppress(SettingsError):
         assert load(None, environ).sip.listeners
+
+
+def test_lists_by_environment_and_by_file(tmp_path: Path) -> None:
+    file = tmp_path / "trunkline.toml"
+    file.write_text('[api]\ntrusted_proxies = ["10.0.0.0/8"]\n')
+    assert load(file, {}).api.trusted_proxies == ("10.0.0.0/8",)
+    environ = {"TRUNKLINE_API__TRUSTED_PROXIES": "192.0.2.7, 2001:db8::/32"}
+    assert load(file, environ).api.trusted_proxies == ("192.0.2.7", "2001:db8::/32")
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "nowhere"])
+def test_a_proxy_that_is_no_network(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"api\.trusted_proxies.*is no network"):
+        load(None, {"TRUNKLINE_API__TRUSTED_PROXIES": text})

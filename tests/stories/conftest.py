@@ -1,4 +1,4 @@
-"""The stage of the stories: an edge of their own, a carrier, an agent. Nothing here is a mock: processes and sockets."""
+"""The stage of the stories: an edge of its own for each, a carrier, an agent; processes and sockets, nothing else."""
 
 from __future__ import annotations
 

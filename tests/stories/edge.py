@@ -32,7 +32,7 @@ class Answer(NamedTuple):
         return json.loads(self.text)
 
 
-def until(found: Callable[[], A], what: str, seconds: float = PATIENCE) -> A:
+def until(found: Callable[[], A | None], what: str, seconds: float = PATIENCE) -> A:
     """What `found` gives as soon as that is something; fails when it is not by then."""
     end = time.monotonic() + seconds
     while not (value := found()):
@@ -59,6 +59,7 @@ class Edge:
             "media": {"first_port": 23000, "last_port": 23999},
         }
         self.listeners: list[dict[str, Json]] = [{"transport": "udp", "host": HOST, "port": 0}]
+        self.environ: dict[str, str] = {}
         self.key = ""
         self.organization = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -77,6 +78,14 @@ class Edge:
 
     def start(self, *arguments: str, debug: bool = False) -> None:
         """Returns when it takes calls. `debug`: the interpreter finds fault with what is left open and what blocks."""
+        self.begin(*arguments, debug=debug)
+        until(lambda: "Stop with Ctrl-C" in self.said or self.code is not None, "the start", 30)
+        assert self.code is None, f"it ended with {self.code}: {self.log}"
+        self.sip = (HOST, int(self._shown(rf"UDP {re.escape(HOST)}:(\d+)")))
+        self.url = self._shown(r"API +(\S+)")
+
+    def begin(self, *arguments: str, debug: bool = False) -> None:
+        """Start it, and do not wait."""
         self.write()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
         python = [sys.executable, *(["-X", "dev", "-W", "error"] if debug else []), "-m", "trunkline"]
@@ -88,12 +97,8 @@ class Edge:
                 stdout=out,
                 stderr=err,
                 cwd=self.folder,
-                env=environ,
+                env=environ | self.environ,
             )
-        until(lambda: "Stop with Ctrl-C" in self.said or self.code is not None, "the start", 30)
-        assert self.code is None, f"it ended with {self.code}: {self.log}"
-        self.sip = (HOST, int(self._shown(rf"UDP {re.escape(HOST)}:(\d+)")))
-        self.url = self._shown(r"API +(\S+)")
 
     def refuses_to_start(self, *arguments: str) -> str:
         """What it says when it cannot; its exit code was 1 and it said one line."""
@@ -174,9 +179,9 @@ class Edge:
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                found = Answer(answer.status, answer.read().decode(), answer.headers)
+                found = Answer(answer.status, answer.read().decode(), dict(answer.headers))
         except urllib.error.HTTPError as error:
-            found = Answer(error.code, error.read().decode(), error.headers)
+            found = Answer(error.code, error.read().decode(), dict(error.headers))
         self.seen.append(found.text)
         return found
 
@@ -211,7 +216,9 @@ class Edge:
 
     def calls(self, count: int = 1) -> list[Json]:
         """The log, newest first, once it has so many calls."""
-        return until(lambda: found if len(found := self.get("/v1/calls?per_page=100")["data"]) >= count else [], "calls")
+        return until(
+            lambda: found if len(found := self.get("/v1/calls?per_page=100")["data"]) >= count else [], "calls"
+        )
 
     def call(self, id: str) -> Json:
         return self.get(f"/v1/calls/{id}")

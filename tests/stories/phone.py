@@ -41,7 +41,9 @@ class Message:
 
     def headers(self, name: str) -> list[str]:
         wanted = name.lower()
-        return [value.strip() for key, _, value in (line.partition(":") for line in self.lines) if key.lower() == wanted]
+        return [
+            value.strip() for key, _, value in (line.partition(":") for line in self.lines) if key.lower() == wanted
+        ]
 
     def header(self, name: str) -> str:
         found = self.headers(name)
@@ -116,7 +118,12 @@ class Phone:
 
     def sdp(self, *types: str) -> str:
         types = types or ("0",)
-        return SDP.format(host=self.address[0], port=self.audio_port, types=" ".join(types), maps="".join([MAPS[each] for each in types]))
+        return SDP.format(
+            host=self.address[0],
+            port=self.audio_port,
+            types=" ".join(types),
+            maps="".join([MAPS[each] for each in types]),
+        )
 
     def takes(self, seconds: float = PATIENCE) -> Taken:
         """An INVITE comes, rings and is answered; until the ACK."""

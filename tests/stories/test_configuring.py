@@ -61,7 +61,8 @@ def test_a_trunk_that_is_full(routed: Edge, carrier: Phone, agent: Phone) -> Non
     first.answered()
     refusal = Dialled(carrier, routed.sip, NUMBER).refused(503)
     assert refusal.header("Retry-After") == "5"
-    assert 'text="' in refusal.header("Reason") and "trunk-full" in refusal.text
+    assert 'text="' in refusal.header("Reason")
+    assert "trunk-full" in refusal.text
     assert routed.get("/v1/calls/live")["pagination"]["total"] == 1
     first.bye()
     taken.ends()

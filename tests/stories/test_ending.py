@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from loadtest.peers.certificates import Authority
 from tests.stories.conftest import NETWORK, NUMBER
-from tests.stories.edge import HOST, Edge, until
+from tests.stories.edge import HOST, PATIENCE, Edge, until
 from tests.stories.phone import Dialled, Phone, options
 
 
@@ -25,7 +29,8 @@ def test_it_drains(routed: Edge, carrier: Phone, agent: Phone) -> None:
     ping = options(carrier, routed.sip)
     assert (ping.status, int(ping.header("Retry-After")) > 0) == (503, True)
     answer = routed.ask("GET", "/readyz")
-    assert answer.status == 503 and "draining" in answer.text
+    assert answer.status == 503
+    assert "draining" in answer.text
     assert routed.ask("GET", "/healthz").status == 200
 
     # The live dialog works on: a re-INVITE crosses.
@@ -104,6 +109,17 @@ def test_it_ends_without_calls_and_leaves_nothing_open(edge: Edge, carrier: Phon
         assert fault not in edge.log, edge.log
 
 
+@pytest.mark.parametrize("after", [0.3, 0.4, 0.5, 0.7])
+def test_a_signal_while_it_starts(edge: Edge, after: float) -> None:
+    edge.begin("--demo")
+    until(lambda: edge.data.exists() or edge.code is not None, "its first act", 30)
+    time.sleep(after - 0.3)
+    edge.signal(signal.SIGTERM)
+    assert edge.ended() == 0
+    assert "Traceback" not in edge.log
+    edge.start("--demo")
+
+
 def test_it_reads_its_settings_again(routed: Edge, carrier: Phone, agent: Phone) -> None:
     call = Dialled(carrier, routed.sip, NUMBER)
     taken = agent.takes()
@@ -138,6 +154,32 @@ def test_it_reads_its_settings_again(routed: Edge, carrier: Phone, agent: Phone)
     for each, end in ((call, taken), (second, other)):
         each.bye()
         end.ends()
+
+
+def test_the_service_manager_is_told(edge: Edge, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(PATIENCE)
+        edge.environ["NOTIFY_SOCKET"] = manager.getsockname()
+        edge.start("--demo")
+        assert edge.process is not None
+        ready = manager.recv(4096).decode().splitlines()
+        assert ready[:2] == ["READY=1", f"MAINPID={edge.process.pid}"]
+        assert "udp:" in ready[2]
+        assert [manager.recv(4096) for _ in range(2)] == [b"WATCHDOG=1"] * 2
+        edge.signal(signal.SIGHUP)
+        words = [word for word in (manager.recv(4096) for _ in range(3)) if word != b"WATCHDOG=1"]
+        assert [word.partition(b"=")[0] for word in words[:2]] == [b"RELOADING", b"READY"]
+        edge.signal(signal.SIGTERM)
+        assert edge.ended() == 0
+        manager.settimeout(0)
+        told = []
+        with suppress(BlockingIOError):
+            while word := manager.recv(4096):
+                told.append(word.decode())
+        (draining, ending) = [word for word in told if word.startswith("STOPPING=1")]
+        assert "EXTEND_TIMEOUT_USEC=330000000" in draining
+        assert "EXTEND_TIMEOUT_USEC=30000000" in ending
 
 
 def test_certificates_are_read_again(edge: Edge, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def test_the_demo_answers_and_shows_what_it_did(edge: Edge, carrier: Phone) -> N
         audio.bind((CARRIER, 0))
         audio.settimeout(PATIENCE)
         carrier.audio_port = audio.getsockname()[1]
-        secret = 'Authorization: Digest username="u", realm="r", nonce="n", uri="sip:x", response="0badcafe0badcafe"\r\n'
+        secret = (
+            'Authorization: Digest username="u", realm="r", nonce="n", uri="sip:x", response="0badcafe0badcafe"\r\n'
+        )
         call = Dialled(carrier, edge.sip, DEMO, more=secret)
         answer = call.answered()
         port = re.search(r"m=audio (\d+) RTP/AVP 0", answer.body)
@@ -40,7 +42,8 @@ def test_the_demo_answers_and_shows_what_it_did(edge: Edge, carrier: Phone) -> N
     assert logged["id"] == live["id"]
     assert (logged["status"], logged["from"], logged["to"]) == ("completed", "+12025550199", DEMO)
     detail = edge.call(logged["id"])
-    assert detail["answered_at"] is not None and detail["ended_at"] is not None
+    assert detail["answered_at"] is not None
+    assert detail["ended_at"] is not None
     assert detail["hung_up_by"] == "caller"
     assert call.call_id in str(detail["legs"])
 
@@ -51,7 +54,8 @@ def test_the_demo_answers_and_shows_what_it_did(edge: Edge, carrier: Phone) -> N
     assert "0badcafe" not in ladder
     messages = edge.get(f"/v1/calls/{logged['id']}/trace")["messages"]
     assert {message["text"].split()[0] for message in messages} >= {"INVITE", "ACK", "BYE", "SIP/2.0"}
-    assert "0badcafe" not in str(messages) and "Digest" in str(messages)
+    assert "0badcafe" not in str(messages)
+    assert "Digest" in str(messages)
     until(lambda: "completed" in edge.log, "the call's line in the log")
     assert not edge.tables().keys() & {"calls", "legs", "dialogs", "held_places", "media", "media_ports"}
 
@@ -60,9 +64,7 @@ def test_explain_says_what_the_wire_does(edge: Edge, carrier: Phone) -> None:
     edge.start("--demo")
     edge.key = edge.demo_key()
     for number, status in ((DEMO, 200), ("+12025550111", 404)):
-        told = edge.post(
-            "/v1/routes/explain", {"source": CARRIER, "port": 5060, "transport": "udp", "to": number}
-        )
+        told = edge.post("/v1/routes/explain", {"source": CARRIER, "port": 5060, "transport": "udp", "to": number})
         call = Dialled(carrier, edge.sip, number)
         if status == 200:
             assert told["accepted"]
@@ -88,7 +90,8 @@ def test_the_command_line_finds_the_edge_by_its_settings(edge: Edge) -> None:
     assert "its audio came back" in placed.stdout
     drawn = subprocess.run([*command, "trace", *where], capture_output=True, text=True, timeout=30, check=False)
     assert drawn.returncode == 0, drawn.stderr
-    assert "INVITE" in drawn.stdout and "BYE" in drawn.stdout
+    assert "INVITE" in drawn.stdout
+    assert "BYE" in drawn.stdout
     listed = subprocess.run([*command, "keys", "list", *where], capture_output=True, text=True, timeout=30, check=False)
     assert "Demo" in listed.stdout
 

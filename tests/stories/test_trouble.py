@@ -87,7 +87,9 @@ def test_a_port_that_is_in_use(edge: Edge) -> None:
     with taken(socket.SOCK_STREAM) as port:
         edge.listeners[0]["port"] = 0
         edge.sections["api"] = {"host": HOST, "port": port}
-        assert edge.refuses_to_start() == f"trunkline: the API cannot listen on {HOST} port {port}: address already in use"
+        assert (
+            edge.refuses_to_start() == f"trunkline: the API cannot listen on {HOST} port {port}: address already in use"
+        )
     # Nothing of it is left behind that would hinder a start.
     edge.sections["api"] = {"port": 0}
     edge.start("--demo")

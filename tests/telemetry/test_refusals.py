@@ -31,3 +31,16 @@ def test_bounded_and_complete(seen: list[tuple[float, int, str]], limit: int) ->
     assert sum(each.count for each in taken) == len(seen)
     assert {each.source for each in taken[limit:]} <= {EVERYBODY}
     assert len(counts) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abc"))), st.integers(0, 30), st.integers(1, 8))
+def test_what_is_given_back_is_not_lost(seen: list[tuple[int, str]], cut: int, limit: int) -> None:
+    counts = RefusalCounts(limit)
+    for host, reason in seen[:cut]:
+        counts.add(60.0, f"udp:192.0.2.{host}", reason, 403)
+    taken = counts.take()
+    for host, reason in seen[cut:]:
+        counts.add(60.0, f"udp:192.0.2.{host}", reason, 403)
+    counts.give_back(taken)
+    assert len(counts) <= limit + 1
+    assert sum(each.count for each in counts.take()) == len(seen)

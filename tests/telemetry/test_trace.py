@@ -83,3 +83,17 @@ def test_nothing_is_kept_when_it_is_off() -> None:
     traces.add("c1", 0.0, "in", CARRIER, request("INVITE", "a"))
     traces.own("c1", "org")
     assert (len(traces), traces.of("c1")) == (0, None)
+
+
+def test_bounds_change_while_calls_go_on() -> None:
+    traces = Traces(calls=4)
+    for number in range(4):
+        traces.add(f"call{number}", float(number), "in", CARRIER, b"INVITE sip:x SIP/2.0\r\n\r\n")
+    traces.bound(2, 1, 1000)
+    assert [traces.of(f"call{number}") is None for number in range(4)] == [True, True, False, False]
+    traces.add("call9", 9.0, "in", CARRIER, b"INVITE sip:x SIP/2.0\r\n\r\n")
+    traces.add("call9", 9.0, "in", CARRIER, b"BYE sip:x SIP/2.0\r\n\r\n")
+    assert len(traces) == 2
+    assert len(traces.of("call9") or []) == 1
+    traces.bound(0, 1, 1000)
+    assert len(traces) == 0

@@ -1,18 +1,18 @@
 """One process: its event loop, its signals and its exit code.
 
-SIGTERM or SIGINT drains, a second one ends at once; before the edge has started, the first one ends the start. SIGHUP
-reads the settings again.
+SIGTERM or SIGINT drains, a second one ends at once. While the edge starts, the first one waits for the start to be done
+(what the database is doing then must not be torn off), and the second one does not. SIGHUP reads the settings again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from trunkline.control.errors import Refusal
 from trunkline.edge.edge import Edge, Started
@@ -23,7 +23,7 @@ from trunkline.transport.errors import TransportError
 
 Greeting = Callable[[Started], None]
 """Tells the operator."""
-_COULD_NOT_START = 1
+_COULD_NOT_START, _INTERRUPTED = 1, 130
 
 
 def serve(
@@ -49,33 +49,24 @@ async def _serve(
     edge: Edge, demo: bool, seed: Path | None, greeting: Greeting | None, read: Callable[[], Settings]
 ) -> int:
     signals = _Signals()
-    start = asyncio.ensure_future(edge.start(demo=demo, seed=seed))
-    stopping = asyncio.ensure_future(signals.stop.wait())
-    await asyncio.wait((start, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if not start.done():
-        start.cancel()
-        await asyncio.wait((start,))
-    if start.cancelled():
-        return 0
     try:
-        started = start.result()
+        started = await edge.start(demo=demo, seed=seed)
     except (StoreError, TransportError, Refusal, OSError) as error:
-        stopping.cancel()
         sys.stderr.write(f"trunkline: {error}\n")
         return _COULD_NOT_START
+    signals.started = True
     try:
         _settle_memory()
         if greeting is not None:
             greeting(started)
-        await _run(edge, signals, stopping, read)
+        await _run(edge, signals, read)
     finally:
         await edge.stop()
     return 0
 
 
-async def _run(
-    edge: Edge, signals: _Signals, stopping: asyncio.Task[Literal[True]], read: Callable[[], Settings]
-) -> None:
+async def _run(edge: Edge, signals: _Signals, read: Callable[[], Settings]) -> None:
+    stopping = asyncio.ensure_future(signals.stop.wait())
     while not stopping.done():
         reloading = asyncio.ensure_future(signals.reload.wait())
         await asyncio.wait((stopping, reloading), return_when=asyncio.FIRST_COMPLETED)
@@ -93,12 +84,15 @@ class _Signals:
         self.stop = asyncio.Event()
         self.at_once = asyncio.Event()
         self.reload = asyncio.Event()
+        self.started = False
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload.set)
 
     def _asked_to_stop(self) -> None:
+        if self.stop.is_set() and not self.started:
+            os._exit(_INTERRUPTED)
         if self.stop.is_set():
             self.at_once.set()
         self.stop.set()

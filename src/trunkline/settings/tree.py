@@ -82,7 +82,7 @@ class Sip(Section, frozen=True, kw_only=True):
     source_calls_per_second: Annotated[float, Meta(ge=0)] = 0.0
     """New calls of one remote address; 0: no limit."""
     drain_limit: Annotated[float, Meta(ge=0)] = 300.0
-    """How long live calls may go on after SIGTERM. systemd/trunkline.service waits longer."""
+    """How long live calls may go on after SIGTERM."""
     receive_buffer: Positive = 4194304
     timers: Timers = Timers()
     overload: OverloadSettings = OverloadSettings()

@@ -1,0 +1,150 @@
+"""The composition root in this process: it starts whole or not at all, and what it opened it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from msgspec import structs
+
+from tests.edge.conftest import HOST
+from trunkline.control.errors import Refusal
+from trunkline.edge import Edge
+from trunkline.settings import Settings, SettingsError
+from trunkline.settings.tree import Api, Listener, StoreSettings
+from trunkline.store.errors import StoreError, Unavailable
+from trunkline.telemetry.log import Log
+from trunkline.transport.errors import CertificateError, ListenError
+
+
+class Open:
+    """What this process holds open: descriptors by what they lead to, and tasks."""
+
+    def __init__(self) -> None:
+        self.before = self._descriptors()
+
+    def _descriptors(self) -> list[str]:
+        found = []
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                found.append(os.readlink(f"/proc/self/fd/{name}"))
+            except OSError:
+                continue
+        return sorted(each for each in found if not each.startswith("/proc/"))
+
+    async def nothing_more(self) -> None:
+        others = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+        assert others == set()
+        for _ in range(100):  # a thread of the database may still be closing
+            if len(self._descriptors()) <= len(self.before):
+                return
+            await asyncio.sleep(0.01)
+        assert self._descriptors() == self.before
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+async def test_it_leaves_nothing_open(settings: Settings, log: Log) -> None:
+    opened = Open()
+    for _ in range(3):
+        edge = Edge(settings, log)
+        started = await edge.start(demo=True)
+        assert [address.rpartition(":")[0] for address in started.addresses] == [f"udp:{HOST}", f"tcp:{HOST}"]
+        assert started.number is not None
+        assert started.key is not None
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{started.api_url}/v1/calls", headers={"X-API-Key": started.key}) as answer,
+        ):
+            assert answer.status == 200
+        await edge.drain(asyncio.Event())
+        await edge.stop()
+        await opened.nothing_more()
+
+
+def wrong_key(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    settings.key_file.write_text("no key")
+
+
+def no_directory(settings: Settings) -> None:
+    settings.data_dir.write_text("a file")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error"), [(wrong_key, StoreError), (no_directory, Unavailable)], ids=["key", "directory"]
+)
+async def test_what_is_there_does_not_fit(
+    settings: Settings, log: Log, prepare: Callable[[Settings], None], error: type[Exception]
+) -> None:
+    opened = Open()
+    prepare(settings)
+    with pytest.raises(error, match=str(settings.data_dir)):
+        await Edge(settings, log).start()
+    await opened.nothing_more()
+
+
+async def test_a_start_that_fails_half_way_is_undone(settings: Settings, log: Log, tmp_path: Path) -> None:
+    """At each step that can fail; then the same directory serves a start that succeeds."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
+        held.bind((HOST, 0))
+        held.listen()
+        port = held.getsockname()[1]
+        opened = Open()
+        blocked = tmp_path / "blocked"
+        blocked.write_text("no directory")
+        sip, missing = settings.sip, Path("/nowhere.pem")
+        tls = Listener(transport="tls", host=HOST, port=0, certificate=missing)
+        tcp = Listener(transport="tcp", host=HOST, port=port)
+        cases: list[tuple[Settings, type[Exception]]] = [
+            (structs.replace(settings, store=StoreSettings(url=f"sqlite:///{blocked}/all.db")), Unavailable),
+            (structs.replace(settings, sip=structs.replace(sip, listeners=(*sip.listeners, tcp))), ListenError),
+            (structs.replace(settings, sip=structs.replace(sip, listeners=(*sip.listeners, tls))), CertificateError),
+            (structs.replace(settings, api=Api(host=HOST, port=port)), ListenError),
+            (structs.replace(settings, api=Api(host=HOST, port=0, certificate=missing)), CertificateError),
+        ]
+        for faulty, error in cases:
+            with pytest.raises(error):
+                await Edge(faulty, log).start(demo=True)
+            await opened.nothing_more()
+        seed = tmp_path / "seed.json"
+        seed.write_text('{"trunks": 1}')
+        with pytest.raises(Refusal):
+            await Edge(settings, log).start(seed=seed)
+        await opened.nothing_more()
+    edge = Edge(settings, log)
+    await edge.start(demo=True)
+    await edge.stop()
+
+
+async def test_reload(settings: Settings, log: Log, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    edge = Edge(settings, log)
+    await edge.start()
+    wanted = structs.replace(
+        settings, worker="w1", sip=structs.replace(settings.sip, max_calls=7, domain="edge.example", drain_limit=1.0)
+    )
+    await edge.reload(lambda: wanted)
+    core = edge.engine.core
+    assert (core.arrival.policy.max_calls, core.arrival.policy.domain) == (7, "edge.example")
+    assert (edge.settings.sip.drain_limit, edge.settings.worker) == (1.0, "w0")
+    assert "in force only after a restart: worker" in caplog.text
+
+    def broken() -> Settings:
+        raise SettingsError(["sip.max_calls must be a whole number", "log.level: no such level"])
+
+    await edge.reload(broken)
+    assert (
+        "nothing was reloaded, the settings cannot be used: sip.max_calls must be a whole number; log.level"
+        in caplog.text
+    )
+    assert core.arrival.policy.max_calls == 7
+    await edge.stop()
