@@ -52,7 +52,7 @@ def call(name: str = "call") -> Behaviour:
 
 
 def overload() -> Behaviour:
-    """The same call by a carrier to whom 503 means another edge; it counts `tried`, `shed` and `whole`."""
+    """The same call by a carrier to whom 503 means another edge; counts `tried`, `shed` and `whole`."""
     name = "overload"
     carrier = Script(name, "carrier").invite().expect(100, optional=True, counter="tried")
     carrier.expect(180, optional=True)
@@ -63,7 +63,7 @@ def overload() -> Behaviour:
 
 
 def crash() -> Behaviour:
-    """A call of three seconds whose end may also come from an edge that has just been started again; counts `answered`."""
+    """A call of three seconds whose end may also come from an edge just started again; counts `answered`."""
     name = "crash"
     carrier = Script(name, "carrier").invite().expect(100, optional=True).expect(180, optional=True)
     carrier.expect(200, keep=True).ack(counter="answered").receive("BYE", within=(3000, "hang-up")).answer(200, "OK")

@@ -1,9 +1,9 @@
 """At twice what it can carry, the edge refuses early with 503, keeps what it admitted whole, and recovers at once.
 
-A call is admitted when it was answered with anything but a shed 503, the 100 included; whole when INVITE, ACK, BYE and
-the answers went through. Early: half of the refusals within `EARLY` seconds of the INVITE, before its first
-retransmission is due, so that a carrier fails over while its caller still hears nothing. Recovered: a second of moderate
-load right after it, with no failure.
+A call is admitted when it was answered with anything but a shed 503, the 100 included; whole when INVITE, ACK, BYE
+and the answers went through. Early: half of the refusals within `EARLY` seconds of the INVITE, before its first
+retransmission is due, so that a carrier fails over while its caller still hears nothing. Recovered: a second of
+moderate load right after it, with no failure.
 """
 
 from __future__ import annotations
