@@ -76,8 +76,8 @@ def test_the_first_route_comes_before_the_target() -> None:
 )
 def test_who_is_behind_nat(via: str, flow: Flow, hidden: bool) -> None:
     message = parse(
-        f"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bKx\r\nFrom: <sip:f@h>;tag=1\r\nTo: <sip:t@h>\r\n"
-        "Call-ID: c\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+        f"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bKx\r\nFrom: <sip:f@h>;tag=1\r\n"
+        "To: <sip:t@h>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n".encode()
     )
     assert type(message) is Request
     assert behind_nat(message, flow) is hidden

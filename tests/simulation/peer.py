@@ -69,7 +69,15 @@ class Peer:
         self._branches += 1
         return f"z9hG4bK-{self.address[0]}-{self._branches}"
 
-    def invite(self, body: bytes = OFFER, extra: str = "", call_id: str = "c1", branch: str = "", cseq: int = 1) -> str:
+    def invite(
+        self,
+        body: bytes = OFFER,
+        extra: str = "",
+        call_id: str = "c1",
+        branch: str = "",
+        cseq: int = 1,
+        contact: str = "",
+    ) -> str:
         """A new INVITE to the edge's number; its branch."""
         self.cseq = cseq
         branch = branch or self.branch()
@@ -82,7 +90,7 @@ class Peer:
             To: <sip:{NUMBER}@{EDGE}>
             Call-ID: {call_id}
             CSeq: {cseq} INVITE
-            Contact: <sip:peer@{self.address[0]}:5060>
+            Contact: <{contact or f"sip:peer@{self.address[0]}:5060"}>
             {kind}{_lines(extra)}""",
             body,
         )

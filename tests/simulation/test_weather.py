@@ -65,8 +65,11 @@ def test_every_call_ends_once_and_leaves_nothing(seed: int, weather: Weather) ->
     assert carrier.idle(), context
     assert agent.idle(), context
     edge.whole()
-    arrived = {s.data.split(b"Call-ID: ")[1].split(b"\r\n")[0] for s in world.seen
-               if not s.lost and s.target[0] == EDGE and s.source[0] == CARRIER and s.data.startswith(b"INVITE")}  # fmt: skip
+    arrived = {
+        seen.data.split(b"Call-ID: ")[1].split(b"\r\n")[0]
+        for seen in world.seen
+        if not seen.lost and (seen.source[0], seen.target[0]) == (CARRIER, EDGE) and seen.data.startswith(b"INVITE")
+    }
     recorded = {(record.legs[0].sip_call_id or "").encode() for record in edge.finished}
     assert recorded <= arrived
     assert len(edge.finished) == len(recorded), context
