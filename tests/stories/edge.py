@@ -63,6 +63,7 @@ class Edge:
         self.key = ""
         self.organization = ""
         self.process: subprocess.Popen[bytes] | None = None
+        self._stories = 0
         self.seen: list[str] = []
         """Every answer of the API."""
 
@@ -167,7 +168,14 @@ class Edge:
     def operate(self) -> None:
         """Be the first operator, in an organization of the story's own."""
         self.key = (self.data / "operator.key").read_text().strip()
-        self.organization = self.post("/v1/organizations", {"name": "Story"})["id"]
+        self._stories += 1
+        self.organization = self.post("/v1/organizations", {"name": f"Story {self._stories}"})["id"]
+
+    def clear(self) -> None:
+        """Take away what the organization has."""
+        for kind in ("phone-numbers", "agents", "sip/trunks"):
+            for item in self.get(f"/v1/{kind}?per_page=100")["data"]:
+                self.delete(f"/v1/{kind}/{item['id']}")
 
     def ask(self, method: str, path: str, body: Json = None) -> Answer:
         headers = {"Content-Type": "application/json"}

@@ -53,33 +53,32 @@ def test_from_nothing_to_a_call_and_back(edge: Edge, carrier: Phone, agent: Phon
     agent.hears_nothing(0.1)
 
 
-def test_a_trunk_that_is_full(routed: Edge, carrier: Phone, agent: Phone) -> None:
-    trunk = routed.get("/v1/sip/trunks")["data"][0]["id"]
-    routed.patch(f"/v1/sip/trunks/{trunk}", {"config": {"max_concurrent_calls": 1}})
-    first = Dialled(carrier, routed.sip, NUMBER)
+def test_a_trunk_that_is_full(house: Edge, carrier: Phone, agent: Phone) -> None:
+    house.number(NUMBER, house.trunk("carrier", NETWORK), house.agent(f"sip:agent@{agent.at}"))
+    trunk = house.get("/v1/sip/trunks")["data"][0]["id"]
+    house.patch(f"/v1/sip/trunks/{trunk}", {"config": {"max_concurrent_calls": 1}})
+    first = Dialled(carrier, house.sip, NUMBER)
     taken = agent.takes()
     first.answered()
-    refusal = Dialled(carrier, routed.sip, NUMBER).refused(503)
+    refusal = Dialled(carrier, house.sip, NUMBER).refused(503)
     assert refusal.header("Retry-After") == "5"
     assert 'text="' in refusal.header("Reason")
     assert "trunk-full" in refusal.text
-    assert routed.get("/v1/calls/live")["pagination"]["total"] == 1
+    assert house.get("/v1/calls/live")["pagination"]["total"] == 1
     first.bye()
     taken.ends()
-    second = Dialled(carrier, routed.sip, NUMBER)
+    second = Dialled(carrier, house.sip, NUMBER)
     taken = agent.takes()
     second.answered()
     taken.bye()
     second.ends()
-    assert sorted(call["status"] for call in routed.calls(3)) == ["completed", "completed", "failed"]
+    assert sorted(call["status"] for call in house.calls(3)) == ["completed", "completed", "failed"]
 
 
-def test_a_trunk_that_must_authenticate(edge: Edge, stranger: Phone, agent: Phone) -> None:
-    edge.start()
-    edge.operate()
-    trunk = edge.trunk("pbx", NETWORK, credentials={"username": "pbx", "password": "sesame-opens"})
-    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"))
-    call = Dialled(stranger, edge.sip, NUMBER)
+def test_a_trunk_that_must_authenticate(house: Edge, stranger: Phone, agent: Phone) -> None:
+    trunk = house.trunk("pbx", NETWORK, credentials={"username": "pbx", "password": "sesame-opens"})
+    house.number(NUMBER, trunk, house.agent(f"sip:agent@{agent.at}"))
+    call = Dialled(stranger, house.sip, NUMBER)
     challenge = call.refused(401)
     call.authenticated(challenge, "pbx", "sesame-opens")
     taken = agent.takes()
@@ -88,20 +87,18 @@ def test_a_trunk_that_must_authenticate(edge: Edge, stranger: Phone, agent: Phon
     call.bye()
     taken.ends()
 
-    call = Dialled(stranger, edge.sip, NUMBER)
+    call = Dialled(stranger, house.sip, NUMBER)
     call.authenticated(call.refused(401), "pbx", "sesame-closes")
     call.refused(403)
     agent.hears_nothing(0.1)
 
 
-def test_codecs(edge: Edge, carrier: Phone, agent: Phone) -> None:
-    edge.start()
-    edge.operate()
-    trunk = edge.trunk("carrier", NETWORK, codecs=["PCMA"])
-    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"))
-    refusal = Dialled(carrier, edge.sip, NUMBER, types=("18", "0")).refused(488)
+def test_codecs(house: Edge, carrier: Phone, agent: Phone) -> None:
+    trunk = house.trunk("carrier", NETWORK, codecs=["PCMA"])
+    house.number(NUMBER, trunk, house.agent(f"sip:agent@{agent.at}"))
+    refusal = Dialled(carrier, house.sip, NUMBER, types=("18", "0")).refused(488)
     assert refusal.header("Warning").startswith("305 ")
-    call = Dialled(carrier, edge.sip, NUMBER, types=("0", "8", "9"))
+    call = Dialled(carrier, house.sip, NUMBER, types=("0", "8", "9"))
     invite = agent.expect("INVITE")
     assert "m=audio 40000 RTP/AVP 8\r\n" in invite.body
     agent.answer(invite, "200 OK", agent.sdp("8"))
@@ -110,39 +107,36 @@ def test_codecs(edge: Edge, carrier: Phone, agent: Phone) -> None:
     call.bye()
 
 
-def test_a_call_has_a_longest_time(edge: Edge, carrier: Phone, agent: Phone) -> None:
-    edge.start()
-    edge.operate()
-    trunk = edge.trunk("carrier", NETWORK)
-    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}"), config={"max_duration": 1})
-    call = Dialled(carrier, edge.sip, NUMBER)
+def test_a_call_has_a_longest_time(house: Edge, carrier: Phone, agent: Phone) -> None:
+    trunk = house.trunk("carrier", NETWORK)
+    house.number(NUMBER, trunk, house.agent(f"sip:agent@{agent.at}"), config={"max_duration": 1})
+    call = Dialled(carrier, house.sip, NUMBER)
     taken = agent.takes()
     call.answered()
     call.ends()
     taken.ends()
-    (logged,) = edge.calls()
-    detail = edge.call(logged["id"])
+    (logged,) = house.calls()
+    detail = house.call(logged["id"])
     assert (detail["cause"], detail["hung_up_by"], detail["duration"]) == ("max-duration", "edge", 1)
 
 
-def test_an_operator_hangs_up(routed: Edge, carrier: Phone, agent: Phone) -> None:
-    call = Dialled(carrier, routed.sip, NUMBER)
+def test_an_operator_hangs_up(house: Edge, carrier: Phone, agent: Phone) -> None:
+    house.number(NUMBER, house.trunk("carrier", NETWORK), house.agent(f"sip:agent@{agent.at}"))
+    call = Dialled(carrier, house.sip, NUMBER)
     taken = agent.takes()
     call.answered()
-    (live,) = routed.get("/v1/calls/live")["data"]
-    routed.post(f"/v1/calls/{live['id']}/hangup", None)
+    (live,) = house.get("/v1/calls/live")["data"]
+    house.post(f"/v1/calls/{live['id']}/hangup", None)
     call.ends()
     taken.ends()
-    (logged,) = routed.calls()
-    assert (logged["id"], routed.call(logged["id"])["cause"]) == (live["id"], "operator")
+    (logged,) = house.calls()
+    assert (logged["id"], house.call(logged["id"])["cause"]) == (live["id"], "operator")
 
 
-def test_an_agent_that_does_not_answer(edge: Edge, carrier: Phone, agent: Phone) -> None:
-    edge.start()
-    edge.operate()
-    trunk = edge.trunk("carrier", NETWORK)
-    edge.number(NUMBER, trunk, edge.agent(f"sip:agent@{agent.at}", ring_timeout=1))
-    call = Dialled(carrier, edge.sip, NUMBER)
+def test_an_agent_that_does_not_answer(house: Edge, carrier: Phone, agent: Phone) -> None:
+    trunk = house.trunk("carrier", NETWORK)
+    house.number(NUMBER, trunk, house.agent(f"sip:agent@{agent.at}", ring_timeout=1))
+    call = Dialled(carrier, house.sip, NUMBER)
     invite = agent.expect("INVITE")
     agent.answer(invite, "180 Ringing")
     call.rings()
@@ -151,16 +145,17 @@ def test_an_agent_that_does_not_answer(edge: Edge, carrier: Phone, agent: Phone)
     agent.answer(invite, "487 Request Terminated")
     agent.expect("ACK")
     assert call.refused(480).header("Reason")
-    (logged,) = edge.calls()
+    (logged,) = house.calls()
     assert logged["status"] == "no-answer"
 
 
 @pytest.mark.parametrize("final", ["486 Busy Here", "603 Decline", "500 Server Internal Error"])
-def test_an_agent_that_refuses(routed: Edge, carrier: Phone, agent: Phone, final: str) -> None:
-    call = Dialled(carrier, routed.sip, NUMBER)
+def test_an_agent_that_refuses(house: Edge, carrier: Phone, agent: Phone, final: str) -> None:
+    house.number(NUMBER, house.trunk("carrier", NETWORK), house.agent(f"sip:agent@{agent.at}"))
+    call = Dialled(carrier, house.sip, NUMBER)
     invite = agent.expect("INVITE")
     agent.answer(invite, final)
     agent.expect("ACK")
     refusal = call.refused(int(final[:3]))
-    assert routed.calls()[0]["status"] == "failed"
+    assert house.calls()[0]["status"] == "failed"
     assert final[:3] in refusal.start

@@ -123,7 +123,7 @@ def _call_on(carrier: Phone, edge: Edge, heard: set[str], stop: threading.Event)
         except (AssertionError, OSError):
             return
         heard.add(call.call_id)
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def test_what_was_configured_stays(edge: Edge, carrier: Phone, agent: Phone) -> None:

@@ -175,18 +175,19 @@ def test_requests_are_bounded_by_the_settings(edge: Edge) -> None:
     assert [edge.ask("GET", "/v1/calls").status for _ in range(4)] == [200, 200, 200, 429]
 
 
-def test_calls_are_not_held_up_by_the_api(routed: Edge, carrier: Phone, agent: Phone) -> None:
+def test_calls_are_not_held_up_by_the_api(house: Edge, carrier: Phone, agent: Phone) -> None:
+    house.number(NUMBER, house.trunk("carrier", NETWORK), house.agent(f"sip:agent@{agent.at}"))
     stop = threading.Event()
 
     def ask() -> None:
         while not stop.is_set():
-            routed.ask("GET", "/v1/calls?per_page=100")
+            house.ask("GET", "/v1/calls?per_page=100")
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
         for _ in range(5):
-            a_call(routed, carrier, agent)
+            a_call(house, carrier, agent)
     finally:
         stop.set()
         asking.join()
