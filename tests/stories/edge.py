@@ -82,7 +82,7 @@ class Edge:
         self.begin(*arguments, debug=debug)
         until(lambda: "Stop with Ctrl-C" in self.said or self.code is not None, "the start", 30)
         assert self.code is None, f"it ended with {self.code}: {self.log}"
-        self.sip = (HOST, int(self._shown(rf"UDP {re.escape(HOST)}:(\d+)")))
+        self.sip = (HOST, self.port("UDP"))
         self.url = self._shown(r"API +(\S+)")
 
     def begin(self, *arguments: str, debug: bool = False) -> None:
@@ -116,6 +116,10 @@ class Edge:
         assert (done.returncode, done.stdout, len(lines)) == (1, "", 1), done
         assert "Traceback" not in done.stderr
         return lines[0]
+
+    def port(self, transport: str) -> int:
+        """Where it listens with UDP, TCP or TLS."""
+        return int(self._shown(rf"{transport} {re.escape(HOST)}:(\d+)"))
 
     @property
     def said(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 
 from tests.stories.conftest import NETWORK, NUMBER
-from tests.stories.edge import HOST, Edge, until
+from tests.stories.edge import HOST, PATIENCE, Edge, until
 from tests.stories.phone import Dialled, Phone
 
 
@@ -140,3 +141,52 @@ def test_what_was_configured_stays(edge: Edge, carrier: Phone, agent: Phone) -> 
     call.answered()
     call.bye()
     taken.ends()
+
+
+def test_a_caller_by_tcp_gets_its_bye_over_a_new_connection(edge: Edge, carrier: Phone) -> None:
+    edge.listeners.append({"transport": "tcp", "host": HOST, "port": 0})
+    edge.start()
+    edge.operate()
+    edge.number(NUMBER, edge.trunk("carrier", NETWORK, transport="tcp"), edge.agent(None))
+    with socket.socket() as listening, socket.socket() as calling:
+        listening.bind((carrier.address[0], 0))
+        listening.listen()
+        listening.settimeout(PATIENCE)
+        calling.settimeout(PATIENCE)
+        calling.bind((carrier.address[0], 0))
+        calling.connect((HOST, edge.port("TCP")))
+        contact = "{}:{};transport=tcp".format(*listening.getsockname())
+        calling.sendall(_invite(carrier, contact).encode())
+        assert "SIP/2.0 200 OK" in _until(calling, "SIP/2.0 200")
+        edge.kill()
+        edge.start()
+        met, _ = listening.accept()
+        with met:
+            bye = _until(met, "BYE ")
+            assert bye.startswith(f"BYE sip:carrier@{contact} SIP/2.0\r\n")
+            via = bye.split("Via: ")[1].split("\r\n")[0]
+            assert via.startswith("SIP/2.0/TCP ")
+            names = ("From", "To", "Call-ID", "CSeq")
+            same = [line for line in bye.split("\r\n") if line.partition(":")[0] in names]
+            met.sendall("\r\n".join(["SIP/2.0 200 OK", f"Via: {via}", *same, "Content-Length: 0", "", ""]).encode())
+            until(lambda: "were told" in edge.log, "the answer to the BYE")
+
+
+def _invite(carrier: Phone, contact: str) -> str:
+    body = carrier.sdp("0")
+    return (
+        f"INVITE sip:{NUMBER}@{HOST} SIP/2.0\r\nVia: SIP/2.0/TCP {contact.partition(';')[0]};branch=z9hG4bKtcp\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:+12025550199@{carrier.address[0]}>;tag=tcp\r\nTo: <sip:{NUMBER}@{HOST}>\r\n"
+        f"Call-ID: by-tcp\r\nCSeq: 1 INVITE\r\nContact: <sip:carrier@{contact}>\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+
+
+def _until(stream: socket.socket, words: str) -> str:
+    """What comes, up to a whole message that begins so."""
+    text = ""
+    while words not in text or not text.partition(words)[2].partition("\r\n\r\n")[1]:
+        data = stream.recv(65536)
+        assert data, text
+        text += data.decode()
+    return text
