@@ -37,8 +37,8 @@ def test_a_machines_failure_hunts_on_and_a_persons_no_does_not(
     ],
 )  # fmt: skip
 def test_what_crosses(status: int, told: tuple[int, str]) -> None:
-    assert crossed(failed(status)) == told
+    assert crossed(status, "Words") == told
 
 
 def test_a_status_without_words_gets_its_own() -> None:
-    assert crossed(failed(486, phrase="")) == (486, "Busy Here")
+    assert crossed(486, "") == (486, "Busy Here")

@@ -9,9 +9,12 @@ from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER_RECOR
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, OFFER
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp, MediaFailed
+from trunkline.call.inputs import HangUp, Interrupted, MediaFailed
+from trunkline.call.outputs import Heard
+from trunkline.model.journal import Answered
+from trunkline.sip.compose import Answering
 from trunkline.sip.flow import Flow
-from trunkline.sip.message import Request, Response
+from trunkline.sip.message import Request, parse
 
 
 @pytest.fixture
@@ -786,4 +789,72 @@ def test_a_stray_response_is_only_counted(world: World, edge: Edge, carrier: Pee
     assert edge.clean() == {}
 
 
-__all__ = ["EDGE", "Response"]
+# ── what only one leg can understand ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(401, 502), (407, 502), (420, 502), (482, 502), (302, 480), (488, 488), (491, 491), (603, 603)]
+)
+def test_a_refused_change_is_told_as_a_refused_call_is(
+    world: World, edge: Edge, carrier: Peer, status: int, told: int
+) -> None:
+    waiting = pending(world, carrier)
+    carrier.inside("INVITE", OFFER)
+    world.run(0.1)
+    waiting.peer.reply(waiting.invite, status, extra="Contact: <sip:other@192.0.2.9>")
+    world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == told
+    works_still(world, edge, carrier, waiting)
+
+
+def test_the_first_answer_is_acknowledged_even_after_the_second(world: World, edge: Edge, carrier: Peer) -> None:
+    """The ACK of the call's first 200 was lost, and a change of the session came before it was sent again."""
+    waiting = pending(world, carrier)
+    first = waiting.invite
+    carrier.inside("INVITE", OFFER)
+    world.run(0.1)
+    waiting.peer.reply(waiting.invite, 200, ANSWER)
+    world.run(0.1)
+    waiting.peer.reply(first, 200, ANSWER)
+    world.run(0.1)
+    assert [r.cseq for r in waiting.peer.requests if r.method == "ACK"] == [1, 2, 1]
+    works_still(world, edge, carrier, waiting)
+
+
+def test_many_late_forks_are_not_all_ended(world: World, edge: Edge, carrier: Peer) -> None:
+    waiting = Agent(world)
+    carrier.invite()
+    world.run(0.1)
+    invite = waiting.invite
+    waiting.peer.reply(invite, 200, ANSWER)
+    world.run(0.1)
+    carrier.inside("BYE")
+    world.run(0.1)
+    for n in range(300):
+        waiting.peer.reply(invite, 200, ANSWER, tag=f"f{n}")
+    world.run(0.1)
+    assert edge.core.counts()["client_transactions"] < 100
+    world.run(200.0)
+    assert edge.clean() == {}
+
+
+def test_a_farewell_is_no_calls_message(world: World, edge: Edge, carrier: Peer, agent: Peer) -> None:
+    connect(world, carrier)
+    (answered,) = [entry for entry in edge.journal if isinstance(entry, Answered)]
+    after = Edge(world, seed=b"after")
+    for dialog in answered.dialogs:
+        after.give(Interrupted(dialog))
+    outs = after.core.receive(
+        Answering(read(world.seen[-1].data), carrier.flow).response(200, "t"),
+        Flow("udp", (EDGE, 5060), (AGENT, 5060)),
+        world.now,
+    )
+    assert [out for out in outs if isinstance(out, Heard)] == []
+    world.run(200.0)
+    assert after.clean() == {}
+
+
+def read(data: bytes) -> Request:
+    message = parse(data)
+    assert isinstance(message, Request)
+    return message

@@ -284,7 +284,7 @@ class Call:
         provisional = isinstance(agent, UacLeg) and agent.provisional
         if self._candidates and hunt.hunts_on(event, provisional):
             return self._attempt(now)
-        status, words = hunt.crossed(event)
+        status, words = hunt.crossed(event.status, event.phrase)
         headers = reason_line(event.reason if event.reason.partition(";")[0] in ("SIP", "Q.850") else "")
         if event.warning and status == 488:
             headers += warning_line(event.warning)

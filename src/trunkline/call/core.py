@@ -189,7 +189,7 @@ class Core:
             if type(word) is Answered:
                 leg = self.legs.get(word.owner)
                 if leg is not None and not isinstance(leg, EndpointLeg):
-                    if flow is not None:
+                    if flow is not None and leg.call:
                         outs.append(Heard(leg.call, flow, data))
                     outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
                 elif word.owner.startswith(OWNER):
@@ -238,8 +238,8 @@ class Core:
         refusal = examine(request) if request.get("require") is not None else None
         if refusal is not None and request.method != "ACK":
             return [*self.reception.gate.answer(request, flow, refusal.status, refusal.headers)]
-        heard = Heard(leg.call, flow, data)
-        return [heard, *self._carry(leg.receive(request, flow, now), leg.id, now)]
+        outs: list[Output] = [Heard(leg.call, flow, data)] if leg.call else []
+        return outs + self._carry(leg.receive(request, flow, now), leg.id, now)
 
     def _new(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
         """A request outside of any dialog: answered at once, or the beginning of a call."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from trunkline.call.events import Acknowledged, Asked, Replied, Withdrawn
+from trunkline.call.hunt import crossed as crossed_refusal
 from trunkline.call.media_plan import End, MediaPlan
 from trunkline.call.session import Outs, Session
 from trunkline.sdp.multipart import find_sdp
@@ -89,10 +90,13 @@ class Exchanges:
     def replied(self, event: Replied, asker: Party, other: Party, now: float) -> Outs:
         """`asker` is the leg that asked; the event comes from the other."""
         session = asker.session
+        status, words = event.status, event.phrase
+        if status >= 300:
+            status, words = crossed_refusal(status, words)
         if self._infos.pop(event.exchange, None) is not None:
             if session is None:
                 return []
-            return session.reply(event.exchange, event.status, event.phrase, event.body, event.content_type, "", now)
+            return session.reply(event.exchange, status, words, event.body, event.content_type, "", now)
         current = self._open
         if current is None or current.exchange != event.exchange:
             return []
@@ -115,7 +119,7 @@ class Exchanges:
             body = crossed
         if session is None:
             return []
-        return session.reply(event.exchange, event.status, event.phrase, body, event.content_type, "", now)
+        return session.reply(event.exchange, status, words, body, event.content_type, "", now)
 
     def _unusable(self, current: _Open, refusal: Refusal, asker: Party, other: Party, now: float) -> Outs:
         """The other side agreed with a session description that cannot cross: what was agreed before holds on."""

@@ -23,12 +23,11 @@ _HOP = {401, 407, 420, 421, 482, 483, 493, 494, 505}
 """Answers to what this edge itself sent: the caller could only misread them."""
 
 
-def crossed(event: Failed) -> tuple[int, str]:
-    """The status and phrase the caller is told for an agent leg's failure."""
-    status = event.status
+def crossed(status: int, words: str) -> tuple[int, str]:
+    """The status and phrase that one leg is told for what the other refused: the call, or a change inside it."""
     if status < 400 or status > 699:
-        # A redirection is for us to follow or to end; the caller must not learn where the agent lives.
+        # A redirection is for us to follow or to end; the other side must not learn where it leads.
         return 480, phrase(480)
     if status in _HOP:
         return 502, phrase(502)
-    return status, event.phrase or phrase(status)
+    return status, words or phrase(status)

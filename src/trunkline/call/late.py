@@ -3,6 +3,7 @@ the call with the first has ended. It is acknowledged and ended, or it would rin
 
 from __future__ import annotations
 
+from trunkline.call.early import MOST_FORKS
 from trunkline.call.user_agent import UserAgent
 from trunkline.sip.dialog.dialog import Ends, established
 from trunkline.sip.message import Response
@@ -13,6 +14,9 @@ def end_late(ua: UserAgent, transaction: str, response: Response, now: float) ->
     """ACK and BYE for a 2xx to an INVITE; nothing for any other response. A repeat gets its ACK alone."""
     client = ua.layer.clients.get(transaction)
     if client is None or client.method != "INVITE" or not 200 <= response.status < 300:
+        return []
+    client.forks += 1
+    if client.forks > MOST_FORKS:
         return []
     remote = response.header("to") or ""
     ends = Ends(response.header("from") or "", response.from_tag or "", remote)

@@ -26,6 +26,7 @@ from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.message import Request, Response
 
 Outs = list[Output | LegEvent]
+_MOST_ACKS = 4
 _MOST_WAITING = 16
 """Requests of one peer that cross at the same time; more of them are a flood."""
 
@@ -42,7 +43,7 @@ class Session:
 
     __slots__ = (
         "_acceptance",
-        "_ack",
+        "_acks",
         "_ending",
         "_incoming",
         "_nat",
@@ -91,7 +92,8 @@ class Session:
         self._outgoing: dict[str, Question] = {}
         self._offered: int | None = None
         """CSeq of an INVITE of ours whose 2xx brought an offer that is not answered yet."""
-        self._ack: tuple[int, bytes] = (0, b"")
+        self._acks: dict[int, bytes] = {}
+        """Our latest ACKs, by CSeq number."""
         self._resolving = False
         self._waiting: list[Question] = []
         ua.know(dialog, leg)
@@ -210,10 +212,9 @@ class Session:
 
     def again(self, response: Response) -> Outs:
         """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""
-        sequence, data = self._ack
-        if response.cseq_method != "INVITE" or not 200 <= response.status < 300 or response.cseq != sequence:
+        if response.cseq_method != "INVITE" or not 200 <= response.status < 300 or response.cseq not in self._acks:
             return []
-        return [Transmit(self.dialog.flow, data, "", self.call)]
+        return [Transmit(self.dialog.flow, self._acks[response.cseq], "", self.call)]
 
     def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
         """Nobody answered a request of ours, or it could not be sent: over a lost connection, once more by address."""
@@ -339,7 +340,9 @@ class Session:
         )
         if question.method == "ACK":
             assert question.sequence is not None
-            self._ack = (question.sequence, data)
+            self._acks[question.sequence] = data
+            if len(self._acks) > _MOST_ACKS:
+                del self._acks[next(iter(self._acks))]
             return [Transmit(dialog.flow, data, "", self.call)]
         key, told = ua.layer.request(data, question.method, branch, dialog.flow, self.leg, self.call, now)
         self._outgoing[key] = question

@@ -9,7 +9,7 @@ from trunkline.sip.transaction.tables import CLIENT, INVITE_CLIENT, Table
 class ClientTransaction:
     """State, and what the actions of its table need."""
 
-    __slots__ = ("ack", "call", "data", "flow", "gap", "key", "method", "owner", "state", "table")
+    __slots__ = ("ack", "call", "data", "flow", "forks", "gap", "key", "method", "owner", "state", "table")
 
     key: str
     table: Table
@@ -24,6 +24,8 @@ class ClientTransaction:
         self.call = call
         self.gap = t1
         """Seconds between the last retransmission and the next."""
+        self.forks = 0
+        """Answers that the transaction user was gone for."""
         self.ack = b""
         """The ACK of a refusal, built at the first and sent at each."""
         if method == "INVITE":
