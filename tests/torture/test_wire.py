@@ -114,7 +114,6 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     api = free("127.0.0.1")
     owner = {"organization_id": "org_torture"}
     routing = {
-        "keys": [trunkline.key()],
         "organizations": [{"id": "org_torture", "name": "Torture"}],
         "trunks": [{**owner, "id": "trunk_torture", "name": "peer", "networks": [f"{PEER}/32"]}],
         "agents": [],
