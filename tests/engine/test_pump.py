@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from time import process_time
 
 import pytest
 
@@ -300,4 +301,22 @@ async def test_an_earlier_deadline_moves_the_timer_and_a_later_one_does_not(stag
     assert stage.pump.turns == turns
     assert stage.pump._timer is not None
     await stage.settle()
+    stage.pump.stop()
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"\r\nTo:" + b";" * 60_000,
+        b"\r\nTo:" + b"; " * 30_000,
+        b"\r\nTo:;" + b" " * 60_000,
+        b"\r\nTo:" * 12_000,
+        b"\r\nt" + b" " * 60_000,
+    ],
+)
+async def test_telling_new_from_known_costs_little_whatever_comes(stage: Stage, tail: bytes) -> None:
+    """Processor time of this process: linear work takes a millisecond, quadratic work seconds."""
+    began = process_time()
+    stage.pump.received(batch(b"INVITE sip:a@b SIP/2.0" + tail))
+    assert process_time() - began < 0.5
     stage.pump.stop()
