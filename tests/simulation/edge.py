@@ -79,6 +79,7 @@ class Edge:
         self.finished: list[CallRecord] = []
         self.observed: list[Observed] = []
         self.media: set[str] = set()
+        self.sent: list[tuple[Flow, bytes]] = []
         self.unreachable: set[str] = set()
         """Hosts that transmissions to fail at once."""
         self.broken: set[str] = set()
@@ -104,6 +105,7 @@ class Edge:
                 if out.flow.remote[0] in self.unreachable or out.flow.connection in self.broken:
                     self.give(TransportFailed(out.flow, out.transaction, "no route"))
                 else:
+                    self.sent.append((out.flow, out.data))
                     self.world.carry(out.flow, out.data)
             elif isinstance(out, Resolve):
                 self.give(self._resolve(out))
@@ -133,6 +135,11 @@ class Edge:
         """The only call's."""
         (record,) = self.finished
         return record
+
+    def sent_over(self, start: str) -> list[str]:
+        """The connections to the carrier that messages which begin so were sent over."""
+        begin = start.encode()
+        return [flow.connection for flow, data in self.sent if flow.remote[0] == CARRIER and data.startswith(begin)]
 
     def clean(self) -> dict[str, int]:
         """What is left in any table: nothing, once the longest timer has passed."""

@@ -211,7 +211,8 @@ class Core:
                     continue
                 late = type(word) is TimedOut
                 status, words = (408, "Request Timeout") if late else (503, "Service Unavailable")
-                outs += self._carry(leg.failed(word.transaction, status, words, now), word.owner, now)
+                why = word.reason if type(word) is Failed else ""
+                outs += self._carry(leg.failed(word.transaction, status, words, now, why), word.owner, now)
         return outs
 
     def _cancel(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:

@@ -52,7 +52,7 @@ class Farewell:
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
         return self.session.answered(transaction, response, now)
 
-    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+    def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
         return self.session.failed(transaction, status, phrase, now)
 
     def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from trunkline.call.credentials import Credentials, authorize
+from trunkline.call.credentials import Credentials, Shown, authorize
 from trunkline.sip.message import Response
 
 
@@ -17,18 +17,23 @@ class Question(NamedTuple):
     body: bytes
     sequence: int | None = None
     """The CSeq number of an ACK; every other request takes the next."""
-    authorized: bool = False
-    """Whether it carries credentials."""
+    shown: Shown = Shown()
+    """The credentials it carries."""
     readdressed: bool = False
     """Whether its first connection was lost."""
     standing: Literal["wanted", "unwanted", "cancelled"] = "wanted"
     """Whether its answer still matters, and whether the peer was told that it does not."""
 
+    @property
+    def lines(self) -> str:
+        """Its header lines, the credentials included."""
+        return f"{self.headers}{self.shown}"
+
     def with_credentials(
         self, credentials: Credentials | None, response: Response, uri: str, cnonce: str
     ) -> Question | None:
         """The question with an answer to the challenge; None when there is none, or it was refused already."""
-        if credentials is None or self.authorized or self.standing != "wanted":
+        if credentials is None or self.standing != "wanted":
             return None
-        line = authorize(credentials, response, self.method, uri, cnonce)
-        return None if line is None else self._replace(headers=self.headers + line, authorized=True)
+        shown = authorize(credentials, response, self.method, uri, cnonce, self.shown)
+        return None if shown is None else self._replace(shown=shown)

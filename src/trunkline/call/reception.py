@@ -44,14 +44,15 @@ class Reception:
         self._digest = digest
         self._overload = overload
         self._shed = Recent(ua.layer.timing.patience)
-        self._invites: set[tuple[str, str]] = set()
-        """Call-ID and From tag of each live caller's INVITE: what forked and comes twice is known by them."""
+        self._invites: set[tuple[str, str, int]] = set()
+        """Call-ID, From tag and CSeq number of each live caller's INVITE: what forked and comes twice is known by
+        them."""
         self._call_id_header = call_id_header(ua.brand).lower()
 
     def __len__(self) -> int:
         return len(self._invites)
 
-    def release(self, identity: tuple[str, str]) -> None:
+    def release(self, identity: tuple[str, str, int]) -> None:
         """The call of that INVITE has ended."""
         self._invites.discard(identity)
 
@@ -115,7 +116,7 @@ class Reception:
         own = request.get(self._call_id_header)
         if own is not None and own.removeprefix("call_") in calls:
             return True
-        return (request.call_id, request.from_tag or "") in self._invites
+        return (request.call_id, request.from_tag or "", request.cseq) in self._invites
 
     def _invite(self, request: Request, flow: Flow, data: bytes, now: float) -> Call | list[Output]:
         ua = self._ua

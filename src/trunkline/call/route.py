@@ -49,6 +49,12 @@ def settled(dialog: Dialog, flow: Flow, nat: bool) -> Flow | None:
     return flow._replace(remote=remote)
 
 
+def latest(ours: Flow, flow: Flow) -> Flow:
+    """The flow for a dialog's requests after its peer was heard on `flow`. A peer that opens connections is answered on
+    the one it opened last: those before may be gone, and nobody may listen where its Contact says."""
+    return flow if flow.transport == ours.transport and flow.reliable and not ours.pooled else ours
+
+
 def behind_nat(request: Request, flow: Flow) -> bool:
     """Whether a request's sender does not know its own address: its Via says another literal one than we see."""
     return flow.transport == "udp" and request.via.host != flow.remote[0] and private(request.via.host) is True

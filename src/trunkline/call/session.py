@@ -17,7 +17,7 @@ from trunkline.call.headers import content_type, crossing
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.outputs import Output, Resolve, Transmit
 from trunkline.call.question import Question
-from trunkline.call.route import settled
+from trunkline.call.route import latest, settled
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
@@ -131,11 +131,13 @@ class Session:
         """A request inside the dialog."""
         method = request.method
         if method == "ACK":
+            self.dialog.flow = latest(self.dialog.flow, flow)
             return self.acknowledged(request, now)
         layer = self.ua.layer
         key = layer.open(request, flow, self.leg, self.call).key
         if not self.dialog.in_order(request):
             return [*layer.respond(key, 500, now, headers='Warning: 399 trunkline "out of order"\r\n')]
+        self.dialog.flow = latest(self.dialog.flow, flow)
         if method == "BYE":
             return self._bye_received(request, key, now)
         if self.ended:
@@ -262,7 +264,7 @@ class Session:
         """Put a request of the other leg's to the peer."""
         text = compose.lines(headers)
         if method != "INFO":
-            text += self.ua.contact(self.dialog.flow, self.dialog.local_tag) + ALLOW
+            text += self.ua.contact_in(self.dialog) + ALLOW
         if body:
             text += f"Content-Type: {content_type or 'application/sdp'}\r\n"
         return self._send(Question(method, exchange, text, body), now)
@@ -278,7 +280,7 @@ class Session:
         if status >= 200:
             del self._incoming[exchange]
         if status < 300 and method != "INFO":
-            headers += self.ua.contact(self.dialog.flow, self.dialog.local_tag) + ALLOW
+            headers += self.ua.contact_in(self.dialog) + ALLOW
         if body:
             headers += f"Content-Type: {content_type or 'application/sdp'}\r\n"
         if method == "INVITE" and 200 <= status < 300:
@@ -336,7 +338,7 @@ class Session:
         dialog, ua = self.dialog, self.ua
         branch = ua.tokens.branch()
         data = dialog.request(
-            question.method, ua.sent_by(dialog.flow), branch, question.headers, question.body, question.sequence
+            question.method, ua.sent_by(dialog.flow), branch, question.lines, question.body, question.sequence
         )
         if question.method == "ACK":
             assert question.sequence is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trunkline.call import early
-from trunkline.call.credentials import Credentials, authorize
+from trunkline.call.credentials import Credentials, Shown, authorize
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
@@ -48,7 +48,6 @@ class UacLeg:
 
     __slots__ = (
         "_answers",
-        "_authorization",
         "_byes",
         "_branch",
         "_cancel",
@@ -57,6 +56,7 @@ class UacLeg:
         "_flows",
         "_key",
         "_sequence",
+        "_shown",
         "body",
         "call",
         "ends",
@@ -90,7 +90,7 @@ class UacLeg:
         self.over = False
         """The INVITE has its final answer, or was given up before it was sent."""
         self._flows: list[Flow] = []
-        self._authorization = ""
+        self._shown = Shown()
         self._sequence = 0
         self._branch = ""
         self._key = ""
@@ -197,10 +197,11 @@ class UacLeg:
         if self._cancel is not None:
             self.over = True
             return []
-        if status in (401, 407) and not self._authorization and self.target.credentials is not None:
-            line = authorize(self.target.credentials, response, "INVITE", self.target.uri, self.ua.tokens.token())
-            if line is not None and self.flow is not None:
-                self._authorization = line
+        if status in (401, 407) and self.target.credentials is not None:
+            cnonce = self.ua.tokens.token()
+            shown = authorize(self.target.credentials, response, "INVITE", self.target.uri, cnonce, self._shown)
+            if shown is not None and self.flow is not None:
+                self._shown = shown
                 return self._invite(self.flow, now)
         reason = response.header("reason") or f'SIP;cause={status};text="{_quoted(response.phrase)}"'
         warning = response.header("warning") or ""
@@ -209,7 +210,8 @@ class UacLeg:
         self.over = True
         return [Failed(self.id, status, response.phrase, "refused", reason, warning)]
 
-    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+    def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
+        """`why`: what the transport says, for the call log and not for the other leg."""
         if transaction != self._key:
             self._byes.discard(transaction)
             return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
@@ -217,7 +219,7 @@ class UacLeg:
             self.over = True
             return []
         cause = "timeout" if status == 408 else "unreachable"
-        return self._next(now, status, phrase, cause, f'SIP;cause={status};text="{_quoted(phrase)}"', False)
+        return self._next(now, status, phrase, cause, why or f'SIP;cause={status};text="{_quoted(phrase)}"', False)
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         return self.session.expire(what, transaction, now) if self.session is not None else []
@@ -244,13 +246,14 @@ class UacLeg:
         self.ends = Ends(local, self.ends.local_tag, target.callee)
         route = f"Route: <{target.proxy}>\r\n" if target.proxy else ""
         kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
+        contact = ua.contact(flow, self.ends.local_tag, target.uri[:5].lower() == "sips:")
         self._data = compose.request(
             f"INVITE {target.uri}",
             compose.via_line(flow, sent_by, self._branch),
             self.sip_call_id,
             f"{self._sequence} INVITE",
-            f"{route}From: {local}\r\nTo: {target.callee}\r\n{ua.contact(flow, self.ends.local_tag)}{ALLOW}"
-            f"User-Agent: {ua.brand}\r\n{self._authorization}{target.headers}{kind}",
+            f"{route}From: {local}\r\nTo: {target.callee}\r\n{contact}{ALLOW}"
+            f"User-Agent: {ua.brand}\r\n{self._shown}{target.headers}{kind}",
             self.body,
             target.max_forwards,
         )

@@ -45,8 +45,8 @@ class UasLeg:
         self.request: Request | None = request
         """The INVITE, until it is answered."""
         self.flow = flow
-        self.identity = (request.call_id, request.from_tag or "")
-        """Call-ID and From tag: what a merged request has too (§8.2.2.2)."""
+        self.identity = (request.call_id, request.from_tag or "", request.cseq)
+        """Call-ID, From tag and CSeq: what a merged request has too (§8.2.2.2)."""
         self.tag = ua.tokens.token()
         self.session: Session | None = None
         self.open = True
@@ -75,7 +75,7 @@ class UasLeg:
         # A ringing of our own belongs to whichever early dialog comes.
         tag = self._tag(early) if early else self.tag
         headers += _routes(request)
-        headers += self.ua.contact(self.flow, self.tag)
+        headers += self.ua.contact(self.flow, self.tag, _secure(request))
         if body:
             headers += f"Content-Type: {kind or SDP}\r\n"
         words = None if _RINGING.get(status) == phrase else phrase
@@ -93,7 +93,7 @@ class UasLeg:
         dialog = accepted(request, tag, self.flow)
         self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
         outs = self.session.met(request, self.flow)
-        headers += self.ua.contact(self.flow, self.tag) + ALLOW
+        headers += self.ua.contact(self.flow, self.tag, _secure(request)) + ALLOW
         if body:
             headers += f"Content-Type: {kind or SDP}\r\n"
         outs += self.ua.layer.respond(self.invite, 200, now, tag, headers, body)
@@ -164,7 +164,7 @@ class UasLeg:
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
         return self.session.answered(transaction, response, now) if self.session is not None else []
 
-    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+    def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
         return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
 
     def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
@@ -194,6 +194,11 @@ class UasLeg:
         self.ua.dialogs[key] = self.id
         self._keys.append(key)
         return tag
+
+
+def _secure(request: Request) -> bool:
+    """Whether the dialog is to be one of SIPS (§12.1.1)."""
+    return request.uri[:5].lower() == "sips:" or "<sips:" in (request.get("contact") or "").lower()
 
 
 def _routes(request: Request) -> str:

@@ -54,11 +54,20 @@ class UserAgent:
         advertised = self.advertised.get((flow.transport, flow.local), flow.local)[0]
         return advertised if private(advertised) is not None else flow.local[0]
 
-    def contact(self, flow: Flow, user: str) -> str:
-        """Our Contact line on a flow: its transport stands in it exactly once, and never for UDP."""
+    def contact(self, flow: Flow, user: str, secure: bool = False) -> str:
+        """Our Contact line on a flow: its transport stands in it exactly once, and never for UDP.
+
+        `secure`: who spoke of SIPS is met as SIPS (RFC 3261 §8.1.1.8, §12.1.1), which says TLS by itself.
+        """
+        if secure and flow.transport == "tls":
+            return f"Contact: <sips:{user}@{self.sent_by(flow)}>\r\n"
         if flow.transport == "udp":
             return f"Contact: <sip:{user}@{self.sent_by(flow)}>\r\n"
         return f"Contact: <sip:{user}@{self.sent_by(flow)};transport={flow.transport}>\r\n"
+
+    def contact_in(self, dialog: Dialog) -> str:
+        """Our Contact line in a request or an answer inside a dialog."""
+        return self.contact(dialog.flow, dialog.local_tag, dialog.target[:5].lower() == "sips:")
 
     def know(self, dialog: Dialog, leg: str) -> None:
         self.dialogs[dialog.key] = leg

@@ -8,11 +8,11 @@ from trunkline.sip.flow import Flow
 
 
 class Transmit(msgspec.Struct, frozen=True, gc=False):
-    """Send `data` over `flow`. A failure is reported to the client transaction that is named."""
+    """Send `data` over `flow`. A failure is reported to the transaction that is named."""
 
     flow: Flow
     data: bytes
     transaction: str = ""
-    """The key of the client transaction to tell of a failure; empty where nobody waits for it."""
+    """The key of the transaction to tell of a failure; empty where nobody waits for it."""
     call: str = ""
     """The id of the call it belongs to, for the trace; empty outside calls."""

@@ -101,9 +101,15 @@ class TransactionLayer:
         return [] if server is None else cast("list[Transmit]", self._server(server, "2xx", now, None))
 
     def failed(self, key: str, reason: str, now: float) -> list[Told]:
-        """The transport could not send a request of ours."""
+        """The transport could not send a request of ours; or a final response, which then takes its detour."""
         client = self.clients.get(key)
-        return [] if client is None else self._client(client, "transport", now, None, reason)
+        if client is not None:
+            return self._client(client, "transport", now, None, reason)
+        server = self.servers.get(key)
+        if server is None or server.detour is None or not server.last:
+            return []
+        server.flow, server.detour = server.detour, None
+        return [Transmit(server.flow, server.last, "", server.call)]
 
     def abandon(self, key: str, now: float) -> None:
         """An INVITE of ours is not wanted any more: its peer has 64·T1 for a final response (§9.1)."""
@@ -170,7 +176,9 @@ class TransactionLayer:
         for action in actions:
             if action == "send" or action == "resend":
                 if server.last:
-                    told.append(Transmit(server.flow, server.last, "", server.call))
+                    # A provisional one is not worth a connection.
+                    worth = server.detour is not None and server.answering is None
+                    told.append(Transmit(server.flow, server.last, server.key if worth else "", server.call))
             elif action == "deliver":
                 assert request is not None
                 told.append(Acknowledged(server.owner, request))

@@ -13,7 +13,7 @@ class ServerTransaction:
     """State, and what the actions of its table need. The request itself goes once it is answered finally: a transaction
     that only absorbs repeats needs nothing but its last response."""
 
-    __slots__ = ("answering", "call", "flow", "gap", "key", "last", "method", "owner", "state", "table")
+    __slots__ = ("answering", "call", "detour", "flow", "gap", "key", "last", "method", "owner", "state", "table")
 
     key: str
     table: Table
@@ -23,6 +23,8 @@ class ServerTransaction:
         self.key = key
         self.method = request.method
         self.flow = reply_flow(request, flow)
+        self.detour = detour(request, flow)
+        """Where a final response goes when the connection of its request is gone; None: nowhere."""
         self.owner = owner
         """The transaction user's name for who answers it."""
         self.call = call
@@ -46,3 +48,11 @@ def reply_flow(request: Request, flow: Flow) -> Flow:
         return flow
     remote = reply_address(request.via, flow.remote)
     return flow if remote == flow.remote else flow._replace(remote=remote)
+
+
+def detour(request: Request, flow: Flow) -> Flow | None:
+    """A connection that we open to the Via's port, where that of the request is gone (§18.2.2). Not over TLS: who calls
+    by TLS without a certificate of its own cannot be told from a stranger at its address."""
+    if flow.transport != "tcp" or flow.pooled:
+        return None
+    return flow._replace(remote=(flow.remote[0], request.via.port or 5060), connection="out:")
