@@ -475,3 +475,24 @@ async def test_the_framing_limits_are_those_configured(opened: OpenLayer, visit:
     await stranger.send(message(body=b"x" * 100))
     flow, error = await soon(heard.errors)
     assert (flow.remote, error.status) == (stranger.address, 513)
+
+
+async def test_who_never_spoke_makes_room_for_who_comes(opened: OpenLayer, visit: Visit) -> None:
+    layer, heard = await opened(tcp("127.0.0.1"), limits=Limits(connections=3))
+    speaker = await visit(layer.bound[0].address)
+    await speaker.send(message("first"))
+    await soon(heard.messages)
+    silent = [await visit(layer.bound[0].address) for _ in range(2)]
+    await until(lambda: layer.counts()["connections_accepted"] == 3)
+    late = await visit(layer.bound[0].address)
+    assert await silent[0].ended() in (True, False), "the one that has been silent the longest"
+    await late.send(message("late"))
+    assert (await soon(heard.messages))[0] == message("late")
+    await silent[1].send(message("not silent any more"))
+    await soon(heard.messages)
+    await speaker.send(message("second"))
+    assert (await soon(heard.messages))[0] == message("second")
+    await until(lambda: layer.counts()["connections_accepted"] == 3)
+    refused = await visit(layer.bound[0].address)
+    assert await refused.ended() in (True, False), "all that are there have spoken"
+    assert layer.counts()["streams_crowded"] == 2

@@ -17,7 +17,7 @@ class Connections:
     """Accepted and outbound connections of the edge."""
 
     __slots__ = (
-        "_by_flow", "_empty", "_limits", "_names", "_places", "_sweep_every", "_sweeper", "accepted",
+        "_by_flow", "_empty", "_limits", "_names", "_places", "_silent", "_sweep_every", "_sweeper", "accepted",
         "crowded", "ended", "opened_outbound", "outbound", "overdue", "places",
     )  # fmt: skip
 
@@ -26,6 +26,8 @@ class Connections:
         self._by_flow: dict[Flow, Connection] = {}
         self._places: dict[str, int] = {}
         """Of `places`, by source."""
+        self._silent: dict[Flow, Connection] = {}
+        """Accepted ones that no message has come over yet, the oldest first."""
         self.places = 0
         """Taken by accepted connections, those still shaking hands included."""
         self.outbound = 0
@@ -40,17 +42,23 @@ class Connections:
         """Accepted connections that opened, TLS included."""
         self.opened_outbound = 0
         self.crowded = 0
-        """Connections refused for the limits, in all or of one source."""
+        """Connections refused or ended for the limits, in all or of one source."""
         self.overdue = 0
         """Connections ended because a time ran out."""
         self.ended = 0
 
     def admit(self, source: str) -> bool:
-        """Take a place for a connection from this address before anything is spent on it."""
+        """Take a place for a connection from this address before anything is spent on it. A crowd that only stands at
+        the door does not keep others out: when all places are taken, the one that has been silent the longest goes."""
         taken = self._places.get(source, 0)
-        if taken >= self._limits.connections_per_source or self.places >= self._limits.connections:
-            self.crowded += 1
+        full = self.places >= self._limits.connections
+        crowded = taken >= self._limits.connections_per_source
+        self.crowded += full or crowded
+        if crowded or (full and not self._silent):
             return False
+        if full:
+            # Its place is given back when its end is told, a turn of the loop from now.
+            self._silent.pop(next(iter(self._silent))).abort("others need its place")
         self._places[source] = taken + 1
         self.places += 1
         return True
@@ -77,7 +85,12 @@ class Connections:
             self.opened_outbound += 1
         else:
             self.accepted += 1
+            self._silent[connection.flow] = connection
             self.add(connection)
+
+    def spoke(self, connection: Connection) -> None:
+        """Its first message came."""
+        self._silent.pop(connection.flow, None)
 
     def add(self, connection: Connection) -> None:
         """From now on the flow finds it."""
@@ -94,6 +107,7 @@ class Connections:
             del self._by_flow[flow]
             self.outbound -= flow.pooled
         if not flow.pooled:
+            self._silent.pop(flow, None)
             self.release(flow.remote[0])
         if not self._by_flow:
             self._empty.set()

@@ -23,6 +23,8 @@ class Owner(Protocol):
 
     def opened(self, connection: Connection) -> None: ...
 
+    def spoke(self, connection: Connection) -> None: ...
+
     def lost(self, connection: Connection) -> None: ...
 
 
@@ -30,7 +32,7 @@ class Connection(asyncio.Protocol):
     """The protocol object that the event loop drives."""
 
     __slots__ = (
-        "_closing", "_framer", "_limits", "_linger_until", "_loop", "_owner", "_since", "_sink", "_spoke",
+        "_closing", "_framer", "_limits", "_linger_until", "_loop", "_met", "_owner", "_since", "_sink", "_spoke",
         "_transport", "_unheard", "_why", "flow", "made",
     )  # fmt: skip
 
@@ -55,6 +57,8 @@ class Connection(asyncio.Protocol):
         """Nothing more is sent over it either."""
         self._unheard: dict[str, None] = {}
         """Transactions written since the peer last said anything: lost, as far as anyone can tell, when it goes."""
+        self._met = False
+        """Whether a message ever came."""
         self._why = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,6 +80,9 @@ class Connection(asyncio.Protocol):
         elif messages or self._since is None:
             self._since = now
         if messages:
+            if not self._met:
+                self._met = True
+                self._owner.spoke(self)
             self._unheard.clear()
             self._sink.received([(message, flow) for message in messages])
         if pings:
