@@ -285,7 +285,7 @@ class Call:
         if self._candidates and hunt.hunts_on(event, provisional):
             return self._attempt(now)
         status, words = hunt.crossed(event.status, event.phrase)
-        headers = reason_line(event.reason if event.reason.partition(";")[0] in ("SIP", "Q.850") else "")
+        headers = reason_line(hunt.reason(event))
         if event.warning and status == 488:
             headers += warning_line(event.warning)
         outs = self.caller.refuse(status, words, headers, now)

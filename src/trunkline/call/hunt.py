@@ -19,6 +19,13 @@ def hunts_on(event: Failed, provisional: bool) -> bool:
     return event.status in MACHINE_FAILED or (event.status == 408 and not provisional)
 
 
+def reason(event: Failed) -> str:
+    """The value of the Reason header (RFC 3326) that the caller is given: the agent's own, else ours."""
+    if event.reason.partition(";")[0] in ("SIP", "Q.850"):
+        return event.reason
+    return f'SIP;cause={event.status};text="{event.cause}"'
+
+
 _HOP = {401, 407, 420, 421, 482, 483, 493, 494, 505}
 """Answers to what this edge itself sent: the caller could only misread them."""
 
