@@ -30,6 +30,7 @@ from trunkline.engine.engine import Engine
 from trunkline.engine.housekeeping import keep_house, write_refusals
 from trunkline.engine.notify import Notifier
 from trunkline.engine.pulse import Pulse
+from trunkline.engine.tidy import tidy_up
 from trunkline.settings import Settings, SettingsError
 from trunkline.settings.live import reread
 from trunkline.settings.plan import plan_of
@@ -136,6 +137,7 @@ class Edge:
         self.duties.begin(
             "housekeeping", lambda: keep_house(self.store, refusals, lambda: self.settings.store.records_kept_days)
         )
+        self.duties.begin("tidying up", lambda: tidy_up(self.engine.resting, lambda: self.engine.pump.turns))
         self._close_interrupted(replayed)
         await self._open_door()
         undo.callback(pulse.rest)

@@ -144,6 +144,11 @@ class Engine:
         kept = ("listeners", "descriptors", "banned_sources", "names_kept")
         return {**{name: float(counts.get(name, 0)) for name in kept}, "overload_share": self.core.overload.share}
 
+    def resting(self) -> bool:
+        """Whether neither a call nor a transaction is there."""
+        layer = self.core.ua.layer
+        return not (self.core.legs or layer.clients or layer.servers or self.pump.waiting)
+
     def counters(self) -> dict[str, float]:
         """What has been since the start."""
         counts = self.transports.counts() | self._names()

@@ -107,7 +107,7 @@ class Observer:
         cause = record.cause or "unknown"
         self.ended.add((record.direction, record.status, cause))
         self.trunk_calls.add((record.trunk_id or "", record.status))
-        self.traces.own(record.id, record.organization_id)
+        self.traces.ended(record.id, record.organization_id)
         if record.answered_at is not None and record.ended_at is not None:
             self.durations.add(record.ended_at - record.answered_at)
         self.report.ended(record)

@@ -1,12 +1,13 @@
 """The raw messages of the last calls, both legs, in memory. Secrets are hidden when they are read.
 
-To keep a message is an append of what exists already; nothing is copied, parsed or decoded before somebody asks.
+To keep a message is an append of what exists already; nothing is parsed or decoded before somebody asks.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -51,13 +52,37 @@ class CallTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Kept:
-    __slots__ = ("entries", "left_out", "organization_id", "room")
+    """One call's messages. Those of a call that has ended are laid together in one piece: thousands of small pieces
+    that live for different times would leave memory full of holes."""
+
+    __slots__ = ("_marks", "_packed", "entries", "left_out", "organization_id", "room")
 
     def __init__(self, room: int) -> None:
         self.entries: list[tuple[float, Way, Flow, bytes]] = []
         self.room = room
         self.left_out = 0
         self.organization_id = ""
+        self._packed = b""
+        self._marks: tuple[tuple[float, Way, Flow, int], ...] = ()
+        """When, which way, over what, and where in the piece the message ends."""
+
+    def __len__(self) -> int:
+        return len(self._marks) + len(self.entries)
+
+    def pack(self) -> None:
+        entries = self.all()
+        ends = accumulate([len(entry.data) for entry in entries])
+        self._packed = b"".join([entry.data for entry in entries])
+        self._marks = tuple([(*entry[:3], end) for entry, end in zip(entries, ends, strict=True)])
+        self.entries = []
+
+    def all(self) -> list[TraceEntry]:
+        found = []
+        start = 0
+        for at, direction, flow, end in self._marks:
+            found.append(TraceEntry(at, direction, flow, self._packed[start:end]))
+            start = end
+        return found + [TraceEntry._make(entry) for entry in self.entries]
 
 
 class Traces:
@@ -90,7 +115,7 @@ class Traces:
                 self._kept.popitem(last=False)
             kept = self._kept[call] = _Kept(self._bytes)
         kept.room -= len(data)
-        if kept.room >= 0 and len(kept.entries) < self._messages:
+        if kept.room >= 0 and len(kept) < self._messages:
             kept.entries.append((now, direction, flow, data))
         else:
             kept.left_out += 1
@@ -101,17 +126,25 @@ class Traces:
         if kept is not None:
             kept.organization_id = organization_id
 
+    def ended(self, call: str, organization_id: str) -> None:
+        """The call is over; little more will come of it."""
+        kept = self._kept.get(call)
+        if kept is not None:
+            kept.organization_id = organization_id
+            kept.pack()
+
     def of(self, call: str) -> list[TraceEntry] | None:
         """The messages as they were, secrets and all; None when they are gone or never were."""
         kept = self._kept.get(call)
-        return list(map(TraceEntry._make, kept.entries)) if kept is not None else None
+        return kept.all() if kept is not None else None
 
     def shown(self, call: str, epoch: float) -> CallTrace | None:
         """The messages as people see them. `epoch`: Unix seconds at which the monotonic clock stood at zero."""
         kept = self._kept.get(call)
         if kept is None:
             return None
-        opening = kept.entries[0][3] if kept.entries else b""
+        entries = kept.all()
+        opening = entries[0].data if entries else b""
         first = _call_id(opening)
         return CallTrace(
             call_id=call,
@@ -127,7 +160,7 @@ class Traces:
                     remote=host_port(flow.remote),
                     text=of_message(data),
                 )
-                for at, direction, flow, data in kept.entries
+                for at, direction, flow, data in entries
             ),
             truncated=kept.left_out > 0 or not opening.startswith(b"INVITE "),
         )
