@@ -9,11 +9,15 @@
 
 FROM python:3.12-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/trunkline
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY requirements.lock ./
+RUN pip install -c requirements.lock setuptools mypy msgspec && python -m venv /opt/trunkline
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY src ./src
-RUN /opt/trunkline/bin/pip install -c requirements.lock ".[postgres]" \
+RUN pip wheel --no-build-isolation --no-deps --wheel-dir /wheels . \
+    && /opt/trunkline/bin/pip install -c requirements.lock "$(echo /wheels/trunkline-*.whl)[postgres]" \
+    && /opt/trunkline/bin/python -c "from trunkline import build; raise SystemExit(not build.compiled())" \
     && /opt/trunkline/bin/python -m compileall -q /opt/trunkline/lib
 
 FROM python:3.12-slim

@@ -2,6 +2,9 @@
 #
 # Each step leaves a stamp, so that a second `make` does only what changed. `make test ARGS="tests/sip -k via"` passes
 # arguments to pytest; `make bench ARGS=…` and `make run ARGS=…` to their commands.
+#
+# What runs is the package as it is installed, its core compiled (see setup.py), built anew when a source changed.
+# Unit tests import the sources in src as they stand, which no build stands between: `.venv/bin/pytest tests/sip`.
 
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
@@ -10,15 +13,18 @@ SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# The first interpreter that is new enough; set PYTHON to choose another.
+# The best interpreter of this machine; set PYTHON to choose another.
 ifndef PYTHON
-PYTHON = $(eval PYTHON := $$(shell $$(FIND_PYTHON)))$(PYTHON)
+PYTHON = $(eval PYTHON := $$(shell .ci/python))$(PYTHON)
 endif
-FIND_PYTHON = for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+SOURCES := $(shell find src -name '*.py')
+# As in pyproject.toml, build-system.
+TOOLS := setuptools mypy msgspec
+# The rooms that run compiled, and those that lean on them.
+COMPILED := $(addprefix tests/, sip sdp rtp routing trunk guard call simulation torture engine telemetry transport media store)
 
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test compiled check format bench lock clean
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,36 +36,48 @@ $(VENV)/.made:
 	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# What the edge needs to run, at the locked versions.
-$(VENV)/.runs: pyproject.toml requirements.lock | $(VENV)/.made
-	@echo "[2/2] packages the edge runs on"
-	@$(PIP) install -c requirements.lock -e .
+# What the build needs, at the locked versions.
+$(VENV)/.tools: requirements.lock | $(VENV)/.made
+	@$(PIP) install --quiet -c requirements.lock $(TOOLS)
+	@touch $@
+
+# The edge and the packages it runs on. The one large binary is kept, for when no source of it changes.
+$(VENV)/.built: pyproject.toml setup.py requirements.lock $(SOURCES) | $(VENV)/.tools
+	@echo "[2/2] the edge and the packages it runs on (the first time takes a minute)"
+	@mkdir -p build && rm -rf build/bdist* build/log
+	@find build -path 'build/lib*' -type f ! -name 'trunkline__mypyc*' -delete
+	@$(PIP) install --quiet --log build/log --no-build-isolation -c requirements.lock .
+	@sed -n 's/^.*\(trunkline: pure Python\)/      \1/p' build/log
 	@touch $@
 
 # What its tests need beside that.
-$(VENV)/.tests: requirements.lock $(VENV)/.runs
+$(VENV)/.tests: requirements.lock | $(VENV)/.made
 	@echo "packages the tests need"
-	@$(PIP) install -r requirements.lock
+	@$(PIP) install --quiet -r requirements.lock
 	@touch $@
 
-run: $(VENV)/.runs ## Build what is needed and start the edge with a working demo
+run: $(VENV)/.built ## Build what is needed and start the edge with a working demo
 	@exec $(BIN)/trunkline serve --demo $(ARGS)
 
-test: $(VENV)/.tests ## Set up and run every test
+test: $(VENV)/.tests $(VENV)/.built ## Set up and run every test
 	@.ci/packages tests
 	$(BIN)/python -m pytest $(ARGS)
+
+compiled: $(VENV)/.tests $(VENV)/.built ## Run the tests of the core on the compiled package
+	@$(BIN)/python -c "from trunkline import build; raise SystemExit(not build.compiled() and 'it is not compiled')"
+	$(BIN)/python -m pytest -o pythonpath=. -m "not pure" $(COMPILED) $(ARGS)
 
 check: $(VENV)/.tests ## Style, types and the floors of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src tests loadtest
-	$(BIN)/lint-imports
+	PYTHONPATH=src $(BIN)/lint-imports
 
 format: $(VENV)/.tests ## Let ruff put style in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.tests ## Measure the edge beside other proxies under one load
+bench: $(VENV)/.tests $(VENV)/.built ## Measure the edge beside other proxies under one load
 	@.ci/packages tests
 	$(BIN)/python -m loadtest $(ARGS)
 
@@ -68,9 +86,10 @@ lock: ## Pin the newest versions of everything the edge and its tests need
 	@rm -rf build/lock && mkdir -p build
 	@$(PYTHON) -m venv build/lock
 	@env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=https://pypi.org/simple \
-		build/lock/bin/python -m pip --disable-pip-version-check install ".[test,postgres]"
+		TRUNKLINE_PURE=1 build/lock/bin/python -m pip --disable-pip-version-check install ".[test,postgres]"
 	@{ echo "# Made by \`make lock\`: what the edge and its tests run on. Do not edit."; \
-		build/lock/bin/python -m pip --disable-pip-version-check freeze --exclude trunkline; } > build/requirements.lock
+		build/lock/bin/python -m pip --disable-pip-version-check freeze --all --exclude pip --exclude wheel \
+			--exclude trunkline; } > build/requirements.lock
 	@mv build/requirements.lock requirements.lock
 	@rm -rf build/lock
 	@wc -l requirements.lock

@@ -202,6 +202,7 @@ def faulty(word: str) -> Core:
     return Faulty(whole.ua, whole.arrival, reception._digest, reception.gate, whole.overload)
 
 
+@pytest.mark.pure
 async def test_a_fault_in_one_message_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
     core, poison = faulty(""), POISON
     stage = Stage(core)
@@ -216,6 +217,7 @@ async def test_a_fault_in_one_message_costs_the_others_nothing(caplog: pytest.Lo
     stage.pump.stop()
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("word", ["send", "expire", "receive"])
 async def test_no_fault_stops_the_turn(word: str) -> None:
     core = faulty(word)

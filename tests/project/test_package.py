@@ -28,7 +28,8 @@ def test_the_lock_pins_everything(root: Path, project: dict[str, Any]) -> None:
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
     locked = {canonical(line.partition("==")[0]) for line in lines}
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["test"], *extras["postgres"]]
+    requires = tomllib.loads((root / "pyproject.toml").read_text())["build-system"]["requires"]
+    wanted = [*requires, *project["dependencies"], *extras["test"], *extras["postgres"]]
     names = {canonical(match[0]) for line in wanted if (match := re.match(r"[\w.-]+", line))}
     assert names - locked == set()
 
@@ -46,13 +47,13 @@ def test_the_licence_is_what_the_package_says(root: Path, project: dict[str, Any
     assert "Version 2.0, January 2004" in text
 
 
-@pytest.mark.parametrize("script", [".ci/run", ".ci/packages"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/packages", ".ci/python"])
 def test_scripts_are_whole(root: Path, script: str) -> None:
     subprocess.run(["sh", "-n", root / script], check=True, timeout=10)
     assert (root / script).stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "lock", "clean"])
+@pytest.mark.parametrize("target", ["run", "test", "compiled", "check", "bench", "lock", "clean"])
 def test_make_knows_its_targets(root: Path, tool: Callable[[str], str], target: str) -> None:
     done = subprocess.run(
         [tool("make"), "--dry-run", target], cwd=root, capture_output=True, text=True, timeout=30, check=False

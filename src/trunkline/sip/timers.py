@@ -67,7 +67,7 @@ class Timers(Generic[T]):
 
     def deadline(self) -> float | None:
         """When the next entry falls due; None when there is none."""
-        return self._soonest if self._soonest is not _NEVER else None
+        return self._soonest if self._soonest < _NEVER else None
 
     def expire(self, now: float) -> list[T]:
         """The entries due at `now` or before, in the order of their deadlines."""

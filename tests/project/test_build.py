@@ -1,0 +1,114 @@
+"""What the build compiles: all that a message passes through, and nothing whose types are read while it runs."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from trunkline import build
+from trunkline.model.agent import Agent
+from trunkline.model.call import CallRecord
+from trunkline.model.journal import JournalEntry
+from trunkline.model.number import Number
+from trunkline.model.trunk import Trunk
+from trunkline.settings import Settings
+
+MARK = "trunkline: pure Python, about half as fast: "
+
+
+@pytest.fixture
+def compiled(root: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The modules that a build compiles."""
+    monkeypatch.chdir(root)
+    files: list[str] = runpy.run_path("setup.py")["modules"]()
+    assert [file for file in files if not Path(file).is_file()] == []
+    return {file.removeprefix("src/").removesuffix(".py").replace("/", ".") for file in files}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "sip.message",
+        "sip.via",
+        "sip.compose",
+        "sip.transaction.layer",
+        "sip.dialog.dialog",
+        "sdp.relay",
+        "routing.table",
+        "call.arrival",
+        "call.core",
+        "call.call",
+        "call.session",
+        "call.uac_leg",
+        "call.uas_leg",
+        "engine.pump",
+        "engine.perform",
+        "transport.udp",
+        "build",
+    ],
+)
+def test_what_a_call_passes_through_is_compiled(compiled: set[str], module: str) -> None:
+    assert f"trunkline.{module}" in compiled
+
+
+def parts(kind: msgspec.inspect.Type) -> Iterator[type]:
+    """The classes that a decoder of `kind` makes."""
+    made = getattr(kind, "cls", None)
+    if made is not None:
+        yield made
+    for field in getattr(kind, "fields", ()):
+        yield from parts(field.type)
+    within = [getattr(kind, name, None) for name in ("item_type", "key_type", "value_type", "type")]
+    for each in (*getattr(kind, "types", ()), *getattr(kind, "item_types", ()), *within):
+        if isinstance(each, msgspec.inspect.Type):
+            yield from parts(each)
+
+
+@pytest.mark.parametrize("kind", [JournalEntry, CallRecord, Trunk, Number, Agent, Settings])
+def test_what_is_decoded_keeps_its_types(compiled: set[str], kind: object) -> None:
+    """mypyc keeps `str` of a field that is `Literal["udp"] | None`: a compiled class would not be read back."""
+    made = {each.__module__ for each in parts(msgspec.inspect.type_info(kind))}
+    assert any(module.startswith(("trunkline.model.", "trunkline.settings.")) for module in made)
+    assert made & compiled == set()
+
+
+def test_sources_are_not_compiled(root: Path) -> None:
+    code = "from trunkline import build; print(build.compiled())"
+    environ = {**os.environ, "PYTHONPATH": str(root / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert list((root / "src").rglob("*.so")) == []
+
+
+@pytest.mark.skipif(build.compiled(), reason="the sources are not what runs")
+def test_the_suite_runs_the_sources(root: Path) -> None:
+    assert Path(build.__file__) == root / "src" / "trunkline" / "build.py"
+
+
+@pytest.mark.parametrize(
+    ("environ", "reason"),
+    [
+        ({"TRUNKLINE_PURE": "1"}, "TRUNKLINE_PURE is set"),
+        ({"CC": "/nonexistent/cc"}, "there is no C compiler with Python's headers (gcc, python3-dev)"),
+        ({"CC": "false"}, "there is no C compiler with Python's headers (gcc, python3-dev)"),
+    ],
+)
+def test_without_a_compiler_it_is_pure_and_says_why(root: Path, environ: dict[str, str], reason: str) -> None:
+    code = "import runpy; print(runpy.run_path('setup.py')['extensions']())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={**os.environ, "TRUNKLINE_PURE": "", **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", f"{MARK}{reason}\n")
