@@ -85,8 +85,7 @@ bench: $(VENV)/.tests $(VENV)/.built ## Measure the edge beside other proxies un
 lock: ## Pin the newest versions of everything the edge and its tests need
 	@rm -rf build/lock && mkdir -p build
 	@$(PYTHON) -m venv build/lock
-	@env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=https://pypi.org/simple \
-		TRUNKLINE_PURE=1 build/lock/bin/python -m pip --disable-pip-version-check install ".[test,postgres]"
+	@TRUNKLINE_PURE=1 build/lock/bin/python -m pip --disable-pip-version-check install ".[test,postgres]"
 	@{ echo "# Made by \`make lock\`: what the edge and its tests run on. Do not edit."; \
 		build/lock/bin/python -m pip --disable-pip-version-check freeze --all --exclude pip --exclude wheel \
 			--exclude trunkline; } > build/requirements.lock
