@@ -23,7 +23,7 @@ from tests.simulation.world import World
 from trunkline.call.inputs import HangUp
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
-from trunkline.sip.message import Request
+from trunkline.sip.message import Request, parse
 
 BY_TCP = msgspec.structs.replace(TRUNK, transport="tcp")
 BY_TLS = msgspec.structs.replace(TRUNK, transport="tls")
@@ -246,3 +246,25 @@ def test_the_call_log_says_what_the_transport_said(world: World) -> None:
     assert carrier.statuses("INVITE")[-1] == 503
     assert edge.record.detail == "no route"
     assert carrier.response(503).header("Reason") == 'SIP;cause=503;text="unreachable"'
+
+
+@pytest.mark.parametrize(
+    "via", ["\nVia: SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx", ", SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx"]
+)
+def test_a_response_with_a_second_via_is_for_somebody_else(world: World, via: str) -> None:
+    edge = Edge(world, records())
+    waiting = Peer(world, AGENT, lambda peer, m: None)
+    carrier = Peer(world, CARRIER, polite)
+    carrier.invite()
+    world.run(0.1)
+    ours = waiting.request("INVITE").header("Via") or ""
+    request = parse(waiting.request("INVITE").raw.replace(ours.encode(), (ours + via).replace("\n", "\r\n").encode()))
+    assert isinstance(request, Request)
+    waiting.reply(request, 200, ANSWER)
+    world.run(0.1)
+    assert carrier.statuses("INVITE") == [100]
+    waiting.react = answers
+    waiting.reply(waiting.request("INVITE"), 200, ANSWER)
+    world.run(0.1)
+    assert carrier.statuses("INVITE") == [100, 200]
+    over(world, edge)

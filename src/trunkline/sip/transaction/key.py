@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.sip.grammar import split_commas
 from trunkline.sip.message import Request, Response
 from trunkline.sip.token import MAGIC_COOKIE
 
@@ -25,3 +26,9 @@ def server_key(request: Request, method: str | None = None) -> str:
         f"{request.uri} {request.from_tag} {request.call_id} {request.cseq} "
         f"{via.transport} {via.host}:{via.port};{branch} {name}"
     )
+
+
+def astray(response: Response) -> bool:
+    """Whether a response has more Vias than that of who asked: it was meant for somebody else (§8.1.3.3)."""
+    vias = response.headers("via")
+    return len(vias) > 1 or ("," in vias[0] and len(split_commas(vias[0])) > 1)

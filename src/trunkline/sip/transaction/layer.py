@@ -18,7 +18,7 @@ from trunkline.sip.message import Request, Response
 from trunkline.sip.timers import Timers, Timing
 from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
-from trunkline.sip.transaction.key import client_key, server_key
+from trunkline.sip.transaction.key import astray, client_key, server_key
 from trunkline.sip.transaction.server import ServerTransaction
 from trunkline.sip.transaction.tables import CLASS, TERMINATED, UNRELIABLE_ONLY, ZERO_WHEN_RELIABLE
 from trunkline.sip.transmit import Transmit
@@ -39,7 +39,9 @@ class TransactionLayer:
         """What a known transaction makes of a message. None: there is none, and nothing was done."""
         if type(message) is Response:
             client = self.clients.get(client_key(message))
-            return None if client is None else self._client(client, CLASS[message.status // 100], now, message)
+            if client is None or astray(message):
+                return None
+            return self._client(client, CLASS[message.status // 100], now, message)
         assert type(message) is Request
         server = self.servers.get(server_key(message))
         if server is None or (message.method == "ACK" and server.state == "proceeding"):
