@@ -291,7 +291,7 @@ class Call:
         outs = self.caller.refuse(status, words, headers, now)
         self.ledger.detail = event.reason or None
         cause = {486: "busy", 600: "busy", 603: "declined"}.get(event.status, event.cause)
-        return outs + self._finish("failed", cause, "agent", status, now)
+        return outs + self._finish("failed", cause, "agent" if event.answered_by_peer else "edge", status, now)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
