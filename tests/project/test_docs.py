@@ -147,7 +147,7 @@ def test_commands_in_the_text_are_understood(page: Path) -> None:
         if words[0] == "make" and len(words) > 1:
             assert words[1] in targets, span
         elif words[0] == "trunkline" and len(words) > 1:
-            assert words[1] in known, span
+            assert words[1] in known | {"COMMAND", "--help", "--version"}, span
 
 
 # ── the API ───────────────────────────────────────────────────────────────────────────────────────────────────────────
