@@ -16,6 +16,7 @@ from trunkline.sip.message import Request, Response, parse
 Say = Callable[..., bytes]
 Behaviour = Callable[["Peer", Request, Say], list[bytes]]
 """What is sent back to a request; `say(status, headers, body)` makes a response to it."""
+_LAST = b"nothing comes before this any more"
 Alter = Callable[[bytes], bytes | None]
 
 
@@ -45,6 +46,7 @@ class Peer:
         self.address: Address = self._sip.getsockname()
         self.contact = f"Contact: <sip:peer@127.0.0.1:{self.address[1]}>\r\nContent-Type: application/sdp\r\n"
         self.caller: Address = ("", 0)
+        self._read_up = threading.Event()
 
     @property
     def place(self) -> str:
@@ -52,6 +54,11 @@ class Peer:
 
     @property
     def methods(self) -> list[str]:
+        """What the caller asked, all that it sent so far: our own datagram comes in behind its."""
+        self._read_up.clear()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(_LAST, self.address)
+        assert self._read_up.wait(5)
         return [request.method for request in self.requests]
 
     def sdp(self, request: Request | None = None, codec: str = "0") -> bytes:
@@ -84,6 +91,9 @@ class Peer:
                         self._hear(data, source)
 
     def _hear(self, data: bytes, source: Address) -> None:
+        if data == _LAST:
+            self._read_up.set()
+            return
         self.caller = source
         request = parse(data)
         if not isinstance(request, Request):
