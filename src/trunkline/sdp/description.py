@@ -20,7 +20,7 @@ MAX_MEDIA = 32
 
 # A line is a letter, "=", and anything but NUL, CR and LF (byte-string of RFC 8866 §9). Empty lines at the end are
 # common and harmless.
-_LINES = re.compile(r"v=0[ \t]*+(?:\r?\n[A-Za-z]=[^\r\n\0]*+)*+(?:\r?\n)*+")
+_LINES = re.compile(r"v=0[ \t]*+(?:\r?\n[A-Za-z]=[^\r\n\0]*+)*(?:\r?\n)*")
 
 
 class Origin(NamedTuple):

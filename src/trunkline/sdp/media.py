@@ -18,7 +18,7 @@ DIRECTIONS: dict[str, Direction] = {
 MAX_FORMATS = 256
 """Formats of one m= line. There are 128 payload types."""
 
-_MEDIA_LINE = re.compile(r"m=([!-~]++) ++([0-9]{1,5})(?:/[0-9]{1,5})? ++([!-~]++)((?: ++[!-~]++)++) *+\r?")
+_MEDIA_LINE = re.compile(r"m=([!-~]++) ++([0-9]{1,5})(?:/[0-9]{1,5})? ++([!-~]++)((?: ++[!-~]++)+) *+\r?")
 
 
 class Media:

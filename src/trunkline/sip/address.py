@@ -20,7 +20,7 @@ class AddressError(GrammarError):
 
 
 _DISPLAY = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
-_PLAIN_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?: [A-Za-z0-9\-.!%*_+`'~]++)*+").fullmatch
+_PLAIN_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?: [A-Za-z0-9\-.!%*_+`'~]++)*").fullmatch
 _URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++').fullmatch
 _BARE = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>,?;]++').fullmatch
 _TAG = re.compile(r";[ \t]*+[tT][aA][gG][ \t]*+=[ \t]*+([^; \t]++)")

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-_LENGTH: Final = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r]++|\r(?!\n)|\r\n(?=[ \t]))*+)", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r]++|\r(?!\n)|\r\n(?=[ \t]))*)", re.IGNORECASE)
 """Content-Length in any case, or `l`, with the folds of its value."""
 _FIRST: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 """What a token may begin with, and so a start line (RFC 3261 §25.1)."""

@@ -22,17 +22,19 @@ class GrammarError(ValueError):
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++").fullmatch
-_QUOTED = re.compile(r'"(?:[^"\\\r\n]++|\\[^\r\n])*+"')
-_DELIMITED = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|<[^>]*+>?|,', re.DOTALL)
+# Classes repeat possessively, groups do not: CPython before 3.11.5 lets a possessive group match too much. What is in
+# the groups cannot give back, so they stay linear.
+_QUOTED = re.compile(r'"(?:[^"\\\r\n]++|\\[^\r\n])*"')
+_DELIMITED = re.compile(r'"(?:[^"\\]++|\\.)*(?:"|\\?\Z)|<[^>]*+>?|,', re.DOTALL)
 _PARAMS = re.compile(
     r"""(?:[ \t]*+;[ \t]*+[^\x00-\x20\x7f;=,"<>()\[\]]++[ \t]*+
-        (?:=[ \t]*+(?:"(?:[^"\\\r\n]++|\\[^\r\n])*+"|[^\x00-\x20\x7f;,"<>]*+)[ \t]*+)?)*+""",
+        (?:=[ \t]*+(?:"(?:[^"\\\r\n]++|\\[^\r\n])*"|[^\x00-\x20\x7f;,"<>]*+)[ \t]*+)?)*""",
     re.VERBOSE,
 ).fullmatch
-_PARAM = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*+"|[^; \t]*+))?', re.DOTALL)
+_PARAM = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*"|[^; \t]*+))?', re.DOTALL)
 _PAIRED = re.compile(r'["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
 _HOST_PORT = re.compile(
     r"(?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))(?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?"
