@@ -98,18 +98,13 @@ class _Signals:
         self.stop.set()
 
 
-_SWITCH = 0.0005
-"""Seconds after which a thread that computes must let another: a tenth of Python's own."""
-
-
 def _settle_memory() -> None:
     """What is there after the start stays: it need not be looked at again. Calls leave no cycles, and a collector that
     looks through ten thousand live ones in the middle of a load holds up every message for tens of milliseconds: it is
-    run by `engine.tidy` alone. Threads that write to the database give way to the loop sooner than they would."""
+    run by `engine.tidy` alone."""
     gc.collect()
     gc.freeze()
     gc.disable()
-    sys.setswitchinterval(_SWITCH)
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
