@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.simulation.world import World
+from trunkline.call.asking import Outs
 from trunkline.call.events import EVENTS, Asked, Connected, Disconnected, Failed, LegEvent, Rang, Replied
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.session import Outs
 from trunkline.call.uac_leg import Target, UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
@@ -115,7 +115,7 @@ class Phone:
     def withdraw(self, leg: Leg, exchange: str = "x") -> None:
         """CANCEL a re-INVITE of ours."""
         if leg.session is not None:
-            self._carry(leg.session.withdraw(exchange, self.world.now))
+            self._carry(leg.session.asking.withdraw(exchange, self.world.now))
 
     def of(self, kind: type[LegEvent]) -> list[LegEvent]:
         return [event for event in self.events if type(event) is kind]
@@ -224,7 +224,7 @@ class Phone:
             self.asked(leg, event)
         if isinstance(event, Replied):
             if event.status < 300 and leg.session is not None:
-                self._carry(leg.session.acknowledge(body=ANSWER))
+                self._carry(leg.session.asking.acknowledge(body=ANSWER))
             self.replied(leg, event)
 
     def _settle(self) -> None:

@@ -216,7 +216,7 @@ class Storm:
                 after(when + chance.uniform(0, 0.5), partial(phone.withdraw, leg, f"x{n}"))
 
     def _ask(self, phone: Phone, leg: Leg, method: str, body: bytes, n: int) -> None:
-        if leg.session is not None and not leg.session.ended and not leg.session._busy_asking():
+        if leg.session is not None and not leg.session.ended and not leg.session.asking.changing:
             phone.ask(leg, method, body, f"x{n}")
 
     def _asked(self, phone: Phone) -> Callable[[Leg, Asked], object]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trunkline.call.arrival import Arrival
-from trunkline.call.call import AgentLeg, Call
+from trunkline.call.asking import Outs
+from trunkline.call.call import Call
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import EVENTS
 from trunkline.call.farewell import Farewell
@@ -37,7 +38,7 @@ from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit
 from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
-from trunkline.call.session import Outs
+from trunkline.call.search import AgentLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.guard.overload import Overload

@@ -5,10 +5,10 @@ The call cannot tell it from a SIP leg: it connects, it answers changes of the s
 
 from __future__ import annotations
 
+from trunkline.call.asking import Outs
 from trunkline.call.events import Connected, Disconnected, Failed, Replied
 from trunkline.call.headers import SDP
 from trunkline.call.outputs import CloseMedia, OpenMedia
-from trunkline.call.session import Outs
 from trunkline.sip.flow import Flow
 from trunkline.sip.status import phrase
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from trunkline.call.asking import Outs
 from trunkline.call.events import Acknowledged, Asked, Replied, Withdrawn
 from trunkline.call.hunt import crossed as crossed_refusal
 from trunkline.call.media_plan import End, MediaPlan
-from trunkline.call.session import Outs, Session
+from trunkline.call.session import Session
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
 
@@ -158,7 +159,7 @@ class Exchanges:
         self._open = None
         if current.offered:
             self._plan.withdraw(current.side)
-        return other.session.withdraw(event.exchange, now) if other.session is not None else []
+        return other.session.asking.withdraw(event.exchange, now) if other.session is not None else []
 
     def lost(self, exchange: str, status: int) -> bool:
         """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2)."""

@@ -3,7 +3,8 @@ connection died, and answers what its peer still says."""
 
 from __future__ import annotations
 
-from trunkline.call.session import Outs, Session
+from trunkline.call.asking import Outs
+from trunkline.call.session import Session
 from trunkline.call.user_agent import UserAgent
 from trunkline.model.journal import DialogState
 from trunkline.sip.address import tag_of
@@ -50,16 +51,16 @@ class Farewell:
         return []
 
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
-        return self.session.answered(transaction, response, now)
+        return self.session.asking.answered(transaction, response, now)
 
     def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
-        return self.session.failed(transaction, status, phrase, now)
+        return self.session.asking.failed(transaction, status, phrase, now)
 
     def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
-        return self.session.resolved(flows, now)
+        return self.session.asking.resolved(flows, now)
 
     def unresolvable(self, reason: str, now: float) -> Outs:
-        return self.session.resolved((), now)
+        return self.session.asking.resolved((), now)
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         return []

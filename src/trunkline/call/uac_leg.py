@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trunkline.call import early
+from trunkline.call.asking import Outs
 from trunkline.call.credentials import Credentials, Shown, authorize
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.session import Outs, Session
+from trunkline.call.session import Session
+from trunkline.call.sip_leg import SipLeg
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
@@ -43,7 +45,7 @@ class Target(NamedTuple):
     credentials: Credentials | None = None
 
 
-class UacLeg:
+class UacLeg(SipLeg):
     """One outgoing call."""
 
     __slots__ = (
@@ -58,23 +60,17 @@ class UacLeg:
         "_sequence",
         "_shown",
         "body",
-        "call",
         "ends",
         "flow",
-        "id",
         "kind",
         "over",
         "provisional",
-        "session",
         "sip_call_id",
         "target",
-        "ua",
     )
 
     def __init__(self, ua: UserAgent, leg: str, call: str, target: Target, body: bytes, kind: str = SDP) -> None:
-        self.ua = ua
-        self.id = leg
-        self.call = call
+        super().__init__(ua, leg, call)
         self.target = target
         self.body = body
         self.kind = kind
@@ -82,7 +78,6 @@ class UacLeg:
         # Begins with the time, as our call ids do: an index of the call log then grows at its end.
         self.sip_call_id = f"{ua.tokens.worker}{leg.replace(':', '-')}"
         self.ends = Ends("", ua.tokens.token(), target.callee)
-        self.session: Session | None = None
         self.flow: Flow | None = None
         """The flow of the latest INVITE."""
         self.provisional = False
@@ -113,24 +108,6 @@ class UacLeg:
         target = self.target
         return [Resolve(self.id, target.proxy or target.uri, target.transport, target.tls)]
 
-    def acknowledge(self, body: bytes) -> Outs:
-        """The caller's answer to the offer that the 2xx brought."""
-        return self.session.acknowledge(body=body) if self.session is not None else []
-
-    def ask(
-        self,
-        exchange: str,
-        method: str,
-        body: bytes,
-        content_type: str,
-        headers: tuple[tuple[str, str], ...],
-        now: float,
-    ) -> Outs:
-        """Put a request of the other leg's to the peer."""
-        if self.session is None:
-            return []
-        return self.session.ask(exchange, method, body, content_type, headers, now)
-
     def disconnect(self, reason: str, now: float) -> Outs:
         """The call is not wanted any more: BYE when it was answered, else CANCEL once there was a response (§9.1)."""
         if self.session is not None:
@@ -153,7 +130,7 @@ class UacLeg:
 
     def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
         if self.session is not None:
-            return self.session.resolved(flows, now)
+            return super().resolved(flows, now)
         if self.over:
             return []
         self._flows = list(flows)
@@ -161,7 +138,7 @@ class UacLeg:
 
     def unresolvable(self, reason: str, now: float) -> Outs:
         if self.session is not None:
-            return self.session.resolved((), now)
+            return super().unresolvable(reason, now)
         if self.over:
             return []
         self.over = True
@@ -179,14 +156,11 @@ class UacLeg:
         status, headers = early.told(request.method) if not self.over else (481, "")
         return [*self.ua.layer.respond(key, status, now, headers=headers)]
 
-    def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
-        return self.session.cancelled(transaction, now) if self.session is not None else []
-
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
         if transaction != self._key:
             if response.status >= 200:
                 self._byes.discard(transaction)
-            return self.session.answered(transaction, response, now) if self.session is not None else []
+            return super().answered(transaction, response, now)
         status = response.status
         if status < 200:
             return self._progress(response, now)
@@ -211,18 +185,14 @@ class UacLeg:
         return [Failed(self.id, status, response.phrase, "refused", reason, warning)]
 
     def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
-        """`why`: what the transport says, for the call log and not for the other leg."""
         if transaction != self._key:
             self._byes.discard(transaction)
-            return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
+            return super().failed(transaction, status, phrase, now, why)
         if self.over or self._cancel is not None:
             self.over = True
             return []
         cause = "timeout" if status == 408 else "unreachable"
         return self._next(now, status, phrase, cause, why or f'SIP;cause={status};text="{_quoted(phrase)}"', False)
-
-    def expire(self, what: str, transaction: str, now: float) -> Outs:
-        return self.session.expire(what, transaction, now) if self.session is not None else []
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,7 +251,7 @@ class UacLeg:
         assert self.flow is not None
         tag = response.to_tag or ""
         if self.session is not None and tag == self.session.dialog.remote_tag:
-            return self.session.again(response)
+            return self.session.asking.again(response)
         if tag in self._answers:
             return [Transmit(self.flow, self._answers[tag], "", self.call)]
         if len(self._answers) >= early.MOST_FORKS:
@@ -295,9 +265,9 @@ class UacLeg:
         self.session = Session(self.ua, self.id, self.call, dialog, target.nat, target.credentials, target.tls)
         outs = self.session.met(response, self.flow)
         if self.body or not response.body:
-            outs += self.session.acknowledge(response.cseq)
+            outs += self.session.asking.acknowledge(response.cseq)
         else:
-            self.session.offered(response.cseq)
+            self.session.asking.offered(response.cseq)
         outs.append(Connected(self.id, response.body, content_type(response), tag))
         return outs
 

@@ -7,48 +7,43 @@ apart; the answer takes the tag of the early dialog that answered.
 from __future__ import annotations
 
 from trunkline.call import early as early_dialog
+from trunkline.call.asking import Outs
 from trunkline.call.events import Disconnected
 from trunkline.call.headers import SDP
 from trunkline.call.route import behind_nat
-from trunkline.call.session import Outs, Session
+from trunkline.call.session import Session
+from trunkline.call.sip_leg import SipLeg
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.sip.dialog.dialog import DialogKey, accepted
 from trunkline.sip.flow import Flow
-from trunkline.sip.message import Request, Response
+from trunkline.sip.message import Request
 
 _RINGING = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress"}
 
 
-class UasLeg:
+class UasLeg(SipLeg):
     """One incoming call."""
 
     __slots__ = (
         "_early",
         "_keys",
         "_nat",
-        "call",
         "flow",
-        "id",
         "identity",
         "invite",
         "open",
         "request",
-        "session",
         "tag",
-        "ua",
     )
 
     def __init__(self, ua: UserAgent, leg: str, call: str, request: Request, flow: Flow, nat: bool) -> None:
-        self.ua = ua
-        self.id = leg
-        self.call = call
+        super().__init__(ua, leg, call)
         self.request: Request | None = request
         """The INVITE, until it is answered."""
         self.flow = flow
         self.identity = (request.call_id, request.from_tag or "", request.cseq)
         """Call-ID, From tag and CSeq: what a merged request has too (§8.2.2.2)."""
         self.tag = ua.tokens.token()
-        self.session: Session | None = None
         self.open = True
         """Whether the INVITE waits for its final response."""
         self._nat = nat or behind_nat(request, flow)
@@ -108,24 +103,6 @@ class UasLeg:
         self.request = None
         return [*self.ua.layer.respond(self.invite, status, now, self.tag, headers, b"", phrase)]
 
-    def acknowledge(self, body: bytes) -> Outs:
-        """The other side's answer to the offer that the peer's 2xx to a re-INVITE brought."""
-        return self.session.acknowledge(body=body) if self.session is not None else []
-
-    def ask(
-        self,
-        exchange: str,
-        method: str,
-        body: bytes,
-        content_type: str,
-        headers: tuple[tuple[str, str], ...],
-        now: float,
-    ) -> Outs:
-        """Put a request of the other leg's to the peer."""
-        if self.session is None:
-            return []
-        return self.session.ask(exchange, method, body, content_type, headers, now)
-
     def disconnect(self, reason: str, now: float) -> Outs:
         """End the call, answered or not."""
         if self.session is not None:
@@ -159,22 +136,7 @@ class UasLeg:
         """A CANCEL of the INVITE that this leg, or its session, has."""
         if transaction == self.invite:
             return self._abandoned(request, now) if self.open else []
-        return self.session.cancelled(transaction, now) if self.session is not None else []
-
-    def answered(self, transaction: str, response: Response, now: float) -> Outs:
-        return self.session.answered(transaction, response, now) if self.session is not None else []
-
-    def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
-        return self.session.failed(transaction, status, phrase, now) if self.session is not None else []
-
-    def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
-        return self.session.resolved(flows, now) if self.session is not None else []
-
-    def unresolvable(self, reason: str, now: float) -> Outs:
-        return self.resolved((), now)
-
-    def expire(self, what: str, transaction: str, now: float) -> Outs:
-        return self.session.expire(what, transaction, now) if self.session is not None else []
+        return super().cancelled(transaction, request, now)
 
     def _abandoned(self, request: Request, now: float) -> Outs:
         outs = self.refuse(487, None, "", now)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
+from trunkline.call.asking import Outs
 from trunkline.call.events import EVENTS, Asked, LegEvent
 from trunkline.call.inputs import Input, Resolved, Unresolvable
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.session import Outs
 from trunkline.call.uac_leg import Target, UacLeg
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.engine.perform import Finder, Wire

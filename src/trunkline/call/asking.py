@@ -1,0 +1,235 @@
+"""Our requests inside one confirmed dialog: where they go, their answers, and the ACKs of the 2xx among those.
+
+Requests wait while it is asked where the dialog's peer is. An INVITE that is withdrawn is cancelled once there was a
+response to it (RFC 3261 §9.1).
+"""
+
+from __future__ import annotations
+
+from trunkline.call.credentials import Credentials
+from trunkline.call.events import LegEvent, Replied
+from trunkline.call.headers import SDP
+from trunkline.call.headers import content_type as type_of
+from trunkline.call.outputs import Output, Resolve, Transmit
+from trunkline.call.question import Question
+from trunkline.call.route import settled
+from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.model.trunk import TlsProfile
+from trunkline.sip import compose
+from trunkline.sip.dialog.dialog import Dialog
+from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.message import Response
+
+Outs = list[Output | LegEvent]
+"""What a leg wants done, and what it tells its call, in order."""
+_MOST_ACKS = 4
+
+
+class Asking:
+    """The UAC half of one leg's session."""
+
+    __slots__ = (
+        "_acks",
+        "_call",
+        "_credentials",
+        "_dialog",
+        "_leg",
+        "_nat",
+        "_offered",
+        "_outgoing",
+        "_resolving",
+        "_tls",
+        "_ua",
+        "_waiting",
+        "over",
+    )
+
+    def __init__(
+        self,
+        ua: UserAgent,
+        leg: str,
+        call: str,
+        dialog: Dialog,
+        nat: bool,
+        credentials: Credentials | None,
+        tls: TlsProfile | None,
+    ) -> None:
+        self._ua = ua
+        self._leg = leg
+        self._call = call
+        self._dialog = dialog
+        self._nat = nat
+        self._credentials = credentials
+        self._tls = tls
+        self.over = False
+        """The dialog has its BYE behind it: nothing is awaited any more."""
+        self._outgoing: dict[str, Question] = {}
+        """By client transaction."""
+        self._offered: int | None = None
+        """CSeq of an INVITE of ours whose 2xx brought an offer that is not answered yet."""
+        self._acks: dict[int, bytes] = {}
+        """Our latest ACKs, by CSeq number."""
+        self._resolving = False
+        self._waiting: list[Question] = []
+
+    @property
+    def changing(self) -> bool:
+        """Whether a change of the session that we asked for is open."""
+        return self._offered is not None or any(question.method != "INFO" for question in self._outgoing.values())
+
+    # ── where requests go ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def route(self, flow: Flow) -> Outs:
+        """Decide the flow for our requests: at the dialog's making, and when its remote target changes."""
+        found = settled(self._dialog, flow, self._nat)
+        if found is None:
+            return self._find(None)
+        self._dialog.flow = found
+        return []
+
+    def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
+        """Where the remote target is. When it is nowhere, requests go where the peer was met."""
+        self._resolving = False
+        if flows:
+            self._dialog.flow = flows[0]
+        waiting, self._waiting = self._waiting, []
+        return [out for question in waiting for out in self.send(question, now)]
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        exchange: str,
+        method: str,
+        body: bytes,
+        content_type: str,
+        headers: tuple[tuple[str, str], ...],
+        now: float,
+    ) -> Outs:
+        """Put a request of the other leg's to the peer."""
+        text = compose.lines(headers)
+        if method != "INFO":
+            text += self._ua.contact_in(self._dialog) + ALLOW
+        if body:
+            text += f"Content-Type: {content_type or SDP}\r\n"
+        return self.send(Question(method, exchange, text, body), now)
+
+    def send(self, question: Question, now: float) -> Outs:
+        if self._resolving:
+            self._waiting.append(question)
+            return []
+        dialog, ua = self._dialog, self._ua
+        branch = ua.tokens.branch()
+        data = dialog.request(
+            question.method, ua.sent_by(dialog.flow), branch, question.lines, question.body, question.sequence
+        )
+        if question.method == "ACK":
+            assert question.sequence is not None
+            self._acks[question.sequence] = data
+            if len(self._acks) > _MOST_ACKS:
+                del self._acks[next(iter(self._acks))]
+            return [Transmit(dialog.flow, data, "", self._call)]
+        key, told = ua.layer.request(data, question.method, branch, dialog.flow, self._leg, self._call, now)
+        self._outgoing[key] = question
+        return [*told]
+
+    def offered(self, sequence: int) -> None:
+        """The 2xx of our first INVITE brought an offer; its ACK waits for the answer."""
+        self._offered = sequence
+
+    def acknowledge(self, sequence: int | None = None, body: bytes = b"") -> Outs:
+        """ACK a 2xx: at once (`sequence`), or with the answer to the offer it brought."""
+        if sequence is None:
+            if self._offered is None:
+                return []
+            sequence, self._offered = self._offered, None
+        headers = "Content-Type: application/sdp\r\n" if body else ""
+        question = Question("ACK", "", headers, body, sequence=sequence)
+        return self.send(question, 0.0)
+
+    def withdraw(self, exchange: str, now: float) -> Outs:
+        """Take back what was asked of the peer: CANCEL a re-INVITE once there was a response to it (§9.1)."""
+        self._waiting = [question for question in self._waiting if question.exchange != exchange]
+        for key, question in self._outgoing.items():
+            if question.exchange == exchange and question.method == "INVITE":
+                self._outgoing[key] = question = question._replace(standing="unwanted")
+                client = self._ua.layer.clients.get(key)
+                provisional = client is not None and client.state == "proceeding"
+                return self._cancel(key, question, now) if provisional else []
+        return []
+
+    def abandon(self, now: float) -> None:
+        """The dialog ends: an INVITE that is open in it has 64·T1 left."""
+        for key, question in self._outgoing.items():
+            if question.method == "INVITE":
+                self._ua.layer.abandon(key, now)
+
+    # ── back ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def answered(self, transaction: str, response: Response, now: float) -> Outs:
+        """A response to a request of ours inside the dialog."""
+        status = response.status
+        question = self._outgoing.get(transaction)
+        if question is None:
+            return self.again(response)
+        if status < 200:
+            return self._cancel(transaction, question, now) if question.standing == "unwanted" else []
+        del self._outgoing[transaction]
+        if status in (401, 407):
+            cnonce = self._ua.tokens.token()
+            retry = question.with_credentials(self._credentials, response, self._dialog.target, cnonce)
+            if retry is not None and not self.over:
+                return self.send(retry, now)
+        if question.method == "BYE":
+            self.over = True
+            return []
+        outs: Outs = []
+        if question.method == "INVITE" and status < 300:
+            if self._dialog.refresh(response):
+                outs += self.route(self._dialog.flow)
+            if question.body or not response.body or question.standing != "wanted":
+                # An offer in the answer to what was withdrawn finds nobody to answer it.
+                outs += self.acknowledge(response.cseq)
+            else:
+                self._offered = response.cseq
+        body, kind = response.body, type_of(response)
+        return [*outs, Replied(self._leg, question.exchange, status, response.phrase, body, kind)]
+
+    def again(self, response: Response) -> Outs:
+        """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""
+        if response.cseq_method != "INVITE" or not 200 <= response.status < 300 or response.cseq not in self._acks:
+            return []
+        return [Transmit(self._dialog.flow, self._acks[response.cseq], "", self._call)]
+
+    def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
+        """Nobody answered a request of ours, or it could not be sent: over a lost connection, once more by address."""
+        question = self._outgoing.pop(transaction, None)
+        if question is None:
+            return []
+        flow = self._dialog.flow
+        if status == 503 and flow.reliable and not flow.pooled and not question.readdressed:
+            self._waiting.append(question._replace(readdressed=True))
+            return self._find(flow.transport)
+        if question.method == "BYE":
+            self.over = True
+        if question.method == "BYE" or question.standing == "cancelled":
+            return []
+        return [Replied(self._leg, question.exchange, status, phrase, b"", "")]
+
+    # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _find(self, transport: Transport | None) -> Outs:
+        """Ask where the next hop is, by this transport where its URI names none. Requests wait for the answer."""
+        self._resolving = True
+        hop = self._dialog.next_hop
+        return [Resolve(self._leg, hop, None if "transport=" in hop else transport, self._tls)]
+
+    def _cancel(self, key: str, question: Question, now: float) -> Outs:
+        """CANCEL a re-INVITE that had a provisional response."""
+        layer = self._ua.layer
+        self._outgoing[key] = question._replace(standing="cancelled")
+        client = layer.clients[key]
+        layer.abandon(key, now)
+        data = compose.alongside(client.data, "CANCEL", "")
+        branch = key.partition(" ")[0]
+        return [*layer.request(data, "CANCEL", branch, client.flow, self._leg, self._call, now)[1]]

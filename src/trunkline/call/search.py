@@ -1,0 +1,235 @@
+"""The search for an agent: candidates in order, an attempt at each, and what it means when one fails.
+
+It knows nothing of the party that the agent is for but what it was told at the start, in `Wanted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trunkline.call import hunt, invitation
+from trunkline.call.admission import Admission
+from trunkline.call.asking import Outs
+from trunkline.call.endpoint_leg import EndpointLeg
+from trunkline.call.events import Connected, Failed, Rang
+from trunkline.call.headers import SDP
+from trunkline.call.headers import reason as reason_line
+from trunkline.call.headers import warning as warning_line
+from trunkline.call.ledger import Ledger, LegEntry, peer
+from trunkline.call.media_plan import MediaPlan, Terms, policy_of
+from trunkline.call.uac_leg import UacLeg
+from trunkline.call.user_agent import UserAgent
+from trunkline.model.call import CallStatus, Side
+from trunkline.model.number import Number
+from trunkline.model.trunk import Trunk
+from trunkline.routing.select import Candidate
+from trunkline.sdp.refusal import Refusal
+from trunkline.sip.flow import Flow
+
+AgentLeg = UacLeg | EndpointLeg
+
+
+class Wanted(NamedTuple):
+    """Whom an agent is looked for."""
+
+    trunk: Trunk
+    """By which the call came."""
+    number: Number | None
+    flow: Flow
+    """Over which it came."""
+    offer: bytes
+    """The body that holds the offer; empty when the agent is to make one."""
+    kind: str | None
+    """Its Content-Type."""
+    crossing: tuple[tuple[str, str], ...]
+    """Headers that go on to any agent."""
+    identity: tuple[tuple[str, str], ...]
+    """Headers that go on to an agent of a trusted trunk."""
+    max_forwards: int
+
+
+class Nobody(NamedTuple):
+    """There is no agent: what the other party is told, and what the record says."""
+
+    status: int
+    phrase: str | None
+    headers: str
+    ended: CallStatus
+    cause: str
+    by: Side
+    detail: str | None = None
+
+
+Step = tuple[Outs, Nobody | None]
+"""What is to be done, and the end of the search when this was it."""
+
+
+class Search:
+    """That of one call."""
+
+    __slots__ = (
+        "_admission",
+        "_attempts",
+        "_candidates",
+        "_early",
+        "_ledger",
+        "_plan",
+        "_ua",
+        "_wanted",
+        "leg",
+        "line",
+    )
+
+    def __init__(
+        self,
+        ua: UserAgent,
+        ledger: Ledger,
+        wanted: Wanted,
+        candidates: Sequence[Candidate],
+        admission: Admission,
+        plan: MediaPlan,
+    ) -> None:
+        self._ua = ua
+        self._ledger = ledger
+        self._wanted = wanted
+        self._candidates = list(candidates)
+        self._admission = admission
+        self._plan = plan
+        self._attempts = 0
+        self._early: dict[str, Rang] = {}
+        """What rang with a session description, by early dialog of the attempt that goes on."""
+        self.leg: AgentLeg | None = None
+        """The leg of the attempt that goes on, or that answered."""
+        self.line: LegEntry | None = None
+        """Its line in the ledger."""
+
+    # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def attempt(self, now: float) -> Step:
+        """Call the next agent."""
+        ua, ledger, wanted = self._ua, self._ledger, self._wanted
+        candidate = self._next_with_room()
+        if candidate is None:
+            headers = 'Reason: SIP;cause=503;text="agent-trunk-full"\r\n'
+            detail = "The agent's trunk is full: raise its max_concurrent_calls."
+            return [], Nobody(503, None, headers, "failed", "agent-trunk-full", "edge", detail)
+        self._attempts += 1
+        self._early.clear()
+        trunk = candidate.trunk
+        ledger.agent_id = candidate.agent.id
+        line = LegEntry("agent", now + ua.epoch, None, candidate.uri, trunk.id if trunk is not None else None)
+        line.agent_id = candidate.agent.id
+        ledger.legs.append(line)
+        self.line = line
+        ua.alarms.set((ledger.id, "ring"), now + candidate.ring_timeout)
+        if candidate.uri is None:
+            self._plan.reach_here()
+        else:
+            self._plan.reach(Terms(ua.origin(wanted.flow), policy_of(trunk)))
+        offer = b""
+        if wanted.offer:
+            crossed = self._plan.offer("caller", wanted.offer, wanted.kind)
+            if isinstance(crossed, Refusal):
+                return [], refused(crossed)
+            offer = crossed
+        leg = self.leg = self._leg(candidate, offer)
+        if isinstance(leg, UacLeg):
+            line.sip_call_id = leg.sip_call_id
+        return leg.begin(), None
+
+    def _leg(self, candidate: Candidate, offer: bytes) -> AgentLeg:
+        ua, ledger, wanted, number = self._ua, self._ledger, self._wanted, self._wanted.number
+        leg = f"{ledger.id}:{self._attempts}"
+        if candidate.uri is None:
+            return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, wanted.trunk.codecs)
+        target = invitation.target(
+            candidate.uri,
+            candidate.transport,
+            candidate.trunk,
+            number,
+            ledger.caller,
+            f"call_{ledger.id}",
+            ua.brand,
+            wanted.crossing,
+            wanted.identity,
+            invitation.facts(ledger) if number is not None and number.metadata else {},
+            wanted.max_forwards,
+        )
+        return UacLeg(ua, leg, ledger.id, target, offer, wanted.kind or SDP)
+
+    def _next_with_room(self) -> Candidate | None:
+        """The next agent whose trunk has a place for this call; the place is taken."""
+        while self._candidates:
+            candidate = self._candidates.pop(0)
+            if candidate.trunk is None or self._admission.attempt(candidate.trunk, self._ledger.id):
+                return candidate
+        return None
+
+    # ── what comes of them ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def rang(self, event: Rang, now: float) -> bytes:
+        """The agent rings, or shows early media; the session description as the other party may see it."""
+        line, ledger = self.line, self._ledger
+        if line is not None and line.ringing_at is None and event.status != 183:
+            line.ringing_at = now + self._ua.epoch
+            ledger.ringing_at = ledger.ringing_at or line.ringing_at
+        if not event.body or not self._wanted.offer:
+            return b""
+        self._early[event.early] = event
+        crossed = self._plan.answer("agent", event.body, event.content_type)
+        # An early answer that does not fit is left out: the final one decides.
+        return b"" if isinstance(crossed, Refusal) else crossed
+
+    def answer(self, event: Connected) -> tuple[bytes | Refusal, str]:
+        """The session description of an agent that answered, as the other party may see it, and its type."""
+        body, kind = event.body, event.content_type
+        if not body and (early := self._early.get(event.early)) is not None:
+            # The first answer counts, wherever it stood (§13.2.1).
+            body, kind = early.body, early.content_type
+        cross = self._plan.answer if self._wanted.offer else self._plan.offer
+        return cross("agent", body, kind), kind
+
+    def unanswered(self, now: float) -> Step:
+        """The agent rang for as long as it may."""
+        leg = self.leg
+        outs = leg.disconnect('Q.850;cause=19;text="no answer"', now) if leg is not None else []
+        self._close(408, "Request Timeout", "", now)
+        if self._candidates:
+            more, nobody = self.attempt(now)
+            return outs + more, nobody
+        headers = 'Reason: Q.850;cause=19;text="no answer"\r\n'
+        return outs, Nobody(480, None, headers, "no-answer", "ring-timeout", "edge")
+
+    def failed(self, event: Failed, now: float) -> Step:
+        """The agent was not reached, or refused."""
+        self._close(event.status, event.phrase, event.reason, now)
+        self._ua.alarms.clear((self._ledger.id, "ring"))
+        provisional = isinstance(self.leg, UacLeg) and self.leg.provisional
+        if self._candidates and hunt.hunts_on(event, provisional):
+            return self.attempt(now)
+        status, words = hunt.crossed(event.status, event.phrase)
+        headers = reason_line(hunt.reason(event))
+        if event.warning and status == 488:
+            headers += warning_line(event.warning)
+        cause = {486: "busy", 600: "busy", 603: "declined"}.get(event.status, event.cause)
+        by: Side = "agent" if event.answered_by_peer else "edge"
+        return [], Nobody(status, words, headers, "failed", cause, by, event.reason or None)
+
+    def _close(self, status: int, phrase: str, reason: str, now: float) -> None:
+        """The attempt's line, and its place, are closed."""
+        line = self.line
+        if line is None:
+            return
+        line.status, line.phrase, line.reason = status, phrase, reason or None
+        line.ended_at = now + self._ua.epoch
+        if isinstance(self.leg, UacLeg):
+            line.peer = peer(self.leg.flow)
+        if line.trunk_id is not None and line.trunk_id != self._wanted.trunk.id:
+            self._admission.capacity.leave(line.trunk_id, self._ledger.id)
+
+
+def refused(refusal: Refusal) -> Nobody:
+    """The end of a call whose session description is refused."""
+    headers = f"Warning: {refusal.warning}\r\n"
+    return Nobody(refusal.status, refusal.phrase, headers, "failed", refusal.reason, "edge", refusal.detail)

@@ -1,0 +1,65 @@
+"""What every leg that speaks SIP does once its dialog is confirmed, whoever sent its INVITE: it passes things on to its
+session."""
+
+from __future__ import annotations
+
+from trunkline.call.asking import Outs
+from trunkline.call.session import Session
+from trunkline.call.user_agent import UserAgent
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request, Response
+
+
+class SipLeg:
+    """A leg; `UasLeg` and `UacLeg` add what comes before the session."""
+
+    __slots__ = ("call", "id", "session", "ua")
+
+    def __init__(self, ua: UserAgent, leg: str, call: str) -> None:
+        self.ua = ua
+        self.id = leg
+        self.call = call
+        self.session: Session | None = None
+        """The confirmed dialog; None before the answer."""
+
+    # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def acknowledge(self, body: bytes) -> Outs:
+        """The other side's answer to the offer that the peer's 2xx brought."""
+        return self.session.asking.acknowledge(body=body) if self.session is not None else []
+
+    def ask(
+        self,
+        exchange: str,
+        method: str,
+        body: bytes,
+        content_type: str,
+        headers: tuple[tuple[str, str], ...],
+        now: float,
+    ) -> Outs:
+        """Put a request of the other leg's to the peer."""
+        if self.session is None:
+            return []
+        return self.session.asking.ask(exchange, method, body, content_type, headers, now)
+
+    # ── from the network ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
+        """A CANCEL of an INVITE that this leg has."""
+        return self.session.cancelled(transaction, now) if self.session is not None else []
+
+    def answered(self, transaction: str, response: Response, now: float) -> Outs:
+        return self.session.asking.answered(transaction, response, now) if self.session is not None else []
+
+    def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
+        """`why`: what the transport says, for the call log and not for the other leg."""
+        return self.session.asking.failed(transaction, status, phrase, now) if self.session is not None else []
+
+    def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
+        return self.session.asking.resolved(flows, now) if self.session is not None else []
+
+    def unresolvable(self, reason: str, now: float) -> Outs:
+        return self.session.asking.resolved((), now) if self.session is not None else []
+
+    def expire(self, what: str, transaction: str, now: float) -> Outs:
+        return self.session.expire(what, transaction, now) if self.session is not None else []
