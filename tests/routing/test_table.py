@@ -27,6 +27,8 @@ trunks = st.builds(
     organization_id=owners,
     name=st.just("t"),
     provider=st.sampled_from(["generic", "openai"]),
+    host=st.sampled_from([None, "sip.example", "pbx.example", "192.0.2.1"]),
+    port=st.sampled_from([None, 5070]),
     networks=st.lists(st.sampled_from(["192.0.2.0/24", "192.0.2.1/32", "10.0.0.0/8", "no"]), max_size=2).map(tuple),
     username=st.sampled_from([None, "u", "v"]),
     password=st.sampled_from([None, Secret("s")]),
@@ -45,6 +47,8 @@ class TableBesideItsModel(RuleBasedStateMachine):
         super().__init__()
         self.table = Table()
         self.model: dict[str, dict[str, Any]] = {"organization": {}, "trunk": {}, "agent": {}, "number": {}}
+        self.led: dict[str, tuple[Trunk, tuple[str, ...]]] = {}
+        """What names were said to lead to, of which trunk as it then was."""
 
     @rule(batch=st.lists(changes, max_size=6))
     def apply(self, batch: list[Change]) -> None:
@@ -62,6 +66,20 @@ class TableBesideItsModel(RuleBasedStateMachine):
         else:
             self.table.apply(batch)
             self.model = after
+            for id, (then, _) in list(self.led.items()):
+                now = after["trunk"].get(id)
+                if now is None or not _named(now) or (now.host, now.port) != (then.host, then.port):
+                    del self.led[id]
+
+    @rule(id=ids, hosts=st.sampled_from([(), ("192.0.2.1",), ("10.1.1.1",), ("10.1.1.1", "192.0.2.1")]))
+    def lead(self, id: str, hosts: tuple[str, ...]) -> None:
+        trunk = self.model["trunk"].get(id)
+        told = self.table.lead(id, hosts)
+        if trunk is None or not _named(trunk):
+            assert not told
+            return
+        assert told == (self.table.found(id) == hosts and self.led.get(id, (None, ()))[1] != hosts)
+        self.led[id] = (trunk, hosts)
 
     @invariant()
     def it_answers_as_the_model(self) -> None:
@@ -86,8 +104,17 @@ class TableBesideItsModel(RuleBasedStateMachine):
         assert table.authenticates() == bool(may)
         for host, holds in (("192.0.2.1", ("192.0.2.0/24", "192.0.2.1/32")), ("10.1.1.1", ("10.0.0.0/8",))):
             assert set(table.sources(host)) == {
-                id for id, trunk in model["trunk"].items() if not set(holds).isdisjoint(trunk.networks)
+                id
+                for id, trunk in model["trunk"].items()
+                if not set(holds).isdisjoint(trunk.networks)
+                or (not trunk.networks and trunk.host == host)
+                or host in self.led.get(id, (None, ()))[1]
             }
+        assert set(table.named) == {id for id, trunk in model["trunk"].items() if _named(trunk)}
+
+
+def _named(trunk: Trunk) -> bool:
+    return trunk.host in ("sip.example", "pbx.example") and not trunk.networks and not trunk.engine
 
 
 TestTableBesideItsModel = TableBesideItsModel.TestCase

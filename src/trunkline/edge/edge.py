@@ -132,6 +132,9 @@ class Edge:
         # Closing may journal the end of nothing more: calls that still go on are the next start's.
         undo.push_async_callback(self.engine.close)
         await self.engine.open()
+        names = self.engine.names
+        assert names is not None
+        self.duties.begin("looking up names", names.keep)
         self.duties.begin("the report", lambda: _each_second(self.engine.report.write))
         refusals = self.engine.observer.refusals
         self.duties.begin(

@@ -28,7 +28,7 @@ from trunkline.control.ports import (
 )
 from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
-from trunkline.model.change import Change
+from trunkline.model.change import Change, Put
 from trunkline.store.errors import StoreError
 from trunkline.store.mover import Mover
 
@@ -51,6 +51,9 @@ class Port:
     async def apply(self, changes: tuple[Change, ...]) -> None:
         self._core.apply(changes, monotonic())
         self._engine.pump.start()
+        names = self._engine.names
+        if names is not None:
+            await names.meet([change.record.id for change in changes if isinstance(change, Put)])
 
     async def ask(self, query: Query[A]) -> A:
         answer: Any = None

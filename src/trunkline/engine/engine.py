@@ -19,6 +19,7 @@ from trunkline.call.inputs import Drain, Input
 from trunkline.call.proof import Digest
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Policy
+from trunkline.engine.names import Names
 from trunkline.engine.perform import Performer
 from trunkline.engine.pump import Pump
 from trunkline.guard.nonce import Nonces
@@ -87,6 +88,8 @@ class Engine:
         )
         self._resolver: Resolver | None = None
         self._finder: Finder | None = None
+        self.names: Names | None = None
+        """Once the sockets are open."""
         self.performer = Performer(self.transports, journal, self.media, self, self.observer)
         self.pump = Pump(loop, self.core, self.performer)
 
@@ -97,6 +100,7 @@ class Engine:
             self.advertised[listener.transport, listener.address] = listener.advertised
         self._resolver = Resolver(families(self.transports.bound))
         self._finder = Finder(self._resolver, self.transports, self.pump.give)
+        self.names = Names(self.core.arrival.table, self._resolver)
         self.pump.start()
 
     def adapt(self, plan: Plan) -> None:

@@ -48,7 +48,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     tls: TlsProfile = TlsProfile()
 
     networks: tuple[str, ...] = ()
-    """CIDR blocks that its requests come from. Empty with a literal `host`: that host alone."""
+    """CIDR blocks that its requests come from. Empty with a `host`: that address, or those that the name
+    leads to."""
     username: str | None = None
     password: Secret | None = None
     """Digest credentials: asked of inbound requests when `challenge`, offered to the peer's challenges."""

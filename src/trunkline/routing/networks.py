@@ -104,17 +104,31 @@ def _block(text: str) -> Block:
     return network.version, length, int(network.network_address) >> (network.max_prefixlen - length)
 
 
-def blocks(trunk: Trunk) -> tuple[Block, ...]:
+def blocks(trunk: Trunk, found: Iterable[str] = ()) -> tuple[Block, ...]:
     """The blocks its requests may come from. Raises ValueError for what is no address block.
 
-    Without networks of its own, a trunk whose host is a literal address is at that address.
+    Without networks of its own, a trunk whose host is a literal address is at that address, and one whose host is a
+    name is at the addresses `found` for it.
     """
     if trunk.networks:
         return tuple([_block(text) for text in trunk.networks])
+    literal = _literal(trunk)
+    if literal is not None:
+        return (literal,)
+    return tuple([_block(address) for address in found]) if by_name(trunk) else ()
+
+
+def by_name(trunk: Trunk) -> bool:
+    """Whether its requests come from the addresses that its host's name leads to. A voice engine brings no calls."""
+    return bool(trunk.host) and not trunk.networks and not trunk.engine and _literal(trunk) is None
+
+
+def _literal(trunk: Trunk) -> Block | None:
+    """Its host, when that is a literal address."""
     host = (trunk.host or "").strip("[]")
-    if host[:1].isdigit() or ":" in host:
-        try:
-            return (_block(host),)
-        except ValueError:
-            return ()
-    return ()
+    if not host[:1].isdigit() and ":" not in host:
+        return None
+    try:
+        return _block(host)
+    except ValueError:
+        return None

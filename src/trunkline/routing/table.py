@@ -17,7 +17,7 @@ from trunkline.model.change import Change, Put, Routed
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
-from trunkline.routing.networks import Networks, blocks
+from trunkline.routing.networks import Networks, blocks, by_name
 from trunkline.routing.telephone import E164, warm
 
 Key = tuple[str, str]
@@ -36,8 +36,10 @@ class Table:
         "_by_number",
         "_by_organization",
         "_by_user",
+        "_found",
         "_networks",
         "agents",
+        "named",
         "numbers",
         "organizations",
         "trunks",
@@ -57,6 +59,11 @@ class Table:
         self._authenticating: dict[str, dict[str, None]] = {}
         """By organization, the trunks that are in `_by_user`."""
         self._networks = Networks()
+        self._found: dict[str, tuple[str, ...]] = {}
+        """By trunk of `named`, the addresses that its name leads to."""
+        self.named: dict[str, Trunk] = {}
+        """The trunks without networks whose host is a name: whoever can look names up says where they lead, by
+        `lead`."""
         self.apply(changes)
 
     # -- what calls ask
@@ -108,6 +115,21 @@ class Table:
                 self.organizations.pop(id, None)
         self.version += 1
 
+    def lead(self, trunk_id: str, hosts: tuple[str, ...]) -> bool:
+        """The name of a trunk of `named` leads to these literal addresses from now on: its requests come from them.
+        Whether that is news."""
+        trunk = self.named.get(trunk_id)
+        before = self._found.get(trunk_id, ())
+        if trunk is None or before == hosts:
+            return False
+        self._networks.put(trunk_id, blocks(trunk, before), blocks(trunk, hosts))
+        self._found[trunk_id] = hosts
+        return True
+
+    def found(self, trunk_id: str) -> tuple[str, ...]:
+        """The addresses that a trunk's name was last said to lead to."""
+        return self._found.get(trunk_id, ())
+
     def _check(self, last: dict[Key, Routed | None]) -> None:
         taken: dict[str, str] = {}
         for (kind, id), record in last.items():
@@ -151,11 +173,23 @@ class Table:
         _move(self._by_user, id, old_user, new_user)
         _move(self._by_organization, id, old_owner, new_owner)
         _move(self._authenticating, id, old_owner if old_user else None, new_owner if new_user else None)
-        self._networks.put(id, blocks(old) if old is not None else (), blocks(trunk) if trunk is not None else ())
+        before = self._found.get(id, ())
+        self.named.pop(id, None)
+        if trunk is not None and by_name(trunk):
+            self.named[id] = trunk
+        if old is None or trunk is None or id not in self.named or _way(old) != _way(trunk):
+            self._found.pop(id, None)
+        old_blocks = blocks(old, before) if old is not None else ()
+        self._networks.put(id, old_blocks, blocks(trunk, self.found(id)) if trunk is not None else ())
         if trunk is not None:
             self.trunks[id] = trunk
             if trunk.country:
                 warm(trunk.country)
+
+
+def _way(trunk: Trunk) -> tuple[str | None, int | None, str]:
+    """What decides where its name leads."""
+    return trunk.host, trunk.port, trunk.transport
 
 
 def _move(index: dict[str, dict[str, None]], id: str, old: str | None, new: str | None) -> None:
