@@ -11,6 +11,7 @@ from trunkline.call.inputs import HangUp
 from trunkline.call.proof import Digest
 from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
+    Endpoints,
     Explain,
     Health,
     LiveCall,
@@ -26,6 +27,7 @@ from trunkline.control.ports import (
 from trunkline.guard.nonce import Nonces
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
+from trunkline.providers.values import Endpoint
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Flow, Transport, host_port
 from trunkline.sip.message import Request, parse
@@ -104,4 +106,6 @@ class Engine:
                 return "# TYPE trunkline_calls gauge\ntrunkline_calls 0\n"
             case Settle():
                 return None
+            case Endpoints():
+                return (Endpoint(host="sip.example.net", port=5060),)
         raise AssertionError(f"nobody answers {query}")

@@ -1,7 +1,10 @@
-"""What the control plane asks of the engine, as values: changes down, questions and commands down, answers up.
+"""What the control plane asks of others: of the engine, of number providers, of voice engines' own interfaces.
 
-Nothing here knows whether the engine lives in this process: every question and every answer is a msgspec value, and a
-question's type says what its answer is.
+Of the engine as values: changes down, questions and commands down, answers up. Nothing here knows whether it lives in
+this process: every question and every answer is a msgspec value, and a question's type says what its answer is.
+
+Number providers and engines are clients of their REST; for test keys, the sandbox in their place. What they are asked
+and answer is in `providers.values`; they raise `ProviderError` and nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +17,18 @@ from trunkline.call.explain import Explanation, Hypothetical
 from trunkline.call.inputs import HangUp
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
+from trunkline.providers.values import (
+    Account,
+    Check,
+    Credentials,
+    Endpoint,
+    EngineNumber,
+    Line,
+    Offer,
+    Owned,
+    Pricing,
+    Search,
+)
 from trunkline.telemetry.trace import CallTrace
 
 A = TypeVar("A")
@@ -81,6 +96,10 @@ class Metrics(Query[str], frozen=True, tag="metrics"):
     """The Prometheus text of the whole process."""
 
 
+class Endpoints(Query[tuple[Endpoint, ...]], frozen=True, tag="endpoints"):
+    """Where peers send calls to us, as they reach us: a listener each, in the order of the settings."""
+
+
 class EnginePort(Protocol):
     """The engine as the control plane sees it. A method raises `ConnectionError` when the engine cannot be asked."""
 
@@ -93,5 +112,68 @@ class EnginePort(Protocol):
         """Whether there was something to do it to."""
 
 
-AnyQuery = LiveCalls | LiveCall | Trace | Explain | TrunkHealth | Tables | Settle | Readiness | Metrics
+AnyQuery = LiveCalls | LiveCall | Trace | Explain | TrunkHealth | Tables | Settle | Readiness | Metrics | Endpoints
 """Every question there is: what an engine must answer, and what a queue between processes carries."""
+
+
+class NumberProvider(Protocol):
+    """An account's numbers at a provider. Every method raises `ProviderError`."""
+
+    name: str
+    fields: tuple[tuple[str, bool], ...]
+    """The credentials it takes, each with whether it must be there."""
+
+    def wrong(self, credentials: Credentials) -> tuple[str, str] | None:
+        """By its shape alone: the credential that cannot be, and why."""
+
+    async def test(self, credentials: Credentials) -> Account:
+        """Whose account it is. Changes nothing."""
+
+    async def search(self, credentials: Credentials, wanted: Search) -> list[Offer]:
+        """Numbers that can be bought."""
+
+    async def buy(self, credentials: Credentials, e164: str, handle: str, label: str | None = None) -> Owned:
+        """Buy it, once for each `handle` where the provider has such a thing. `uncertain`: it may have been bought, and
+        `owned` will tell."""
+
+    async def owned(self, credentials: Credentials, e164: str | None = None) -> list[Owned]:
+        """The account's numbers, or this one of them."""
+
+    async def release(self, credentials: Credentials, number: Owned) -> None:
+        """Give it back; one that is not there any more is released."""
+
+    async def prices(self, credentials: Credentials, country: str) -> Pricing:
+        """What numbers and minutes cost, as far as the provider tells."""
+
+    async def line(self, credentials: Credentials, endpoint: Endpoint | None, wanted: Line) -> Line:
+        """The SIP side of the account, made where it is lacking, led to `endpoint`. May be asked again."""
+
+    async def point(self, credentials: Credentials, number: Owned, endpoint: Endpoint, line: Line) -> None:
+        """Lead a number's calls to us."""
+
+    async def pointed(self, credentials: Credentials, number: Owned, endpoint: Endpoint, line: Line) -> Check:
+        """Whether they are."""
+
+
+class EngineProvisioning(Protocol):
+    """A voice engine's own interface. Every method raises `ProviderError`."""
+
+    name: str
+
+    async def check(self, credentials: Credentials) -> None:
+        """Whether the credentials are good."""
+
+    async def put(self, credentials: Credentials, number: EngineNumber) -> str | None:
+        """Tell it of a number, or of what changed about it; its id there. May be asked again."""
+
+    async def remove(self, credentials: Credentials, resource_id: str) -> None: ...
+
+
+class ProviderDirectory(Protocol):
+    """Who speaks for whom."""
+
+    def numbers(self, provider: str, *, live: bool) -> NumberProvider:
+        """The provider; for test keys (`live` False) the sandbox in its place."""
+
+    def engine(self, engine: str, *, live: bool) -> EngineProvisioning | None:
+        """The engine's interface; None when it has none."""

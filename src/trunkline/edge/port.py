@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from trunkline.call.explain import explain
 from trunkline.call.inputs import HangUp
 from trunkline.control.ports import (
+    Endpoints,
     Explain,
     Health,
     LiveCall,
@@ -29,6 +30,7 @@ from trunkline.control.ports import (
 from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
+from trunkline.providers.values import Endpoint
 from trunkline.store.errors import StoreError
 from trunkline.store.mover import Mover
 
@@ -94,7 +96,18 @@ class Port:
                 return self._unready()
             case Metrics():
                 return self._metrics()
+            case Endpoints():
+                return self._endpoints()
         raise TypeError(f"{type(query).__name__} is no question for an engine")
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        domain = self._core.arrival.policy.domain
+        found: dict[Endpoint, None] = {}
+        for listener in self._engine.transports.bound:
+            if listener.accepts:
+                host, port = listener.advertised
+                found[Endpoint(host=domain or host, port=port, transport=listener.transport)] = None
+        return tuple(found)
 
     def _unready(self) -> tuple[str, ...]:
         """Why new calls should not be sent here; empty when they should."""
