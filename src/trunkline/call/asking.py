@@ -13,7 +13,7 @@ from trunkline.call.headers import content_type as type_of
 from trunkline.call.outputs import Output, Resolve, Transmit
 from trunkline.call.question import Question
 from trunkline.call.route import settled
-from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.call.user_agent import ALLOW, CHANGES, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog
@@ -75,7 +75,7 @@ class Asking:
     @property
     def changing(self) -> bool:
         """Whether a change of the session that we asked for is open."""
-        return self._offered is not None or any(question.method != "INFO" for question in self._outgoing.values())
+        return self._offered is not None or any(question.method in CHANGES for question in self._outgoing.values())
 
     # ── where requests go ─────────────────────────────────────────────────────────────────────────────────────────────
 

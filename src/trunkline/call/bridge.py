@@ -6,38 +6,76 @@ names its ends; who stands in one may be exchanged for another while the call is
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from trunkline.call.asking import Outs
 from trunkline.call.events import Acknowledged, Asked, LegEvent, Replied, Withdrawn
 from trunkline.call.exchange import Exchanges, Party
+from trunkline.call.ledger import LegEntry
 from trunkline.call.media_plan import End, MediaPlan
+from trunkline.model.agent import Agent
 from trunkline.model.journal import DialogState
+from trunkline.model.trunk import Trunk
 from trunkline.sip.dialog.dialog import Dialog
 
 _SEQUENCE_ROOM = 1000
 """Requests a dialog may send after its journal entry, before a BYE written from that entry would be out of order."""
 
 
+class Seat(NamedTuple):
+    """Who has one of the two places, and on whose terms."""
+
+    party: Party
+    line: LegEntry
+    """The leg's line in the ledger."""
+    trunk: Trunk | None = None
+    agent: Agent | None = None
+    """None for who is no agent of ours."""
+
+
 class Bridge:
     """The joint of one call."""
 
-    __slots__ = ("_exchanges", "_parties", "plan")
+    __slots__ = ("_exchanges", "_seats", "plan")
 
     def __init__(self, plan: MediaPlan) -> None:
         self.plan = plan
         self._exchanges = Exchanges(plan)
-        self._parties: dict[End, Party] = {}
+        self._seats: dict[End, Seat] = {}
 
-    def join(self, end: End, party: Party) -> None:
-        """`party` has this place from now on."""
-        self._parties[end] = party
+    def join(self, end: End, seat: Seat) -> None:
+        """Who has this place from now on."""
+        self._seats[end] = seat
+
+    def replace(self, end: End, seat: Seat, plan: MediaPlan) -> None:
+        """This place has another party, and their session descriptions cross by `plan` from now on. What was open
+        between the parties before is over."""
+        self._seats[end] = seat
+        self.plan = plan
+        self._exchanges = Exchanges(plan)
+
+    def seat(self, end: End) -> Seat | None:
+        return self._seats.get(end)
+
+    def end_of(self, leg: str) -> End | None:
+        """The place that a leg has; None for one that has none."""
+        for end, seat in self._seats.items():
+            if seat.party.id == leg:
+                return end
+        return None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no change of the session crosses now."""
+        return self._exchanges.quiet and self.plan.offerer is None
 
     def receive(self, event: LegEvent, now: float) -> Outs:
         """A joined party's word about an exchange; any other word changes nothing."""
-        for end, party in self._parties.items():
-            if party.id == event.leg:
-                other = self._parties.get("agent" if end == "caller" else "caller")
-                return self._cross(event, end, party, other, now) if other is not None else []
-        return []
+        end = self.end_of(event.leg)
+        other = self._seats.get(opposite(end)) if end is not None else None
+        if end is None or other is None:
+            return []
+        return self._cross(event, end, self._seats[end].party, other.party, now)
 
     def lost(self, event: LegEvent) -> int:
         """The status by which an answer says that the dialog of the leg it comes from is gone; 0 when it says no such
@@ -48,7 +86,8 @@ class Bridge:
 
     def states(self) -> tuple[DialogState, ...]:
         """What would end the parties' dialogs in another process."""
-        return tuple([_state(party.session.dialog) for party in self._parties.values() if party.session is not None])
+        sessions = [seat.party.session for seat in self._seats.values()]
+        return tuple([_state(session.dialog) for session in sessions if session is not None])
 
     def _cross(self, event: LegEvent, end: End, party: Party, other: Party, now: float) -> Outs:
         exchanges = self._exchanges
@@ -61,6 +100,11 @@ class Bridge:
         if isinstance(event, Acknowledged):
             return exchanges.acknowledged(event, other)
         return []
+
+
+def opposite(end: End) -> End:
+    """The other place."""
+    return "agent" if end == "caller" else "caller"
 
 
 def _state(dialog: Dialog) -> DialogState:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from trunkline.call.admission import Admission
 from trunkline.call.asking import Outs
-from trunkline.call.bridge import Bridge
+from trunkline.call.bridge import Bridge, Seat
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import Acknowledged, Connected, Disconnected, Failed, LegEvent, Rang
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
-from trunkline.call.media_plan import MediaPlan, Terms, policy_of
+from trunkline.call.media_plan import ENDS, End, MediaPlan, Terms, policy_of
 from trunkline.call.outputs import Finished, Journal
 from trunkline.call.search import AgentLeg, Nobody, Search, Step, Wanted, refused
 from trunkline.call.uac_leg import UacLeg
@@ -34,7 +34,6 @@ class Call:
     """From the INVITE that was admitted to the last leg's end."""
 
     __slots__ = (
-        "_bridge",
         "_caller_line",
         "_kind",
         "_number",
@@ -43,6 +42,7 @@ class Call:
         "_search",
         "_trunk",
         "answered",
+        "bridge",
         "caller",
         "ended",
         "id",
@@ -78,14 +78,14 @@ class Call:
         """The body that holds the caller's offer; empty when the agent is to make one."""
         session = int(ua.tokens.token()[2:17], 16)
         self._plan = MediaPlan(session, Terms(ua.origin(caller.flow), policy_of(trunk)))
-        self._bridge = Bridge(self._plan)
-        self._bridge.join("caller", caller)
+        self.bridge = Bridge(self._plan)
         wanted = Wanted(trunk, number, caller.flow, self._offer, self._kind, crossing, identity, max_forwards)
         self._search = Search(ua, ledger, wanted, candidates, admission, self._plan)
         line = LegEntry("caller", ledger.started_at, request.call_id, request.uri, trunk.id)
         line.peer = peer(caller.flow)
         ledger.legs.append(line)
         self._caller_line = line
+        self.bridge.join("caller", Seat(caller, line, trunk))
 
     @property
     def agent(self) -> AgentLeg | None:
@@ -109,12 +109,25 @@ class Call:
         """A leg's word. One of a leg that is not, or no longer, part of the call changes nothing."""
         if self.ended:
             return []
+        if self.answered:
+            return self._between(event, now)
         agent = self.agent
         if event.leg == self.caller.id:
-            return self._from_caller(event, agent, now)
+            return self._abandoned(event, agent, now) if isinstance(event, Disconnected) else []
         if agent is None or event.leg != agent.id:
             return []
-        return self._from_agent(event, agent, now)
+        if isinstance(event, Rang):
+            return self._rang(event, now)
+        if isinstance(event, Connected):
+            return self._connected(event, agent, now)
+        if isinstance(event, Failed):
+            return self._searched(self._search.failed(event, now), now)
+        if isinstance(event, Disconnected):
+            if self._search.line is not None:
+                self._search.line.reason = event.reason or None
+            outs = agent.disconnect("", now) + self.caller.disconnect(event.reason, now)
+            return outs + self._finish("failed", event.cause, "agent", None, now)
+        return []
 
     def expire(self, what: str, now: float) -> Outs:
         if self.ended:
@@ -131,48 +144,53 @@ class Call:
         """End both legs. `status` is the answer of a call that was not answered yet."""
         if self.ended:
             return []
-        outs = self.agent.disconnect(reason, now) if self.agent is not None else []
         if self.answered:
-            outs += self.caller.disconnect(reason, now)
-            return outs + self._finish("completed", cause, by, None, now)
+            return self._part(reason, now) + self._finish("completed", cause, by, None, now)
+        outs = self.agent.disconnect(reason, now) if self.agent is not None else []
         outs += self.caller.refuse(status, None, reason_line(reason), now)
         return outs + self._finish("failed", cause, by, status, now)
 
     # ── from the legs ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _from_caller(self, event: LegEvent, agent: AgentLeg | None, now: float) -> Outs:
-        if isinstance(event, Disconnected):
-            self._caller_line.reason = event.reason or None
-            outs = agent.disconnect(event.reason, now) if agent is not None else []
-            if event.cause == "no-ack":
-                return outs + self._finish("failed", "no-ack", "caller", None, now)
-            if self.answered:
-                return outs + self._finish("completed", event.cause, "caller", None, now)
-            return outs + self._finish("no-answer", "cancelled", "caller", 487, now)
-        if agent is None or not self.answered:
+    def _abandoned(self, event: Disconnected, agent: AgentLeg | None, now: float) -> Outs:
+        """The caller gave up before the answer."""
+        self._caller_line.reason = event.reason or None
+        outs = agent.disconnect(event.reason, now) if agent is not None else []
+        return outs + self._finish("no-answer", "cancelled", "caller", 487, now)
+
+    def _between(self, event: LegEvent, now: float) -> Outs:
+        """A word of one of the two that talk."""
+        end = self.bridge.end_of(event.leg)
+        if end is None:
             return []
-        if isinstance(event, Acknowledged) and not event.exchange:
-            return self._acknowledged(event, agent, now)
+        if isinstance(event, Disconnected):
+            return self._left(event, end, now)
+        if isinstance(event, Acknowledged) and not event.exchange and self.agent is not None:
+            return self._acknowledged(event, self.agent, now)
         return self._crossed(event, now)
 
-    def _from_agent(self, event: LegEvent, agent: AgentLeg, now: float) -> Outs:
-        if isinstance(event, Rang):
-            return self._rang(event, now)
-        if isinstance(event, Connected):
-            return self._connected(event, agent, now)
-        if isinstance(event, Failed):
-            return self._searched(self._search.failed(event, now), now)
-        if isinstance(event, Disconnected):
-            if self._search.line is not None:
-                self._search.line.reason = event.reason or None
-            outs = agent.disconnect("", now) + self.caller.disconnect(event.reason, now)
-            return outs + self._finish("completed" if self.answered else "failed", event.cause, "agent", None, now)
-        return self._crossed(event, now)
+    def _left(self, event: Disconnected, end: End, now: float) -> Outs:
+        """One side hung up, or is lost."""
+        seat = self.bridge.seat(end)
+        if seat is not None:
+            seat.line.reason = event.reason or None
+        unacknowledged = event.cause == "no-ack" and end == "caller"
+        outs = self._part(event.reason, now)
+        return outs + self._finish("failed" if unacknowledged else "completed", event.cause, end, None, now)
+
+    def _part(self, reason: str, now: float) -> Outs:
+        """Both sides get their BYE; who has hung up is past it."""
+        outs: Outs = []
+        for end in ENDS:
+            seat = self.bridge.seat(end)
+            if seat is not None:
+                outs += seat.party.disconnect(reason, now)
+        return outs
 
     def _crossed(self, event: LegEvent, now: float) -> Outs:
         """What is said inside the call; an answer may tell that the other side's dialog is gone."""
-        lost = self._bridge.lost(event)
-        outs = self._bridge.receive(event, now)
+        lost = self.bridge.lost(event)
+        outs = self.bridge.receive(event, now)
         if lost:
             reason = f'SIP;cause={lost};text="the other side is gone"'
             outs += self.hang_up("dialog-lost", "edge", reason, now)
@@ -192,7 +210,7 @@ class Call:
             outs = agent.disconnect(f'SIP;cause={crossed.status};text="{crossed.reason}"', now)
             return outs + self._give_up(refused(crossed), now)
         self.answered = True
-        self._bridge.join("agent", agent)
+        self._sit(agent)
         wall = now + self.ua.epoch
         ledger = self.ledger
         ledger.answered_at, ledger.sip_status = wall, 200
@@ -207,7 +225,7 @@ class Call:
         if self._number is not None and self._number.config.max_duration:
             alarms.set((self.id, "limit"), now + self._number.config.max_duration)
         outs = self.caller.connect(crossed, kind, event.early, "", now)
-        outs.append(Journal(Answered(ledger.record(), self._bridge.states())))
+        outs.append(Journal(Answered(ledger.record(), self.bridge.states())))
         return outs
 
     def _acknowledged(self, event: Acknowledged, agent: AgentLeg, now: float) -> Outs:
@@ -222,6 +240,13 @@ class Call:
         return agent.acknowledge(crossed)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sit(self, agent: AgentLeg) -> None:
+        """The agent that answered has its place."""
+        line, candidate = self._search.line, self._search.candidate
+        assert line is not None
+        assert candidate is not None
+        self.bridge.join("agent", Seat(agent, line, candidate.trunk, candidate.agent))
 
     def _searched(self, step: Step, now: float) -> Outs:
         """The search's next step, which may be its end and the call's."""

@@ -27,7 +27,14 @@ class Party(Protocol):
     @property
     def session(self) -> Session | None: ...
 
+    @property
+    def gone(self) -> bool: ...
+
     def acknowledge(self, body: bytes) -> Outs: ...
+
+    def disconnect(self, reason: str, now: float) -> Outs: ...
+
+    def close(self) -> Outs: ...
 
     def ask(
         self,
@@ -61,6 +68,11 @@ class Exchanges:
         self._plan = plan
         self._open: _Open | None = None
         self._infos: dict[str, End] = {}
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no change of the session is open."""
+        return self._open is None
 
     def asked(self, event: Asked, side: End, asker: Party, other: Party, now: float) -> Outs:
         session = asker.session

@@ -42,6 +42,14 @@ def crossing(request: Request, reserved: str = "x-trunkline-") -> tuple[tuple[st
     return tuple(kept[:_MOST])
 
 
+_SUBSCRIBING = ("CSeq", "Refer-To", "Referred-By", "Refer-Sub", "Event", "Subscription-State", "Expires")
+
+
+def subscribing(request: Request) -> tuple[tuple[str, str], ...]:
+    """What a REFER and the requests of its subscription say: for the call, none of it crosses."""
+    return tuple([(name, value) for name in _SUBSCRIBING for value in request.headers(name)[:2]])
+
+
 def identity(request: Request) -> tuple[tuple[str, str], ...]:
     """Who the caller is, as a trusted trunk says it; for a trusted trunk only."""
     return tuple((name, value) for name in IDENTITY for value in request.headers(name))

@@ -33,6 +33,7 @@ from trunkline.sdp.refusal import Refusal, refuse, refuse_answer, refuse_malform
 from trunkline.sdp.relay import cross_answer, cross_offer
 
 End = Literal["caller", "agent"]
+ENDS: tuple[End, End] = ("agent", "caller")
 _SDP = "application/sdp"
 
 

@@ -77,6 +77,7 @@ class Search:
         "_plan",
         "_ua",
         "_wanted",
+        "candidate",
         "leg",
         "line",
     )
@@ -99,6 +100,8 @@ class Search:
         self._attempts = 0
         self._early: dict[str, Rang] = {}
         """What rang with a session description, by early dialog of the attempt that goes on."""
+        self.candidate: Candidate | None = None
+        """Who is tried, or answered."""
         self.leg: AgentLeg | None = None
         """The leg of the attempt that goes on, or that answered."""
         self.line: LegEntry | None = None
@@ -114,6 +117,7 @@ class Search:
             headers = 'Reason: SIP;cause=503;text="agent-trunk-full"\r\n'
             detail = "The agent's trunk is full: raise its max_concurrent_calls."
             return [], Nobody(503, None, headers, "failed", "agent-trunk-full", "edge", detail)
+        self.candidate = candidate
         self._attempts += 1
         self._early.clear()
         trunk = candidate.trunk

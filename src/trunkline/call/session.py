@@ -15,11 +15,11 @@ from trunkline.call.asking import Asking, Outs
 from trunkline.call.credentials import Credentials
 from trunkline.call.events import Acknowledged, Asked, Disconnected, Withdrawn
 from trunkline.call.gate import KNOWN
-from trunkline.call.headers import content_type, crossing
+from trunkline.call.headers import content_type, crossing, subscribing
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.question import Question
 from trunkline.call.route import latest
-from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.call.user_agent import ALLOW, CHANGES, SUBSCRIBING, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip.dialog.dialog import Dialog
 from trunkline.sip.flow import Flow
@@ -44,6 +44,7 @@ class Session:
         "_ending",
         "_incoming",
         "_nat",
+        "allow",
         "allows_update",
         "asking",
         "call",
@@ -71,6 +72,8 @@ class Session:
         """Our requests to the peer."""
         self.ended = False
         """Nothing but the end of the end is awaited."""
+        self.allow: str | None = None
+        """The peer's Allow, as it was said when the dialog was made; None when it was not."""
         self.allows_update = False
         """Whether the peer's Allow names UPDATE."""
         self._nat = nat
@@ -85,11 +88,19 @@ class Session:
         """Nothing is awaited."""
         return self.asking.over
 
+    @property
+    def changing(self) -> bool:
+        """Whether a change of the session is open, either way, or waits for its ACK."""
+        if self.asking.changing or self._acceptance.pending:
+            return True
+        return any(waiting.method in CHANGES for waiting in self._incoming.values())
+
     # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def met(self, message: Request | Response, flow: Flow) -> Outs:
         """Take from the message that made the dialog what the peer can do, and decide the flow for our requests."""
-        self.allows_update = "UPDATE" in (message.get("allow") or "")
+        self.allow = message.get("allow")
+        self.allows_update = "UPDATE" in (self.allow or "")
         return self.asking.route(flow)
 
     def accepted(self, transaction: str, sequence: int, exchange: str, now: float) -> None:
@@ -115,17 +126,17 @@ class Session:
             return self._answer(key, 481, now)
         if method == "OPTIONS":
             return self._answer(key, 200, now, f"{ALLOW}Accept: application/sdp\r\n")
-        if method not in ("INVITE", "UPDATE", "INFO"):
+        if method not in CHANGES and method != "INFO":
             return self._answer(key, 405 if method in KNOWN else 501, now, ALLOW)
         if len(self._incoming) >= _MOST_WAITING:
             return self._answer(key, 500, now, "Retry-After: 3\r\n")
-        if method != "INFO":
+        if method in CHANGES:
             if self.asking.changing:
                 return self._answer(key, 491, now)
-            if self._acceptance.pending or any(other.method != "INFO" for other in self._incoming.values()):
+            if self._acceptance.pending or any(other.method in CHANGES for other in self._incoming.values()):
                 return self._answer(key, 500, now, "Retry-After: 3\r\n")
         outs: Outs = []
-        if method != "INFO":
+        if method != "INFO" and method != "NOTIFY":
             if flow.transport != "udp" or self._nat:
                 self.dialog.flow = flow
             if self.dialog.refresh(request):
@@ -134,6 +145,8 @@ class Session:
         if method == "INVITE":
             outs += self._answer(key, 100, now)
         headers = crossing(request, f"x-{self.ua.brand.lower()}-")
+        if method in SUBSCRIBING:
+            headers = (*subscribing(request), *headers)
         return [*outs, Asked(self.leg, key, method, request.body, content_type(request), headers)]
 
     def acknowledged(self, request: Request, now: float) -> Outs:

@@ -14,6 +14,12 @@ from trunkline.sip.transaction.layer import TransactionLayer
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 """What we take inside and outside of dialogs (§20.5)."""
 
+CHANGES = frozenset({"INVITE", "UPDATE"})
+"""Those that change a session: one at a time."""
+
+SUBSCRIBING = frozenset({"REFER", "SUBSCRIBE", "NOTIFY"})
+"""Those of the subscription that a REFER makes. A SUBSCRIBE is taken in such a one alone, and so not in Allow."""
+
 ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 
 
