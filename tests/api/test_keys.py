@@ -90,8 +90,28 @@ async def test_the_last_key_that_keeps_keys_stays(admin: Client, client: Keys, o
     refused = await admin.delete(f"/v1/api-keys/{own}")
     assert (refused.status, refused.code) == (409, "last_key")
     assert (await admin.patch(f"/v1/api-keys/{own}", {"role": "viewer"})).code == "last_key"
+    await admin.post("/v1/api-keys", {"name": "Test", "environment": "test"})
+    assert (await admin.delete(f"/v1/api-keys/{own}")).code == "last_key"
     await admin.post("/v1/api-keys", {"name": "Second"})
     assert (await admin.delete(f"/v1/api-keys/{own}")).status == 200
+
+
+async def test_s2_47_a_key_may_have_a_budget_of_its_own(admin: Client, anybody: Client, clock: Clock) -> None:
+    made = (await admin.post("/v1/api-keys", {"name": "Slow", "requests_per_hour": 2})).json
+    assert made["requests_per_hour"] == 2
+    slow = anybody.with_key(made["key"])
+    first = await slow.get("/v1/agents")
+    assert (first.headers["X-RateLimit-Limit"], first.headers["X-RateLimit-Remaining"]) == ("2", "1")
+    await slow.get("/v1/agents")
+    refused = await slow.get("/v1/agents")
+    assert (refused.status, refused.code) == (429, "rate_limit_exceeded")
+    assert int(refused.headers["X-RateLimit-Reset"]) == clock.wall + 3600
+    clock.pass_(3600)
+    assert (await slow.get("/v1/agents")).status == 200
+    await admin.patch(f"/v1/api-keys/{made['id']}", {"requests_per_hour": None})
+    assert (await slow.get("/v1/agents")).headers["X-RateLimit-Limit"] == "1000"
+    odd = await admin.post("/v1/api-keys", {"name": "Odd", "requests_per_hour": 0})
+    assert (odd.status, odd.details["field"]) == (400, "requests_per_hour")
 
 
 async def test_s2_52_last_use_is_noted_and_kept(

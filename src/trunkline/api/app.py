@@ -22,11 +22,13 @@ from trunkline.api import auth, decode, errors, limits, native
 from trunkline.api.errors import ErrorDetails, HttpRefusal
 from trunkline.api.paths import Paths
 from trunkline.api.route import PARAMETERS, Ask, Reply, Route
+from trunkline.control.audit import ACTOR, SYSTEM, Actor
 from trunkline.control.errors import Forbidden, Invalid, Limited, NotFound, Refusal
 from trunkline.control.keys import Caller
 from trunkline.control.services import Services
 from trunkline.control.window import Budget
 from trunkline.model import ids
+from trunkline.store.idempotency import Given
 
 _LOG = logging.getLogger("trunkline.api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -67,10 +69,10 @@ class Door:
         try:
             route, values = self._route(request.method, path)
             fields = route.fields
-            reply = await self._answer(request, route, values, request_id, headers)
-            body = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
-            headers["Content-Type"] = reply.content_type
-            return web.Response(body=body, status=reply.status, headers=headers)
+            given = await self._answer(request, route, values, request_id, headers)
+            if given.body or given.status != 204:
+                headers["Content-Type"] = given.content_type
+            return web.Response(body=given.body, status=given.status, headers=headers)
         except Refusal as refusal:
             code, message, status = refusal.code, refusal.message, errors.STATUS[type(refusal)]
             details = errors.details_of(refusal, fields)
@@ -110,42 +112,72 @@ class Door:
 
     async def _answer(
         self, request: web.Request, route: Route, values: dict[str, str], request_id: str, headers: dict[str, str]
-    ) -> Reply:
+    ) -> Given:
         if route.permission is None:
-            caller, organization_id = _NOBODY, ""
+            caller, organization_id, actor = _NOBODY, "", SYSTEM
         else:
-            caller, organization_id = self._admit(request, route, route.permission, headers)
+            caller, source = self._admit(request, route.permission, headers)
+            organization_id = await self._space(request, caller, route.permission)
+            actor = Actor(
+                key_id=caller.key_id, name=caller.name, role=caller.role, source=source, request_id=request_id
+            )
+        token = ACTOR.set(actor)
         try:
             path_ids = {name: _id(name, text) for name, text in values.items()} if values else values
             query = None if route.query is None else decode.query(_pairs(request), route.query)
-            body = None if route.request is None else decode.body(await self._read(request), route.request)
+            raw = b"" if route.request is None else await self._read(request)
+            body = None if route.request is None else decode.body(raw, route.request)
             ask: Ask[Any, Any] = Ask(self._services, caller, organization_id, path_ids, body, query, request_id)
-            answer = await route.handler(ask)
+
+            async def work() -> Given:
+                answer = await route.handler(ask)
+                reply = answer if isinstance(answer, Reply) else Reply(answer, route.status)
+                encoded = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
+                return Given(reply.status, reply.content_type, encoded)
+
+            key = request.headers.get("Idempotency-Key") if route.method == "POST" and caller.key_id else None
+            if key is None:
+                return await work()
+            # The organization too: an operator's key may ask the same for two of them.
+            same = f"{request.rel_url.raw_path_qs}\n{organization_id}\n".encode() + raw
+            given, again = await self._services.once.run(caller.key_id, key, same, work)
+            if again:
+                headers["Idempotency-Replayed"] = "true"
+            return given
         finally:
+            ACTOR.reset(token)
             if route.budget == "import":
                 self._show(self._services.numbers.budget(organization_id), headers)
-        return answer if isinstance(answer, Reply) else Reply(answer, route.status)
 
-    def _admit(
-        self, request: web.Request, route: Route, permission: str, headers: dict[str, str]
-    ) -> tuple[Caller, str]:
+    def _admit(self, request: web.Request, permission: str, headers: dict[str, str]) -> tuple[Caller, str]:
+        """Who asks, and from where."""
         services = self._services
         source = auth.source(request.remote, request.headers.get("X-Forwarded-For"), self._options.proxies)
         caller = services.keys.identify(auth.presented(request.headers), source)
-        if self._options.requests_per_hour:
+        limit = caller.requests_per_hour or self._options.requests_per_hour
+        if limit:
             now = services.clock()
-            taken = self._general.take(caller.key_id, now)
-            self._show(self._general.budget(caller.key_id, now), headers)
+            taken = self._general.take(caller.key_id, now, limit=limit)
+            self._show(self._general.budget(caller.key_id, now, limit=limit), headers)
             if not taken:
                 raise Limited("rate_limit_exceeded", "Too many requests with this key: wait until X-RateLimit-Reset.")
         if permission not in caller.permissions:
             raise Forbidden("insufficient_permissions", f"This needs the permission {permission}.")
-        if not caller.live:
-            raise Forbidden("feature_not_enabled", "Test keys reach a sandbox, which this version does not have.")
-        if permission in _ABOVE_ORGANIZATIONS and caller.operator:
-            return caller, caller.organization_id or ""
+        if not caller.live and permission in _LIVE_ONLY:
+            raise Forbidden("feature_not_enabled", "A test key reaches its sandbox, which has nothing of the kind.")
+        return caller, source
+
+    async def _space(self, request: web.Request, caller: Caller, permission: str) -> str:
+        """The organization that a request acts in; a test key's is the sandbox of its own."""
+        services = self._services
         asked = request.headers.get("X-Organization-Id")
-        return caller, auth.organization(caller, asked, services.state.catalogue.organizations)
+        if caller.operator and caller.live:
+            if permission in _ABOVE_ORGANIZATIONS:
+                return caller.organization_id or ""
+            if permission in _WITH_OR_WITHOUT and asked is None:
+                return caller.organization_id or ""
+        organization_id = auth.organization(caller, asked, services.state.catalogue.organizations)
+        return organization_id if caller.live else await services.organizations.sandbox(organization_id)
 
     def _show(self, budget: Budget, headers: dict[str, str]) -> None:
         headers |= limits.headers(budget, self._services.state.wall())
@@ -173,6 +205,9 @@ class Door:
 
 _NOBODY = Caller(key_id="", organization_id=None, role="viewer", permissions=frozenset(), live=True)
 _ABOVE_ORGANIZATIONS = frozenset({"organizations:read", "organizations:write", "refusals:read", "status:read"})
+_WITH_OR_WITHOUT = frozenset({"audit:read"})
+"""Of an operator who names no organization: about all of them."""
+_LIVE_ONLY = frozenset({*_ABOVE_ORGANIZATIONS, "keys:read", "keys:write"})
 
 
 def _too_large(limit: int) -> HttpRefusal:

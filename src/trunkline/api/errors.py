@@ -13,14 +13,17 @@ import msgspec
 from trunkline.control.errors import (
     CODES,
     Conflict,
+    Failed,
     Forbidden,
     Invalid,
     Limited,
     NotFound,
+    ProviderFailed,
     Refusal,
     Scalar,
     Unauthenticated,
     Unavailable,
+    Unprocessable,
 )
 
 _CREDENTIALS = frozenset(
@@ -48,7 +51,10 @@ STATUS: dict[type[Refusal], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Unprocessable: 422,
     Limited: 429,
+    Failed: 500,
+    ProviderFailed: 502,
     Unavailable: 503,
 }
 

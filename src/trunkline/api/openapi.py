@@ -35,6 +35,14 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 
+_IDEMPOTENCY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same request within a day: carried out once, and answered the same again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}
+
 _ALWAYS = ("server_error",)
 _WITH_KEY = ("api_key_missing", "invalid_api_key", "insufficient_permissions", "rate_limit_exceeded")
 _WITH_BODY = (
@@ -46,6 +54,13 @@ _WITH_BODY = (
     "body_too_large",
     "unsupported_media_type",
 )
+_ONCE = (
+    "invalid_parameter",
+    "idempotency_in_progress",
+    "idempotency_unfinished",
+    "idempotency_key_reused",
+    "store_unavailable",
+)
 _WITH_QUERY = ("unknown_field", "invalid_parameter")
 
 
@@ -55,6 +70,8 @@ def codes(route: Route) -> list[str]:
     if route.permission is not None:
         # Whoever may act for several organizations can name one by a header; that too can be wrong.
         found += [*_WITH_KEY, "missing_required_field"]
+    if route.method == "POST" and route.permission is not None:
+        found += _ONCE
     if route.request is not None:
         found += _WITH_BODY
     if route.query is not None:
@@ -125,6 +142,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     else:
         operation["description"] = f"Needs the permission `{route.permission}`."
     given = [_path_parameter(name) for name in parameters(route.path)]
+    if route.method == "POST" and route.permission is not None:
+        given.append(_IDEMPOTENCY)
     if route.query is not None:
         schema = schemas[route.query.__name__]
         given += [_query_parameter(name, part) for name, part in schema["properties"].items()]

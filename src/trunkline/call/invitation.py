@@ -83,12 +83,18 @@ def _told(brand: str, number: Number, facts: Mapping[str, str]) -> list[str]:
         told.append(f"X-{brand}-First-Message: {_UNSAFE.sub(' ', config.first_message)}\r\n")
     if config.language:
         told.append(f"X-{brand}-Language: {_UNSAFE.sub(' ', config.language)}\r\n")
+    if number.room_name:
+        told.append(f"X-{brand}-Room-Name: {_rendered(number.room_name, facts)}\r\n")
     for key, template in number.metadata.items():
         name = _NOT_NAME.sub("-", key).strip("-")
         if name:
-            value = _FIELD.sub(lambda field: facts.get(field[1], ""), str(template))
-            told.append(f"X-{brand}-Meta-{name}: {_UNSAFE.sub(' ', value)}\r\n")
+            told.append(f"X-{brand}-Meta-{name}: {_rendered(str(template), facts)}\r\n")
     return told
+
+
+def _rendered(template: str, facts: Mapping[str, str]) -> str:
+    """The template with the call's facts in it; one that is not known leaves nothing."""
+    return _UNSAFE.sub(" ", _FIELD.sub(lambda field: facts.get(field[1], ""), template))
 
 
 def _escaped(user: str) -> str:

@@ -156,7 +156,7 @@ async def seed(services: Services, path: Path) -> int:
     wall = state.wall()
     records: list[Record] = [*given.organizations, *given.trunks, *given.agents, *given.numbers]
     changed = 0
-    async with state.change() as draft:
+    async with state.change(audited=False) as draft:
         for record in records:
             record = _named(record)
             known = state.catalogue.known(record)

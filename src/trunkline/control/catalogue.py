@@ -30,6 +30,7 @@ class Catalogue:
         "_numbers_by_e164",
         "_numbers_by_organization",
         "_numbers_by_trunk",
+        "_sandboxes",
         "_trunks_by_organization",
         "agents",
         "keys",
@@ -51,7 +52,9 @@ class Catalogue:
         self._agents_by_trunk: Index = {}
         self._numbers_by_trunk: Index = {}
         self._numbers_by_agent: Index = {}
-        self._numbers_by_e164: dict[str, str] = {}
+        self._numbers_by_e164: dict[tuple[str, str], str] = {}
+        """By the sandbox it is in, or nothing, and the number: what is live is unique everywhere."""
+        self._sandboxes: dict[str, str] = {}
         self._keys_by_digest: dict[bytes, str] = {}
         for record in records:
             self.put(record)
@@ -72,7 +75,7 @@ class Catalogue:
                 _enter(self._numbers_by_organization, record.organization_id, record.id)
                 _enter(self._numbers_by_trunk, record.trunk_id, record.id)
                 _enter(self._numbers_by_agent, record.agent_id, record.id)
-                self._numbers_by_e164[record.e164] = record.id
+                self._numbers_by_e164[self._place(record)] = record.id
             case Trunk():
                 self.trunks[record.id] = record
                 _enter(self._trunks_by_organization, record.organization_id, record.id)
@@ -90,14 +93,16 @@ class Catalogue:
                 self._keys_by_digest[record.digest] = record.id
             case Organization():
                 self.organizations[record.id] = record
+                if record.sandbox_of is not None:
+                    self._sandboxes[record.sandbox_of] = record.id
 
     def remove(self, kind: str, id: str) -> None:
         if kind == "number" and (number := self.numbers.pop(id, None)):
             _leave(self._numbers_by_organization, number.organization_id, id)
             _leave(self._numbers_by_trunk, number.trunk_id, id)
             _leave(self._numbers_by_agent, number.agent_id, id)
-            if self._numbers_by_e164.get(number.e164) == id:
-                del self._numbers_by_e164[number.e164]
+            if self._numbers_by_e164.get(self._place(number)) == id:
+                del self._numbers_by_e164[self._place(number)]
         elif kind == "trunk" and (trunk := self.trunks.pop(id, None)):
             _leave(self._trunks_by_organization, trunk.organization_id, id)
         elif kind == "agent" and (agent := self.agents.pop(id, None)):
@@ -106,8 +111,8 @@ class Catalogue:
         elif kind == "key" and (key := self.keys.pop(id, None)):
             _leave(self._keys_by_organization, key.organization_id, id)
             self._keys_by_digest.pop(key.digest, None)
-        elif kind == "organization":
-            self.organizations.pop(id, None)
+        elif kind == "organization" and (organization := self.organizations.pop(id, None)):
+            self._sandboxes.pop(organization.sandbox_of or "", None)
 
     def known(self, record: Record) -> Record | None:
         """The record of this kind that is there under its id."""
@@ -158,9 +163,42 @@ class Catalogue:
     def agents_on(self, trunk_id: str) -> Iterator[Agent]:
         return map(self.agents.__getitem__, self._agents_by_trunk.get(trunk_id, ()))
 
-    def number_called(self, e164: str) -> Number | None:
-        id = self._numbers_by_e164.get(e164)
+    def number_called(self, e164: str, organization_id: str = "") -> Number | None:
+        """The number as this organization would meet it: within its own walls in a sandbox, anybody's when it is
+        live."""
+        id = self._numbers_by_e164.get((organization_id if self.is_sandbox(organization_id) else "", e164))
         return None if id is None else self.numbers[id]
+
+    def is_sandbox(self, organization_id: str | None) -> bool:
+        """Whether what this organization owns is a test key's."""
+        organization = self.organizations.get(organization_id or "")
+        return organization is not None and organization.sandbox_of is not None
+
+    def sandbox_of(self, organization_id: str) -> Organization | None:
+        """Where the organization's test keys act; None before the first one has."""
+        id = self._sandboxes.get(organization_id)
+        return None if id is None else self.organizations[id]
+
+    def owner_of(self, organization_id: str) -> str:
+        """The organization that people know: of a sandbox, the one whose it is."""
+        organization = self.organizations.get(organization_id)
+        return organization_id if organization is None else organization.sandbox_of or organization_id
+
+    def record(self, kind: str, id: str) -> Record | None:
+        """The record of a kind by its id."""
+        match kind:
+            case "number":
+                return self.numbers.get(id)
+            case "trunk":
+                return self.trunks.get(id)
+            case "agent":
+                return self.agents.get(id)
+            case "key":
+                return self.keys.get(id)
+        return self.organizations.get(id)
+
+    def _place(self, number: Number) -> tuple[str, str]:
+        return number.organization_id if self.is_sandbox(number.organization_id) else "", number.e164
 
     def key_with(self, digest: bytes) -> ApiKey | None:
         id = self._keys_by_digest.get(digest)

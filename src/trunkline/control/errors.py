@@ -52,12 +52,24 @@ class Conflict(Refusal):
     """It could be so, but not beside what is there."""
 
 
+class Unprocessable(Refusal):
+    """Well said, but what it speaks of cannot do that."""
+
+
 class Limited(Refusal):
     """Too many, too fast."""
 
 
 class Unavailable(Refusal):
     """A part of this system does not answer; the same request may succeed later."""
+
+
+class Failed(Refusal):
+    """Carried out here, and it came to nothing."""
+
+
+class ProviderFailed(Refusal):
+    """Somebody else's system refused, or did not answer; what it said is in the message."""
 
 
 CODES: dict[str, type[Refusal]] = {
@@ -87,8 +99,13 @@ CODES: dict[str, type[Refusal]] = {
     "organization_not_empty": Conflict,
     "call_not_live": Conflict,
     "last_key": Conflict,
+    "idempotency_in_progress": Conflict,
+    "idempotency_unfinished": Conflict,
+    "idempotency_key_reused": Unprocessable,
     "rate_limit_exceeded": Limited,
     "import_limit_exceeded": Limited,
+    "provisioning_failed": Failed,
+    "provider_failed": ProviderFailed,
     "engine_unavailable": Unavailable,
     "store_unavailable": Unavailable,
 }

@@ -14,6 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
 
+from trunkline.control import fields
 from trunkline.control.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from trunkline.control.permissions import PERMISSIONS, ROLES, granted
 from trunkline.control.state import State
@@ -26,10 +27,12 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, once the key was accepted."""
 
     key_id: str
+    name: str = ""
     organization_id: str | None
     role: Role
     permissions: frozenset[str]
     live: bool
+    requests_per_hour: int | None = None
 
     @property
     def operator(self) -> bool:
@@ -45,6 +48,7 @@ class KeyWanted(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = True
     networks: tuple[str, ...] = ()
     expires_at: float | None = None
+    requests_per_hour: int | None = None
 
 
 class Keys:
@@ -70,10 +74,12 @@ class Keys:
         self._used[key.id] = wall
         return Caller(
             key_id=key.id,
+            name=key.name,
             organization_id=key.organization_id,
             role=key.role,
             permissions=granted(key.role, key.scopes),
             live=key.live,
+            requests_per_hour=key.requests_per_hour,
         )
 
     async def flush(self) -> None:
@@ -99,6 +105,8 @@ class Keys:
         Raises `Invalid` and, when it would be allowed more than the key that makes it, `Forbidden`.
         """
         _check(caller, wanted.role, wanted.scopes)
+        if organization_id is None and not wanted.live:
+            raise Invalid("invalid_parameter", "A test key belongs to an organization.", field="environment")
         text = key_text(self._brand, wanted.live, self._state.chance(32))
         wall = self._state.wall()
         key = ApiKey(
@@ -112,6 +120,7 @@ class Keys:
             live=wanted.live,
             networks=_networks(wanted.networks),
             expires_at=_future(wanted.expires_at, wall),
+            requests_per_hour=_budget(wanted.requests_per_hour),
             created_at=wall,
             updated_at=wall,
         )
@@ -130,6 +139,7 @@ class Keys:
         scopes: tuple[str, ...] | None = None,
         networks: tuple[str, ...] | None = None,
         expires_at: float | msgspec.UnsetType | None = msgspec.UNSET,
+        requests_per_hour: int | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> ApiKey:
         """Change what is given. Raises `NotFound`, `Invalid`, `Forbidden`, and `Conflict` for the last key that may
         keep keys."""
@@ -143,6 +153,9 @@ class Keys:
                 scopes=key.scopes if scopes is None else tuple(dict.fromkeys(scopes)),
                 networks=key.networks if networks is None else _networks(networks),
                 expires_at=key.expires_at if expires_at is msgspec.UNSET else _future(expires_at, wall),
+                requests_per_hour=(
+                    key.requests_per_hour if requests_per_hour is msgspec.UNSET else _budget(requests_per_hour)
+                ),
                 updated_at=wall,
             )
             _reach(caller, key)
@@ -187,7 +200,7 @@ class Keys:
 
 
 def _keeps_keys(key: ApiKey) -> bool:
-    return "keys:write" in granted(key.role, key.scopes)
+    return key.live and "keys:write" in granted(key.role, key.scopes)
 
 
 def _reach(caller: Caller, key: ApiKey) -> None:
@@ -235,6 +248,10 @@ def _future(at: float | None, wall: float) -> float | None:
     if at is not None and at <= wall:
         raise Invalid("invalid_parameter", "The time of expiry is in the past.", field="expires_at")
     return at
+
+
+def _budget(value: int | None) -> int | None:
+    return None if value is None else int(fields.count(1, 1_000_000)(value, "requests_per_hour"))
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ from trunkline.model.key import ApiKey
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
+from trunkline.store.audit import AuditEntry
 from trunkline.store.store import Store, Unit
 
 
@@ -22,44 +23,47 @@ class StoreLedger:
         self._store = store
 
     async def load(self) -> list[Record]:
-        routed: list[Record] = [
-            change.record for change in await self._store.load_snapshot() if isinstance(change, Put)
-        ]
+        found: list[Record] = []
+        for sandbox in (False, True):
+            changes = await self._store.load_snapshot(sandbox=sandbox)
+            found += [change.record for change in changes if isinstance(change, Put)]
         async with self._store.read() as unit:
-            return [*routed, *await unit.keys.all()]
+            return [*found, *await unit.keys.all()]
 
-    async def write(self, steps: Sequence[Writing]) -> None:
+    async def write(self, steps: Sequence[Writing], audit: Sequence[AuditEntry]) -> None:
         async with self._store.write() as unit:
             loaded: list[Number] = []
-            for verb, what in steps:
-                if verb == "insert" and isinstance(what, Number):
+            within = False
+            for verb, what, sandbox in steps:
+                if verb == "insert" and isinstance(what, Number) and (within == sandbox or not loaded):
                     # A load of numbers is one statement.
                     loaded.append(what)
+                    within = sandbox
                     continue
-                if loaded:
-                    await unit.numbers.insert_all(loaded)
-                    loaded = []
+                await unit.numbers.insert_all(loaded, sandbox=within)
+                loaded = []
                 if isinstance(what, Removed):
                     await _delete(unit, what)
                 elif verb == "insert":
-                    await _insert(unit, what)
+                    await _insert(unit, what, sandbox)
                 else:
                     await _update(unit, what)
-            await unit.numbers.insert_all(loaded)
+            await unit.numbers.insert_all(loaded, sandbox=within)
+            await unit.audit.add(audit)
 
     async def touch(self, used: dict[str, float]) -> None:
         async with self._store.write() as unit:
             await unit.keys.touch(used)
 
 
-async def _insert(unit: Unit, record: Record) -> None:
+async def _insert(unit: Unit, record: Record, sandbox: bool) -> None:
     match record:
         case Trunk():
-            await unit.trunks.insert(record)
+            await unit.trunks.insert(record, sandbox=sandbox)
         case Agent():
-            await unit.agents.insert(record)
+            await unit.agents.insert(record, sandbox=sandbox)
         case Number():
-            await unit.numbers.insert(record)
+            await unit.numbers.insert(record, sandbox=sandbox)
         case ApiKey():
             await unit.keys.insert(record)
         case Organization():

@@ -161,7 +161,7 @@ class Numbers:
             updated_at=wall,
         )
         number = self._applied(draft, blank, trunk, wanted)
-        if self._state.catalogue.number_called(e164) is not None:
+        if self._state.catalogue.number_called(e164, organization_id) is not None:
             raise Conflict("phone_number_exists", "This phone number is imported already.", field="e164", provided=e164)
         return number
 

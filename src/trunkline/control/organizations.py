@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType, structs
 from trunkline.control import fields
 from trunkline.control.errors import Conflict, NotFound
 from trunkline.control.keys import Caller
-from trunkline.control.state import State
+from trunkline.control.state import Draft, State
 from trunkline.model import ids
 from trunkline.model.organization import Organization
 
@@ -22,16 +22,32 @@ class Organizations:
         """All of them to an operator, else the caller's own; oldest first."""
         known = self._state.catalogue.organizations
         if caller.operator:
-            return [known[id] for id in sorted(known)]
+            return [known[id] for id in sorted(known) if known[id].sandbox_of is None]
         own = known.get(caller.organization_id or "")
         return [] if own is None else [own]
 
     def get(self, caller: Caller, id: str) -> Organization:
         """Raises `NotFound`."""
         organization = self._state.catalogue.organizations.get(id)
-        if organization is None or not (caller.operator or caller.organization_id == id):
+        hidden = organization is None or organization.sandbox_of is not None
+        if organization is None or hidden or not (caller.operator or caller.organization_id == id):
             raise NotFound("organization_not_found", "There is no organization with this id.")
         return organization
+
+    async def sandbox(self, id: str) -> str:
+        """The id under which the organization's test keys act; made when the first of them asks."""
+        found = self._state.catalogue.sandbox_of(id)
+        if found is not None:
+            return found.id
+        async with self._state.change(audited=False) as draft:
+            found = self._state.catalogue.sandbox_of(id)
+            if found is None:
+                wall = self._state.wall()
+                found = Organization(
+                    id=self._state.mint(), name="Sandbox", sandbox_of=id, created_at=wall, updated_at=wall
+                )
+                draft.put(found)
+        return found.id
 
     async def create(self, name: str) -> Organization:
         """Raises `Invalid`."""
@@ -79,7 +95,21 @@ class Organizations:
                 )
             for key in list(catalogue.keys_of(id)):
                 draft.remove("key", key.id)
+            sandbox = catalogue.sandbox_of(id)
+            if sandbox is not None:
+                self._clear(draft, sandbox.id)
             draft.remove("organization", organization.id)
+
+    def _clear(self, draft: Draft, id: str) -> None:
+        """Remove a sandbox and all that test keys made in it."""
+        catalogue = self._state.catalogue
+        for number in list(catalogue.numbers_of(id)):
+            draft.remove("number", number.id)
+        for agent in list(catalogue.agents_of(id)):
+            draft.remove("agent", agent.id)
+        for trunk in list(catalogue.trunks_of(id)):
+            draft.remove("trunk", trunk.id)
+        draft.remove("organization", id)
 
     def _carrier(self, organization_id: str, text: str | None) -> str | None:
         if text is None:

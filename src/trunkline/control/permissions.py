@@ -25,6 +25,7 @@ Permission = Literal[
     "organizations:write",
     "status:read",
     "refusals:read",
+    "audit:read",
 ]
 """Every permission there is."""
 
@@ -36,7 +37,7 @@ READ = frozenset(
 """What `viewer` may."""
 
 _MANAGE = frozenset({"agents:write", "phone_numbers:create", "phone_numbers:write", "calls:write"})
-_ADMINISTER = frozenset({"trunks:write", "keys:read", "keys:write", "status:read"})
+_ADMINISTER = frozenset({"trunks:write", "keys:read", "keys:write", "status:read", "audit:read"})
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": READ,

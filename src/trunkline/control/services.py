@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 
 from trunkline.control.agents import Agents
+from trunkline.control.audit import AuditLog
 from trunkline.control.calls import Calls
+from trunkline.control.idempotency import Once
 from trunkline.control.keys import Keys
 from trunkline.control.ledger import StoreLedger
 from trunkline.control.numbers import IMPORTS, Numbers
@@ -23,7 +25,20 @@ from trunkline.store.store import Store
 class Services:
     """Call `load` once before the first request, `flush` now and then and at the end."""
 
-    __slots__ = ("agents", "calls", "clock", "keys", "numbers", "organizations", "routes", "state", "status", "trunks")
+    __slots__ = (
+        "agents",
+        "audit",
+        "calls",
+        "clock",
+        "keys",
+        "numbers",
+        "once",
+        "organizations",
+        "routes",
+        "state",
+        "status",
+        "trunks",
+    )
 
     def __init__(
         self,
@@ -44,6 +59,8 @@ class Services:
         self.trunks = Trunks(self.state)
         self.agents = Agents(self.state)
         self.numbers = Numbers(self.state, clock, imports_per_minute)
+        self.audit = AuditLog(store)
+        self.once = Once(store, wall)
         self.calls = Calls(self.state, store)
         self.routes = Routes(self.state)
         self.status = Status(self.state, store)
@@ -53,5 +70,6 @@ class Services:
         await self.state.load()
 
     async def flush(self) -> None:
-        """Write down what was only noted: when keys were last used."""
+        """Write down what was only noted, when keys were last used, and forget what is old."""
         await self.keys.flush()
+        await self.once.tidy()

@@ -11,18 +11,21 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import structs
 
+from trunkline.control.audit import kind_of, told
 from trunkline.control.catalogue import Catalogue, Record
 from trunkline.control.errors import Conflict, Unavailable
 from trunkline.control.ports import EnginePort
 from trunkline.model import ids
 from trunkline.model.change import Change, Put, Removed
 from trunkline.model.key import ApiKey
+from trunkline.model.organization import Organization
 from trunkline.store import errors as store_errors
+from trunkline.store.audit import AuditEntry
 
 _TAKEN: dict[str, tuple[str, str]] = {
     "name": ("trunk_name_exists", "A trunk with this name exists already."),
@@ -40,6 +43,8 @@ class Writing(NamedTuple):
 
     verb: Literal["insert", "update", "delete"]
     what: Record | Removed
+    sandbox: bool = False
+    """Whether it is a test key's."""
 
 
 class Ledger(Protocol):
@@ -48,8 +53,9 @@ class Ledger(Protocol):
     async def load(self) -> list[Record]:
         """What refers to another record comes after it."""
 
-    async def write(self, steps: Sequence[Writing]) -> None:
-        """In this order, all or nothing. Raises `store.errors.Conflict` and `Unavailable`."""
+    async def write(self, steps: Sequence[Writing], audit: Sequence[AuditEntry]) -> None:
+        """In this order, all or nothing, with what the audit log says of it. Raises `store.errors.Conflict` and
+        `Unavailable`."""
 
     async def touch(self, used: dict[str, float]) -> None:
         """Note when keys were last used (id: Unix seconds)."""
@@ -58,10 +64,12 @@ class Ledger(Protocol):
 class Draft:
     """The records and removals of one change, in the order that references between them ask for."""
 
-    __slots__ = ("changes",)
+    __slots__ = ("audited", "changes", "notes")
 
-    def __init__(self) -> None:
+    def __init__(self, *, audited: bool = True) -> None:
         self.changes: list[Record | Removed] = []
+        self.audited = audited
+        self.notes: dict[str, str] = {}
 
     def put(self, *records: Record) -> None:
         self.changes.extend(records)
@@ -69,6 +77,10 @@ class Draft:
     def remove(self, kind: str, id: str) -> None:
         """`kind`: organization, trunk, agent, number or key."""
         self.changes.append(Removed(kind, id))
+
+    def note(self, id: str, words: str) -> None:
+        """What the audit log shall say of this record beside what changed."""
+        self.notes[id] = words
 
 
 class State:
@@ -101,20 +113,22 @@ class State:
         async with self._lock:
             records = await self._ledger.load()
             self.catalogue = Catalogue(records)
-            await self.engine.apply(tuple(Put(record) for record in records if not isinstance(record, ApiKey)))
+            routed = [record for record in records if not isinstance(record, ApiKey) and not self._sandboxed(record)]
+            await self.engine.apply(tuple(map(Put, routed)))
 
     @contextlib.asynccontextmanager
-    async def change(self) -> AsyncIterator[Draft]:
-        """Draft a change inside; it is made when the block ends, and not at all when it raises.
+    async def change(self, *, audited: bool = True) -> AsyncIterator[Draft]:
+        """Draft a change inside; it is made when the block ends, and not at all when it raises. `audited` is off for
+        loads of records that a file has already.
 
         Raises `Conflict` and `Unavailable`. When the engine cannot be reached after the store has committed, the change
         is kept and stands from the next start on; `engine_unavailable` says so.
         """
         async with self._lock:
-            draft = Draft()
+            draft = Draft(audited=audited)
             yield draft
             if draft.changes:
-                await self._commit(draft.changes)
+                await self._commit(draft)
 
     async def touch(self, used: dict[str, float]) -> None:
         """Note when keys were last used. What the store does not take now is lost: it is a hint, not a record."""
@@ -128,15 +142,20 @@ class State:
                 if key is not None:
                     self.catalogue.put(structs.replace(key, last_used_at=at))
 
-    async def _commit(self, changes: list[Record | Removed]) -> None:
+    async def _commit(self, draft: Draft) -> None:
+        changes = draft.changes
+        # A sandbox may be made, or go, with what is in it: what is in one is asked of the draft and the catalogue.
+        drafted = {each.id for each in changes if isinstance(each, Organization) and each.sandbox_of is not None}
+        routed = tuple(_told(each) for each in changes if not _kept(each) and not self._sandboxed(each, drafted))
         try:
-            await self._ledger.write([self._step(change) for change in changes])
+            await self._ledger.write(
+                [self._step(each, drafted) for each in changes], self._audit(draft) if draft.audited else []
+            )
         except store_errors.Conflict as conflict:
             code, message = _TAKEN.get(conflict.field, _TAKEN["reference"])
             raise Conflict(code, message, field=conflict.field) from None
         except store_errors.Unavailable:
             raise Unavailable("store_unavailable", "The database does not answer now; nothing was changed.") from None
-        routed = tuple(_told(change) for change in changes if not _kept(change))
         try:
             if routed:
                 async with asyncio.timeout(_LONGEST_WAIT):
@@ -152,10 +171,34 @@ class State:
                 else:
                     self.catalogue.put(change)
 
-    def _step(self, change: Record | Removed) -> Writing:
+    def _step(self, change: Record | Removed, drafted: Set[str]) -> Writing:
         if isinstance(change, Removed):
             return Writing("delete", change)
-        return Writing("insert" if self.catalogue.known(change) is None else "update", change)
+        verb: Literal["insert", "update"] = "insert" if self.catalogue.known(change) is None else "update"
+        return Writing(verb, change, self._sandboxed(change, drafted))
+
+    def _audit(self, draft: Draft) -> list[AuditEntry]:
+        wall = self.wall()
+        # The last word on each record counts: a draft may put one twice.
+        last: dict[tuple[str, str], Record | None] = {}
+        for change in draft.changes:
+            if isinstance(change, Removed):
+                last[change.kind, change.id] = None
+            else:
+                last[kind_of(change), change.id] = change
+        told_all = (
+            told(self.mint, wall, self.catalogue.record(kind, id), after, draft.notes.get(id))
+            for (kind, id), after in last.items()
+        )
+        return [each for each in told_all if each is not None]
+
+    def _sandboxed(self, change: Record | Removed, drafted: Set[str] = frozenset()) -> bool:
+        """Whether the engine must not hear of it."""
+        record = self.catalogue.record(change.kind, change.id) if isinstance(change, Removed) else change
+        if isinstance(record, Organization):
+            return record.sandbox_of is not None
+        owner = None if record is None else record.organization_id
+        return owner in drafted or self.catalogue.is_sandbox(owner)
 
 
 def _kept(change: Record | Removed) -> bool:

@@ -35,14 +35,14 @@ class Windows:
         self._open: dict[str, tuple[float, int]] = {}
         self._sweep_at = 1024
 
-    def take(self, key: str, now: float, count: int = 1) -> bool:
-        """Spend `count`, all or nothing."""
+    def take(self, key: str, now: float, count: int = 1, *, limit: int | None = None) -> bool:
+        """Spend `count`, all or nothing. `limit` is the key's own, in place of everybody's."""
         ends, used = self._open.get(key, (0.0, 0))
         if now >= ends:
             ends, used = now + self.seconds, 0
             if len(self._open) >= self._sweep_at:
                 self._sweep(now)
-        if used + count > self.limit:
+        if used + count > (self.limit if limit is None else limit):
             return False
         self._open[key] = (ends, used + count)
         return True
@@ -53,11 +53,12 @@ class Windows:
         if now < ends:
             self._open[key] = (ends, max(0, used - count))
 
-    def budget(self, key: str, now: float) -> Budget:
+    def budget(self, key: str, now: float, *, limit: int | None = None) -> Budget:
+        most = self.limit if limit is None else limit
         ends, used = self._open.get(key, (0.0, 0))
         if now >= ends:
-            return Budget(self.limit, self.limit, 0.0)
-        return Budget(self.limit, self.limit - used, ends - now)
+            return Budget(most, most, 0.0)
+        return Budget(most, max(0, most - used), ends - now)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -38,6 +38,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
     networks: tuple[str, ...] = ()
     """CIDR blocks that it is accepted from; empty: any."""
     expires_at: float | None = None
+    requests_per_hour: int | None = None
+    """Requests that the API takes from it in an hour; None: as many as the settings say."""
     last_used_at: float | None = None
     created_at: float = 0.0
     updated_at: float = 0.0

@@ -19,6 +19,26 @@ class NumberConfig(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
 
 
+class Supply(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a number came from, and what its provider knows of it."""
+
+    provider: str | None = None
+    """`twilio`, `telnyx`, `vonage`, `signalwire`, `manual`."""
+    managed: bool = False
+    """Whether it was bought here: releasing it here cancels it there."""
+    connection_id: int | None = None
+    """The VoIP connection that it was bought or imported through."""
+    resource_id: str | None = None
+    """The provider's own id of the number."""
+    country: str | None = None
+    """ISO 3166 alpha-2."""
+    features: tuple[str, ...] = ()
+    """Of `voice`, `sms`, `mms`."""
+    toll_free: bool = False
+    monthly_cost: float | None = None
+    """US dollars a month, as the provider said when it was bought."""
+
+
 class Number(msgspec.Struct, frozen=True, kw_only=True, tag="number"):
     id: str
     organization_id: str
@@ -35,8 +55,12 @@ class Number(msgspec.Struct, frozen=True, kw_only=True, tag="number"):
     metadata: dict[str, str] = {}
     """A template rendered with the call's data and handed to the agent leg."""
     inbound_pin: Secret | None = None
+    room_name: str | None = None
+    """A template as `metadata`'s values are, for agents that meet callers in rooms."""
     label: str | None = None
+    supply: Supply | None = None
     reprovision_required: bool = False
     provisioned_at: float | None = None
+    suspended_at: float | None = None
     created_at: float = 0.0
     updated_at: float = 0.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Row, delete, false, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from trunkline.model.agent import Agent
 from trunkline.store.database import Session
@@ -57,10 +57,10 @@ class Agents:
         rows, total = await page_of(self._session, AGENTS, where, (AGENTS.c.id,), page, per_page)
         return Page([_agent(row) for row in rows], total)
 
-    async def all_live(self) -> list[Agent]:
-        """Every agent outside the sandbox."""
-        rows = await self._session.rows(select(AGENTS).where(AGENTS.c.sandbox == false()).order_by(AGENTS.c.id))
-        return [_agent(row) for row in rows]
+    async def everything(self, *, sandbox: bool = False) -> list[Agent]:
+        """All outside the sandboxes, or all in them."""
+        statement = select(AGENTS).where(AGENTS.c.sandbox == sandbox).order_by(AGENTS.c.id)
+        return [_agent(row) for row in await self._session.rows(statement)]
 
     async def names(self, ids: set[str]) -> dict[str, str]:
         """The names of the agents of a page, to show beside their ids."""

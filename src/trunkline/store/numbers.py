@@ -12,7 +12,7 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import ColumnElement, Row, delete, false, func, insert, select, update
 
-from trunkline.model.number import Number, NumberConfig
+from trunkline.model.number import Number, NumberConfig, Supply
 from trunkline.store.database import Session
 from trunkline.store.paging import Page, page_of
 from trunkline.store.seal import Seal
@@ -20,6 +20,7 @@ from trunkline.store.tables import NUMBERS, TRUNKS
 
 _CONFIG = msgspec.json.Decoder(NumberConfig)
 _METADATA = msgspec.json.Decoder(dict[str, str])
+_SUPPLY = msgspec.json.Decoder(Supply)
 _DEFAULTS = NumberConfig()
 _CHUNK = 500
 
@@ -89,9 +90,9 @@ class Numbers:
     async def with_agent(self, agent_id: str) -> list[Number]:
         return await self._all(NUMBERS.c.agent_id == agent_id)
 
-    async def all_live(self) -> list[Number]:
-        """Every number outside the sandbox."""
-        return await self._all(NUMBERS.c.sandbox == false())
+    async def everything(self, *, sandbox: bool = False) -> list[Number]:
+        """All outside the sandboxes, or all in them."""
+        return await self._all(NUMBERS.c.sandbox == sandbox)
 
     async def counts(self, trunk_ids: Iterable[str]) -> dict[str, int]:
         """How many numbers are on each trunk; a trunk without any is absent."""
@@ -132,6 +133,7 @@ class Numbers:
         row["config"] = "" if number.config == _DEFAULTS else msgspec.json.encode(number.config).decode()
         row["metadata"] = msgspec.json.encode(number.metadata).decode() if number.metadata else ""
         row["inbound_pin"] = None if number.inbound_pin is None else self._seal.shut(number.inbound_pin)
+        row["supply"] = None if number.supply is None else msgspec.json.encode(number.supply).decode()
         return row
 
     def _number(self, row: Row[Any]) -> Number:
@@ -141,4 +143,5 @@ class Numbers:
         fields["config"] = _CONFIG.decode(config) if config else _DEFAULTS
         fields["metadata"] = _METADATA.decode(metadata) if metadata else {}
         fields["inbound_pin"] = None if pin is None else self._seal.open_token(pin)
+        fields["supply"] = None if fields["supply"] is None else _SUPPLY.decode(fields["supply"])
         return Number(**fields)

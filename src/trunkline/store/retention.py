@@ -12,10 +12,11 @@ _PAUSE = 0.05
 
 
 async def purge(store: Store, before: float) -> int:
-    """Delete the calls that ended, and the refusals that were counted, before `before` (Unix seconds); how many calls
-    went. Raises `Unavailable`; what is deleted by then stays deleted."""
+    """Delete the calls that ended, the refusals that were counted and the changes that were made before `before` (Unix
+    seconds); how many calls went. Raises `Unavailable`; what is deleted by then stays deleted."""
     async with store.write() as unit:
         await unit.refusals.delete_before(before)
+        await unit.audit.delete_before(before)
     total = 0
     while True:
         async with store.write() as unit:

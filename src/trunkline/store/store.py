@@ -17,8 +17,10 @@ from typing import Self
 
 from trunkline.model.change import Change, Put
 from trunkline.store.agents import Agents
+from trunkline.store.audit import Audit
 from trunkline.store.calls import Calls
 from trunkline.store.database import Database, Session
+from trunkline.store.idempotency import Idempotency
 from trunkline.store.keys import Keys
 from trunkline.store.migrate import migrate
 from trunkline.store.numbers import Numbers
@@ -35,7 +37,9 @@ class Unit:
 
     __slots__ = (
         "agents",
+        "audit",
         "calls",
+        "idempotency",
         "keys",
         "numbers",
         "open_calls",
@@ -53,6 +57,8 @@ class Unit:
         self.agents = Agents(session)
         self.numbers = Numbers(session, seal)
         self.keys = Keys(session)
+        self.audit = Audit(session)
+        self.idempotency = Idempotency(session, seal)
         self.calls = Calls(session, backend)
         self.open_calls = OpenCalls(session, backend)
         self.positions = Positions(session, backend)
@@ -95,15 +101,15 @@ class Store:
         async with self.database.write() as session:
             yield Unit(session, self.seal, self.database.backend)
 
-    async def load_snapshot(self) -> list[Change]:
-        """All that routing needs, as changes to an empty table: owners before what they own. The sandbox stays out.
-        Raises `WrongKey` when a credential cannot be opened."""
+    async def load_snapshot(self, *, sandbox: bool = False) -> list[Change]:
+        """What is configured, as changes to an empty table: owners before what they own. All that routing needs; with
+        `sandbox`, what test keys made instead. Raises `WrongKey` when a credential cannot be opened."""
         async with self.read() as unit:
             return [
-                *map(Put, await unit.organizations.all()),
-                *map(Put, await unit.trunks.all_live()),
-                *map(Put, await unit.agents.all_live()),
-                *map(Put, await unit.numbers.all_live()),
+                *[Put(each) for each in await unit.organizations.all() if (each.sandbox_of is not None) == sandbox],
+                *map(Put, await unit.trunks.everything(sandbox=sandbox)),
+                *map(Put, await unit.agents.everything(sandbox=sandbox)),
+                *map(Put, await unit.numbers.everything(sandbox=sandbox)),
             ]
 
     async def reseal(self) -> int:

@@ -51,6 +51,7 @@ ORGANIZATIONS = Table(
     Column("name", Text, nullable=False),
     # Not a foreign key: organizations and trunks would refer to each other.
     Column("default_trunk_id", Text),
+    Column("sandbox_of", Text),
     *_stamps(),
 )
 
@@ -128,9 +129,13 @@ NUMBERS = Table(
     Column("config", Text, nullable=False),
     Column("metadata", Text, nullable=False),
     Column("inbound_pin", Text),
+    Column("room_name", Text),
     Column("label", Text),
+    # Null for numbers that no provider sold.
+    Column("supply", Text),
     Column("reprovision_required", Boolean, nullable=False),
     Column("provisioned_at", Double),
+    Column("suspended_at", Double),
     *_stamps(),
     Index("numbers_organization", "organization_id", "sandbox", "id", "state"),
     Index("numbers_trunk", "trunk_id", "state"),
@@ -161,10 +166,52 @@ API_KEYS = Table(
     Column("live", Boolean, nullable=False),
     Column("networks", Text, nullable=False),
     Column("expires_at", Double),
+    Column("requests_per_hour", Integer),
     Column("last_used_at", Double),
     *_stamps(),
     Index("api_keys_digest", "digest", unique=True),
     Index("api_keys_organization", "organization_id", "id"),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("organization_id", Text),
+    # Who: the key as it was called then, where it asked from, and in which request.
+    Column("key_id", Text),
+    Column("actor", Text, nullable=False),
+    Column("role", Text),
+    Column("source", Text),
+    Column("request_id", Text),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("name", Text),
+    # {field: [before, after]}, credentials never.
+    Column("changes", Text, nullable=False),
+    Column("note", Text),
+    Index("audit_organization", "organization_id", "id"),
+    Index("audit_resource", "organization_id", "resource_id", "id"),
+    Index("audit_at", "at"),
+)
+
+IDEMPOTENCY = Table(
+    "idempotency",
+    METADATA,
+    # Of one API key: others may use the same words.
+    Column("key_id", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    # SHA-256 over method, path and body.
+    Column("digest", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False),
+    # Null until it was answered. The body is sealed: it may show a key that was just made.
+    Column("status", Integer),
+    Column("content_type", Text),
+    Column("body", Text),
+    PrimaryKeyConstraint("key_id", "idempotency_key"),
+    Index("idempotency_at", "at"),
 )
 
 CALLS = Table(

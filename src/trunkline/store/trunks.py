@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Row, delete, false, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Codec, TlsProfile, Trunk
@@ -63,10 +63,10 @@ class Trunks:
         rows, total = await page_of(self._session, TRUNKS, where, (TRUNKS.c.id,), page, per_page)
         return Page([self._trunk(row) for row in rows], total)
 
-    async def all_live(self) -> list[Trunk]:
-        """Every trunk outside the sandbox."""
-        rows = await self._session.rows(select(TRUNKS).where(TRUNKS.c.sandbox == false()).order_by(TRUNKS.c.id))
-        return [self._trunk(row) for row in rows]
+    async def everything(self, *, sandbox: bool = False) -> list[Trunk]:
+        """All outside the sandboxes, or all in them."""
+        statement = select(TRUNKS).where(TRUNKS.c.sandbox == sandbox).order_by(TRUNKS.c.id)
+        return [self._trunk(row) for row in await self._session.rows(statement)]
 
     async def insert(self, trunk: Trunk, *, sandbox: bool = False) -> None:
         """Raises `Conflict("name")` when the organization has a trunk of that name, `Conflict("reference")` when

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.api.native import agents, calls, keys, organizations, phone_numbers, routes, status, trunks
+from trunkline.api.native import agents, audit, calls, keys, organizations, phone_numbers, routes, status, trunks
 from trunkline.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,5 +13,6 @@ ROUTES: tuple[Route, ...] = (
     *routes.ROUTES,
     *keys.ROUTES,
     *organizations.ROUTES,
+    *audit.ROUTES,
     *status.ROUTES,
 )

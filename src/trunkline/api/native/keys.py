@@ -17,6 +17,9 @@ from trunkline.model.key import ApiKey, Role
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Environment = Literal["live", "test"]
+Hourly = Annotated[
+    int, msgspec.Meta(ge=1, le=1_000_000, description="Requests in an hour; null: as the settings say for all keys.")
+]
 
 
 class KeyCreate(Request, frozen=True, kw_only=True):
@@ -26,6 +29,7 @@ class KeyCreate(Request, frozen=True, kw_only=True):
     environment: Environment = "live"
     networks: tuple[str, ...] = ()
     expires_at: Moment | None = None
+    requests_per_hour: Hourly | None = None
 
 
 class KeyChange(Request, frozen=True, kw_only=True):
@@ -34,6 +38,7 @@ class KeyChange(Request, frozen=True, kw_only=True):
     scopes: tuple[Permission, ...] | UnsetType = UNSET
     networks: tuple[str, ...] | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
+    requests_per_hour: Hourly | UnsetType | None = UNSET
 
 
 class KeyDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +50,7 @@ class KeyDetail(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     networks: tuple[str, ...]
     expires_at: datetime | None
+    requests_per_hour: int | None
     last_used_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -73,6 +79,7 @@ async def create_key(ask: Ask[KeyCreate, None]) -> KeyShownOnce:
         live=body.environment == "live",
         networks=body.networks,
         expires_at=None if body.expires_at is None else body.expires_at.timestamp(),
+        requests_per_hour=body.requests_per_hour,
     )
     return _once(*await ask.services.keys.create(ask.caller, ask.organization_id, wanted))
 
@@ -92,6 +99,7 @@ async def change_key(ask: Ask[KeyChange, None]) -> KeyDetail:
         scopes=None if body.scopes is UNSET else body.scopes,
         networks=None if body.networks is UNSET else body.networks,
         expires_at=body.expires_at.timestamp() if isinstance(body.expires_at, datetime) else body.expires_at,
+        requests_per_hour=body.requests_per_hour,
     )
     return _detail(key)
 
@@ -123,6 +131,7 @@ def _fields(key: ApiKey) -> dict[str, Any]:
         "environment": "live" if key.live else "test",
         "networks": key.networks,
         "expires_at": moment_or_none(key.expires_at),
+        "requests_per_hour": key.requests_per_hour,
         "last_used_at": moment_or_none(key.last_used_at),
         "created_at": moment(key.created_at),
         "updated_at": moment(key.updated_at),
