@@ -24,6 +24,11 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, tag="agent"):
     """`group`: agent ids in the order they are tried."""
     ring_timeout: float = 30.0
     """Seconds an attempt may ring."""
+    instructions: str | None = None
+    """`openai`: the prompt that a call is accepted with."""
+    model: str | None = None
+    """`openai`: the model that speaks; a default when None."""
+    voice: str | None = None
     enabled: bool = True
     created_at: float = 0.0
     updated_at: float = 0.0

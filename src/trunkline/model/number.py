@@ -62,5 +62,9 @@ class Number(msgspec.Struct, frozen=True, kw_only=True, tag="number"):
     reprovision_required: bool = False
     provisioned_at: float | None = None
     suspended_at: float | None = None
+    provision_error: str | None = None
+    """Why the engine or the provider did not take it, in their words; None once they did."""
+    engine_resource_id: str | None = None
+    """The engine's own id of the number, once it was told of it."""
     created_at: float = 0.0
     updated_at: float = 0.0

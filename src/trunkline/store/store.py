@@ -19,17 +19,21 @@ from trunkline.model.change import Change, Put
 from trunkline.store.agents import Agents
 from trunkline.store.audit import Audit
 from trunkline.store.calls import Calls
+from trunkline.store.connections import Connections
 from trunkline.store.database import Database, Session
 from trunkline.store.idempotency import Idempotency
+from trunkline.store.jobs import Jobs
 from trunkline.store.keys import Keys
 from trunkline.store.migrate import migrate
 from trunkline.store.numbers import Numbers
 from trunkline.store.open_calls import OpenCalls
 from trunkline.store.organizations import Organizations
 from trunkline.store.positions import Positions
+from trunkline.store.purchases import Purchases
 from trunkline.store.refusals import Refusals
 from trunkline.store.seal import Seal
 from trunkline.store.trunks import Trunks
+from trunkline.store.webhooks import Webhooks
 
 
 class Unit:
@@ -40,14 +44,18 @@ class Unit:
         "audit",
         "calls",
         "idempotency",
+        "connections",
+        "jobs",
         "keys",
         "numbers",
         "open_calls",
         "organizations",
         "positions",
+        "purchases",
         "refusals",
         "session",
         "trunks",
+        "webhooks",
     )
 
     def __init__(self, session: Session, seal: Seal, backend: str) -> None:
@@ -63,6 +71,10 @@ class Unit:
         self.open_calls = OpenCalls(session, backend)
         self.positions = Positions(session, backend)
         self.refusals = Refusals(session, backend)
+        self.connections = Connections(session, seal)
+        self.purchases = Purchases(session)
+        self.jobs = Jobs(session, backend)
+        self.webhooks = Webhooks(session, seal, backend)
 
     def attempt(self) -> contextlib.AbstractAsyncContextManager[None]:
         """A part that may fail alone, as one item of a bulk import: what it wrote is undone, the unit goes on."""
@@ -116,7 +128,12 @@ class Store:
         """Seal all credentials with the first key of the key file, so that the others may go; how many records were
         rewritten."""
         async with self.write() as unit:
-            return await unit.trunks.reseal() + await unit.numbers.reseal()
+            return (
+                await unit.trunks.reseal()
+                + await unit.numbers.reseal()
+                + await unit.connections.reseal()
+                + await unit.webhooks.reseal()
+            )
 
     async def close(self) -> None:
         await self.database.close()
