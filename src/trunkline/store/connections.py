@@ -12,8 +12,8 @@ from sqlalchemy import Row, delete, insert, select, update
 from trunkline.model.connection import Connection, SipConfig
 from trunkline.model.secret import Secret
 from trunkline.store.database import Session
+from trunkline.store.outside import CONNECTIONS, EVIDENCE
 from trunkline.store.seal import Seal
-from trunkline.store.tables import CONNECTIONS, EVIDENCE
 
 _MAP = msgspec.json.Decoder(dict[str, str])
 

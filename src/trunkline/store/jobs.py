@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select, update
 
 from trunkline.store.database import Session
-from trunkline.store.tables import JOBS
+from trunkline.store.outside import JOBS
 from trunkline.store.upsert import upsert
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import insert, select, update
 
 from trunkline.store.database import Session
-from trunkline.store.tables import PURCHASES
+from trunkline.store.outside import PURCHASES
 
 PurchaseState = Literal["asked", "lost", "bought", "kept", "failed"]
 """`asked`: the provider is being asked. `lost`: it was, and its answer did not come. `bought`: it said yes, and the

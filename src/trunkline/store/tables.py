@@ -32,11 +32,13 @@ from sqlalchemy import (
 METADATA = MetaData()
 
 
-def _stamps() -> tuple[Column[float], Column[float]]:
+def stamps() -> tuple[Column[float], Column[float]]:
+    """When a record was made, and last changed."""
     return Column("created_at", Double, nullable=False), Column("updated_at", Double, nullable=False)
 
 
-def _owner() -> Column[str]:
+def owner() -> Column[str]:
+    """Whose a record is."""
     return Column("organization_id", Text, ForeignKey("organizations.id"), nullable=False)
 
 
@@ -52,14 +54,14 @@ ORGANIZATIONS = Table(
     # Not a foreign key: organizations and trunks would refer to each other.
     Column("default_trunk_id", Text),
     Column("sandbox_of", Text),
-    *_stamps(),
+    *stamps(),
 )
 
 TRUNKS = Table(
     "trunks",
     METADATA,
     Column("id", Text, primary_key=True),
-    _owner(),
+    owner(),
     _sandbox(),
     Column("name", Text, nullable=False),
     Column("provider", Text, nullable=False),
@@ -90,7 +92,7 @@ TRUNKS = Table(
     Column("enabled", Boolean, nullable=False),
     Column("reprovision_required", Boolean, nullable=False),
     Column("settings", Text, nullable=False),
-    *_stamps(),
+    *stamps(),
     Index("trunks_name", "organization_id", "sandbox", "name", unique=True),
 )
 
@@ -98,7 +100,7 @@ AGENTS = Table(
     "agents",
     METADATA,
     Column("id", Text, primary_key=True),
-    _owner(),
+    owner(),
     _sandbox(),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -111,7 +113,7 @@ AGENTS = Table(
     Column("model", Text),
     Column("voice", Text),
     Column("enabled", Boolean, nullable=False),
-    *_stamps(),
+    *stamps(),
     Index("agents_organization", "organization_id", "sandbox", "id"),
     Index("agents_trunk", "trunk_id", "external_id"),
 )
@@ -120,7 +122,7 @@ NUMBERS = Table(
     "numbers",
     METADATA,
     Column("id", Text, primary_key=True),
-    _owner(),
+    owner(),
     _sandbox(),
     Column("e164", Text, nullable=False),
     Column("trunk_id", Text, ForeignKey("trunks.id")),
@@ -141,7 +143,7 @@ NUMBERS = Table(
     Column("suspended_at", Double),
     Column("provision_error", Text),
     Column("engine_resource_id", Text),
-    *_stamps(),
+    *stamps(),
     Index("numbers_organization", "organization_id", "sandbox", "id", "state"),
     Index("numbers_trunk", "trunk_id", "state"),
     Index("numbers_agent", "agent_id"),
@@ -173,7 +175,7 @@ API_KEYS = Table(
     Column("expires_at", Double),
     Column("requests_per_hour", Integer),
     Column("last_used_at", Double),
-    *_stamps(),
+    *stamps(),
     Index("api_keys_digest", "digest", unique=True),
     Index("api_keys_organization", "organization_id", "id"),
 )
@@ -293,131 +295,6 @@ REFUSALS = Table(
     Column("status", Integer, nullable=False),
     Column("count", Integer, nullable=False),
     PrimaryKeyConstraint("minute", "source", "reason", "status"),
-    sqlite_with_rowid=False,
-)
-
-CONNECTIONS = Table(
-    "voip_connections",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    _owner(),
-    Column("serial", Integer, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("setup_method", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("inferred_name", Boolean, nullable=False),
-    Column("status", Text, nullable=False),
-    # Sealed whole, as the SIP side beside it.
-    Column("credentials", Text, nullable=False),
-    Column("sip_config", Text, nullable=False),
-    # Not a foreign key: the trunk may go first.
-    Column("trunk_id", Text),
-    Column("last_tested_at", Double),
-    Column("numbers_imported", Integer, nullable=False),
-    *_stamps(),
-    Index("voip_connections_serial", "serial", unique=True),
-    Index("voip_connections_organization", "organization_id", "serial"),
-)
-
-EVIDENCE = Table(
-    "voip_evidence",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("organization_id", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("credentials", Text, nullable=False),
-    Column("account_name", Text),
-    Column("tested_at", Double, nullable=False),
-    Column("expires_at", Double, nullable=False),
-    Column("used_at", Double),
-    Index("voip_evidence_expires", "expires_at"),
-)
-
-PURCHASES = Table(
-    "purchases",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("organization_id", Text, nullable=False),
-    Column("connection_id", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("label", Text),
-    Column("state", Text, nullable=False),
-    Column("resource_id", Text),
-    Column("error", Text),
-    Column("wanted", Text, nullable=False),
-    Column("number_id", Text),
-    *_stamps(),
-    Column("e164", Text, nullable=False),
-    Index("purchases_state", "state", "id"),
-)
-_OPEN_PURCHASE = PURCHASES.c.state.in_(["asked", "lost", "bought"])
-Index(
-    "purchases_open",
-    PURCHASES.c.organization_id,
-    PURCHASES.c.e164,
-    unique=True,
-    sqlite_where=_OPEN_PURCHASE,
-    postgresql_where=_OPEN_PURCHASE,
-)
-
-JOBS = Table(
-    "provisioning_jobs",
-    METADATA,
-    Column("number_id", Text, primary_key=True),
-    Column("organization_id", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_at", Double, nullable=False),
-    Column("error", Text),
-    Column("created_at", Double, nullable=False),
-)
-
-WEBHOOKS = Table(
-    "webhooks",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    _owner(),
-    Column("url", Text, nullable=False),
-    Column("events", Text, nullable=False),
-    Column("secret", Text, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("disabled_reason", Text),
-    *_stamps(),
-    Index("webhooks_organization", "organization_id", "id"),
-)
-
-DELIVERIES = Table(
-    "webhook_deliveries",
-    METADATA,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("webhook_id", Text, nullable=False),
-    Column("organization_id", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due_at", Double, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("done_at", Double),
-    Index("webhook_deliveries_once", "webhook_id", "key", unique=True),
-    Index("webhook_deliveries_due", "state", "due_at"),
-    Index("webhook_deliveries_order", "webhook_id", "subject", "seq"),
-    Index("webhook_deliveries_done", "done_at"),
-    sqlite_autoincrement=True,
-)
-
-ATTEMPTS = Table(
-    "webhook_attempts",
-    METADATA,
-    Column("delivery", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("at", Double, nullable=False),
-    Column("status", Integer),
-    Column("error", Text),
-    Column("answer", Text),
-    Column("seconds", Double, nullable=False),
-    PrimaryKeyConstraint("delivery", "number"),
     sqlite_with_rowid=False,
 )
 

@@ -16,9 +16,9 @@ from sqlalchemy import Row, and_, delete, desc, exists, func, insert, select, up
 
 from trunkline.model.webhook import Event, Webhook
 from trunkline.store.database import Session
+from trunkline.store.outside import ATTEMPTS, DELIVERIES, WEBHOOKS
 from trunkline.store.paging import Page
 from trunkline.store.seal import Seal
-from trunkline.store.tables import ATTEMPTS, DELIVERIES, WEBHOOKS
 from trunkline.store.upsert import insert_missing
 
 DeliveryState = Literal["pending", "delivered", "failed"]
