@@ -10,7 +10,7 @@ from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
 from trunkline.call.gate import Stateless
 from trunkline.call.inputs import Input, MediaReady, Resolved, TransportFailed, Unresolvable
-from trunkline.call.outputs import CloseMedia, Finished, Journal, Observed, OpenMedia, Output, Resolve, Transmit
+from trunkline.call.outputs import CloseMedia, Finished, Journal, Observed, OpenMedia, Output, Ping, Resolve, Transmit
 from trunkline.call.proof import Digest
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Policy
@@ -80,6 +80,9 @@ class Edge:
         self.observed: list[Observed] = []
         self.media: set[str] = set()
         self.sent: list[tuple[Flow, bytes]] = []
+        self.names: dict[str, list[str]] = {}
+        """Where names lead."""
+        self.pings: list[tuple[float, Flow]] = []
         self.unreachable: set[str] = set()
         """Hosts that transmissions to fail at once."""
         self.broken: set[str] = set()
@@ -120,15 +123,18 @@ class Edge:
                 self.finished.append(out.record)
             elif isinstance(out, Observed):
                 self.observed.append(out)
+            elif isinstance(out, Ping):
+                self.pings.append((self.world.now, out.flow))
 
     def _resolve(self, question: Resolve) -> Input:
         uri = parse_uri(question.uri)
-        if not uri.host[0].isdigit():
+        hosts = [uri.host] if uri.host[0].isdigit() else self.names.get(uri.host, [])
+        if not hosts:
             return Unresolvable(question.leg, f"{uri.host} has no address")
-        remote = (uri.host, uri.port or 5060)
+        remotes = [(host, uri.port or 5060) for host in hosts]
         if "tcp" in (question.transport, uri.transport):
-            return Resolved(question.leg, (Flow("tcp", self.address, remote, "out:"),))
-        return Resolved(question.leg, (Flow("udp", self.address, remote),))
+            return Resolved(question.leg, tuple(Flow("tcp", self.address, remote, "out:") for remote in remotes))
+        return Resolved(question.leg, tuple(Flow("udp", self.address, remote) for remote in remotes))
 
     @property
     def record(self) -> CallRecord:

@@ -4,6 +4,7 @@
     source       which trunks may it be from (routing/networks)
     number       what is dialled, in canonical form (call/parties)
     trunk        whose it is (trunk/identify); nobody's: challenged, refused or dropped, as the policy says
+    registration (explain alone) what the trunk's own registration has come to
     state        the trunk is enabled
     transport    and calls by the transport that it must
     credentials  and proves who it is, where it must (call/proof)
@@ -29,6 +30,7 @@ from trunkline.call.refusals import CAUSES, Refused
 from trunkline.call.verdict import Admitted, Challenged, Dropped, Note, Notes, Policy, Verdict
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.registrar.contacts import Contacts
 from trunkline.routing.select import Candidate, Selection, select
 from trunkline.routing.table import Table, inbound_user
 from trunkline.routing.telephone import plain
@@ -49,13 +51,14 @@ _STATES = {
 class Arrival:
     """Decides about new INVITEs, over the live table. `now` is monotonic seconds everywhere."""
 
-    __slots__ = ("admission", "policy", "proof", "table")
+    __slots__ = ("admission", "contacts", "policy", "proof", "table")
 
     def __init__(self, table: Table, admission: Admission, proof: Proof, policy: Policy) -> None:
         self.table = table
         self.admission = admission
         self.proof = proof
         self.policy = policy
+        self.contacts = Contacts()
 
     def arrive(self, request: Request, flow: Flow, call_id: str, now: float) -> Verdict:
         """Decide, and take the places of an admitted call under `call_id`, our own id of it. They are given back by
@@ -73,13 +76,16 @@ class Arrival:
             return refused
         table = self.table
         sources = table.sources(flow.remote[0])
+        if flow.remote[0] in self.contacts.peers:
+            sources = suspects.joined(table, sources, self.contacts.peers[flow.remote[0]])
         if notes is not None:
             trunks = "1 trunk" if len(sources) == 1 else f"{len(sources)} trunks"
             notes.append(Note("source", f"{flow.remote[0]} is in the networks of {trunks}."))
-        asked = case.asked = dialled(request, table, sources)
+        contact = suspects.contact(table, request.uri, self.contacts.users)
+        asked = case.asked = dialled(request, table, sources, contact)
         if notes is not None:
             notes.append(Note("number", f"{asked.header} asks for {asked.text}."))
-        found = self._identified(case, sources)
+        found = self._identified(case, sources, contact)
         if not isinstance(found, Identified):
             return found
         trunk = found.trunk
@@ -107,24 +113,28 @@ class Arrival:
             identified_by=found.by,
         )
 
-    def _identified(self, case: Case, sources: Mapping[str, int]) -> Identified | Refused | Challenged | Dropped:
+    def _identified(
+        self, case: Case, sources: Mapping[str, int], contact: str | None
+    ) -> Identified | Refused | Challenged | Dropped:
         """Step `trunk`."""
         flow, number, policy = case.flow, case.asked.number, self.policy
         case.credentials = self.proof.credentials(case.request)
         user = case.credentials.username if case.credentials is not None else None
         own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
         endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
-        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side)
+        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact)
         by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
         possible = suspects.gather(self.table, sources, number, signs, by_user)
         found = identify(possible, signs)
         if found is None:
             return self._unknown(case, signs)
-        if number is None and found.by not in ("endpoint", "user") and suspects.shared(possible):
+        if number is None and found.by not in ("endpoint", "user", "contact") and suspects.shared(possible):
             return case.refuse("trunk", "unknown-number", "Several organizations share the network it comes from.")
         case.trunk = found.trunk
         if case.notes is not None:
             case.notes.append(Note("trunk", f"It is trunk {found.trunk.name}, told by {found.by}."))
+            if found.trunk.id in self.contacts.said:
+                case.notes.append(Note("registration", self.contacts.said[found.trunk.id]))
         return found
 
     def _unknown(self, case: Case, signs: Signs) -> Refused | Challenged | Dropped:

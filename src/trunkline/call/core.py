@@ -23,6 +23,7 @@ from trunkline.call.farewell import Farewell
 from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
     Drain,
+    FlowClosed,
     HangUp,
     Input,
     Interrupted,
@@ -38,6 +39,8 @@ from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit
 from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
+from trunkline.call.registering import OWNER as REGISTER
+from trunkline.call.registering import Registering
 from trunkline.call.search import AgentLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
@@ -58,7 +61,7 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = ("arrival", "calls", "legs", "overload", "probing", "reception", "ua")
+    __slots__ = ("arrival", "calls", "legs", "overload", "probing", "reception", "registering", "ua")
 
     def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.ua = ua
@@ -67,6 +70,7 @@ class Core:
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
         self.probing = Probing(ua)
+        self.registering = Registering(ua, arrival.contacts)
         self.reception = Reception(ua, arrival, digest, gate, overload)
 
     @property
@@ -117,8 +121,10 @@ class Core:
             if isinstance(change, Put):
                 if isinstance(change.record, Trunk):
                     self.probing.put(change.record, now)
+                    self.registering.put(change.record, now)
             elif change.kind == "trunk":
                 self.probing.remove(change.id)
+                self.registering.remove(change.id, now)
 
     def send(self, given: Input, now: float) -> list[Output]:
         if isinstance(given, Resolved | Unresolvable):
@@ -137,6 +143,9 @@ class Core:
             return self._carry(call.hang_up(given.cause, "edge", reason, now, given.status), call.caller.id, now)
         if isinstance(given, Drain):
             self.reception.draining = given.on
+            return self.registering.drain(given.on, now)
+        if isinstance(given, FlowClosed):
+            self.registering.closed(given.flow, now)
             return []
         assert isinstance(given, Interrupted)
         return self._interrupted(given, now)
@@ -157,13 +166,13 @@ class Core:
                 before = call.agent.id if call.agent is not None else ""
                 outs += self._carry(call.expire(what, now), before, now)
         self.overload.expire(now)
-        return outs + self.probing.expire(now)
+        return outs + self.probing.expire(now) + self.registering.expire(now)
 
     def deadline(self) -> float | None:
         ua = self.ua
         soonest = ua.layer.timers.deadline()
-        others = (ua.timers.deadline(), ua.alarms.deadline(), self.overload.deadline, self.probing.deadline())
-        for at in others:
+        beside = (self.overload.deadline, self.probing.deadline(), self.registering.deadline())
+        for at in (ua.timers.deadline(), ua.alarms.deadline(), *beside):
             if at is not None and (soonest is None or at < soonest):
                 soonest = at
         return soonest
@@ -194,7 +203,12 @@ class Core:
                         outs.append(Heard(leg.call, flow, data))
                     outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
                 elif word.owner.startswith(OWNER):
+                    if flow is not None:
+                        self.registering.seen(flow, word.response.via, now)
                     outs += self.probing.answered(word.owner[len(OWNER) :], word.response, now)
+                elif word.owner.startswith(REGISTER):
+                    number = word.owner[len(REGISTER) :]
+                    outs += self.registering.answered(number, word.transaction, word.response, now)
                 else:
                     outs += end_late(self.ua, word.transaction, word.response, now)
             elif type(word) is Acknowledged:
@@ -206,6 +220,10 @@ class Core:
                 if word.owner.startswith(OWNER):
                     reason = word.reason if isinstance(word, Failed) else "no answer"
                     outs += self.probing.failed(word.owner[len(OWNER) :], reason, now)
+                    continue
+                if word.owner.startswith(REGISTER):
+                    reason = word.reason if isinstance(word, Failed) else "no answer"
+                    outs += self.registering.failed(word.owner[len(REGISTER) :], word.transaction, reason, now)
                     continue
                 leg = self.legs.get(word.owner)
                 if leg is None or isinstance(leg, EndpointLeg) or (type(word) is TimedOut and not word.client):
@@ -260,6 +278,11 @@ class Core:
             if isinstance(given, Resolved):
                 return self.probing.resolved(trunk, given.flows, now)
             return self.probing.failed(trunk, given.reason, now)
+        if given.leg.startswith(REGISTER):
+            number = given.leg[len(REGISTER) :]
+            if isinstance(given, Resolved):
+                return self.registering.resolved(number, given.flows, now)
+            return self.registering.failed(number, "", given.reason, now)
         leg = self.legs.get(given.leg)
         if leg is None or isinstance(leg, EndpointLeg):
             return []

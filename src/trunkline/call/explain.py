@@ -77,6 +77,7 @@ def explain(arrival: Arrival, hypothetical: Hypothetical, now: float, local: tup
         step = Step(name="message", passed=False, detail=reason, mend="Write numbers and URIs as SIP does.")
         return Explanation(accepted=False, status=400, phrase=phrase(400), cause="malformed", steps=(step,))
     supposed = Arrival(arrival.table, arrival.admission, Supposed(hypothetical.digest_user), arrival.policy)
+    supposed.contacts = arrival.contacts
     return explained(supposed, message, flow, now)
 
 

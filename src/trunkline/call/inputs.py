@@ -30,6 +30,12 @@ class TransportFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class FlowClosed(msgspec.Struct, frozen=True):
+    """A connection is gone, an accepted one or one of ours that had been open."""
+
+    flow: Flow
+
+
 class MediaReady(msgspec.Struct, frozen=True):
     """The leg's media is open; `sdp` answers the offer, or is ours to offer; empty when the answer was the caller's."""
 
@@ -75,4 +81,15 @@ class Interrupted(msgspec.Struct, frozen=True):
     dialog: DialogState
 
 
-Input = Resolved | Unresolvable | TransportFailed | MediaReady | MediaFailed | MediaEnded | HangUp | Drain | Interrupted
+Input = (
+    Resolved
+    | Unresolvable
+    | TransportFailed
+    | FlowClosed
+    | MediaReady
+    | MediaFailed
+    | MediaEnded
+    | HangUp
+    | Drain
+    | Interrupted
+)

@@ -82,6 +82,13 @@ class CloseFlow(msgspec.Struct, frozen=True):
     flow: Flow
 
 
+class Ping(msgspec.Struct, frozen=True):
+    """Keep this flow alive (RFC 5626 §3.5.1): CRLFs over it, when it is there. A connection whose peer answers them no
+    more is closed."""
+
+    flow: Flow
+
+
 class Finished(msgspec.Struct, frozen=True):
     """A call ended and nothing of it is left; `Journal(Ended)` went before. For live views and the trace."""
 
@@ -97,8 +104,9 @@ __all__ = [
     "Observed",
     "OpenMedia",
     "Output",
+    "Ping",
     "Resolve",
     "Transmit",
 ]
 
-Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | Heard | CloseFlow | Finished
+Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | Heard | CloseFlow | Ping | Finished

@@ -35,9 +35,10 @@ class Dialled(NamedTuple):
     """Where it stood."""
 
 
-def dialled(request: Request, table: Table, sources: Mapping[str, int]) -> Dialled:
-    """What the INVITE asks for. `sources`: the trunks it may be from, for their countries and user names."""
-    e164 = plain(request.uri)
+def dialled(request: Request, table: Table, sources: Mapping[str, int], contact: str | None = None) -> Dialled:
+    """What the INVITE asks for. `sources`: the trunks it may be from, for their countries and user names. `contact`:
+    the trunk whose Contact is asked for, which says nothing of the number."""
+    e164 = plain(request.uri) if contact is None else None
     if e164 is not None:
         # A pilot number is a user name too.
         if not table.with_user(e164) and not table.with_user(e164[1:]):
@@ -48,8 +49,9 @@ def dialled(request: Request, table: Table, sources: Mapping[str, int]) -> Diall
         if found is None:
             return Dialled(request.uri, None)
         asked = found
-    countries, own = _dialling(asked, first(table, sources))
-    if own or not asked.user:
+    suspects = first(table, sources) if contact is None else (table.trunks[contact],)
+    countries, own = _dialling(asked, suspects)
+    if own or contact is not None or not asked.user:
         for header in _CALLED:
             for value in request.headers(header)[:1]:
                 other = party_of_address(split_commas(value)[0]) if value else None

@@ -15,7 +15,7 @@ from trunkline.model.trunk import Trunk
 from trunkline.routing.table import Table, inbound_user
 from trunkline.sip.uri import parse_uri
 from trunkline.trunk.endpoint import named
-from trunkline.trunk.identify import BY_USER_ALONE, Possible, Signs
+from trunkline.trunk.identify import BY_CONTACT, BY_REGISTRAR, BY_USER_ALONE, Possible, Signs
 
 MOST: Final = 64
 """Trunks that are looked at for a request whose number tells nothing."""
@@ -33,6 +33,22 @@ def endpoint(table: Table, uri: str, domain: str) -> str | None:
     if ";trunk=" not in text and ";tgrp=" not in text and not (domain and "." + domain.lower() in text):
         return None
     id = named(parse_uri(uri), domain)
+    return id if id in table.trunks else None
+
+
+def joined(table: Table, sources: Mapping[str, int], registrars: Collection[str]) -> Mapping[str, int]:
+    """The trunks of a source, and those whose registrar it is."""
+    found = {id: BY_REGISTRAR for id in registrars if id in table.trunks and id not in sources}
+    return {**found, **sources} if found else sources
+
+
+def contact(table: Table, uri: str, users: Mapping[str, str]) -> str | None:
+    """The id of the trunk that registered the Contact which is asked for; None when it is none of ours. `users`: trunk
+    ids by the user of their Contact."""
+    if not users:
+        return None
+    start = uri.find(":") + 1
+    id = users.get(uri[start : uri.find("@", start)])
     return id if id in table.trunks else None
 
 
@@ -59,6 +75,8 @@ def gather(
     user it shows would do for, wherever it comes from.
     """
     trunks = table.trunks
+    if signs.contact is not None:
+        return ((trunks[signs.contact], BY_CONTACT),)
     if signs.own is not None and signs.own in sources:
         return ((trunks[signs.own], sources[signs.own]),)
     if number is not None:

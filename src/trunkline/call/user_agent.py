@@ -10,6 +10,7 @@ from trunkline.sip.flow import Address, Flow, host_port
 from trunkline.sip.timers import Alarms, Timers, Timing
 from trunkline.sip.token import Tokens
 from trunkline.sip.transaction.layer import TransactionLayer
+from trunkline.sip.via import Via
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 """What we take inside and outside of dialogs (§20.5)."""
@@ -23,10 +24,13 @@ SUBSCRIBING = frozenset({"REFER", "SUBSCRIBE", "NOTIFY"})
 ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 
 
+_MOST_SEEN = 4096
+
+
 class UserAgent:
     """One worker's user agent (RFC 3261 §6)."""
 
-    __slots__ = ("advertised", "alarms", "brand", "dialogs", "epoch", "layer", "timers", "tokens")
+    __slots__ = ("advertised", "alarms", "brand", "dialogs", "epoch", "layer", "seen", "timers", "tokens")
 
     def __init__(
         self,
@@ -46,19 +50,52 @@ class UserAgent:
         self.tokens = tokens
         self.advertised = advertised
         """What peers reach a listener by, where it is not the address it is bound to."""
+        self.seen: dict[tuple[str, Address, str], Address] = {}
+        """By transport, our address and the peer's host: what that peer sees us as. An empty host: what any saw last,
+        for the others beyond the same NAT."""
         self.brand = brand
         """What User-Agent says, and our own `X-` headers begin with."""
         self.epoch = epoch
         """Unix seconds when the monotonic clock stood at zero: what records are stamped with."""
 
+    def address(self, flow: Flow) -> Address:
+        """What the peer of a flow reaches this end of it by."""
+        ours = self.advertised.get((flow.transport, flow.local), flow.local)
+        if not self.seen:
+            return ours
+        seen = self.seen.get((flow.transport, flow.local, flow.remote[0]))
+        if seen is None and private(ours[0]) and not private(flow.remote[0]):
+            seen = self.seen.get((flow.transport, flow.local, ""))
+        return seen or ours
+
+    def see(self, flow: Flow, via: Via) -> None:
+        """Take our address from a response to a request of ours over `flow` (RFC 3581 §4, RFC 3261 §18.2.1). A private
+        one says nothing where we are known by another that is not: something stands between. A configured name stays:
+        who gave it keeps it right."""
+        host, port = via.received or via.host, via.rport or via.port
+        known = private(host)
+        if known is None or not port:
+            return
+        ours = self.advertised.get((flow.transport, flow.local), flow.local)
+        hidden = private(ours[0])
+        if hidden is None or (known and not hidden):
+            return
+        seen = self.seen
+        if len(seen) >= _MOST_SEEN:
+            seen.clear()
+        seen[flow.transport, flow.local, flow.remote[0]] = (host, port)
+        if not known:
+            # Others see the host; a connection's port is its own.
+            seen[flow.transport, flow.local, ""] = (host, port if flow.transport == "udp" else ours[1])
+
     def sent_by(self, flow: Flow) -> str:
         """How our Via and Contact name this end of a flow."""
-        return host_port(self.advertised.get((flow.transport, flow.local), flow.local))
+        return host_port(self.address(flow))
 
     def origin(self, flow: Flow) -> str:
         """The literal address that our o= lines name on a flow."""
-        advertised = self.advertised.get((flow.transport, flow.local), flow.local)[0]
-        return advertised if private(advertised) is not None else flow.local[0]
+        address = self.address(flow)[0]
+        return address if private(address) is not None else flow.local[0]
 
     def contact(self, flow: Flow, user: str, secure: bool = False) -> str:
         """Our Contact line on a flow: its transport stands in it exactly once, and never for UDP.

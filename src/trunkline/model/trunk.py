@@ -56,6 +56,13 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     challenge: bool = False
     """Whether inbound requests must authenticate even from an allowed network."""
     register: bool = False
+    """Whether we register with the peer, as `username` at `host`."""
+    register_expires: int = 3600
+    """Seconds that a registration is asked for."""
+    register_aor: str | None = None
+    """The SIP URI that is registered; `username` at `host` when None."""
+    keepalive: float = 25.0
+    """Seconds between keep-alives on the flow of a registration; 0: none."""
     realm: str | None = None
     """The only realm credentials are offered to; any when None."""
 

@@ -1,1 +1,1 @@
-"""Address-of-record bindings (RFC 3261 §10), pure."""
+"""Registrations, both ways and pure: ours at carriers, and those of others with us."""

@@ -1,11 +1,12 @@
 """Whose request is this? From the trunks that a source may be to the one that it is.
 
 A network alone does not say: carriers signal for all their customers from the same few addresses, and a laboratory has
-everything on one. So the networks give candidates, and what the request says narrows them, in this order: the dialled
-number's own trunk, the trunk's endpoint in the Request-URI, the digest user. What is left after that differs in nothing
-that a request shows on purpose, and the circumstances decide: the transport, which side of calls the trunk is on, the
-longest network prefix, the source port, and at last the age. Each step only narrows: one that would leave nobody is
-passed over, except that a number's own trunk, once it is a candidate, is the answer.
+everything on one. A call to the Contact that we registered is of the trunk that registered it, wherever it comes from.
+Else the networks give candidates, and what the request says narrows them, in this order: the dialled number's own
+trunk, the trunk's endpoint in the Request-URI, the digest user. What is left after that differs in nothing that a
+request shows on purpose, and the circumstances decide: the transport, which side of calls the trunk is on, the longest
+network prefix, the source port, and at last the age. Each step only narrows: one that would leave nobody is passed
+over, except that a number's own trunk, once it is a candidate, is the answer.
 
 Voice engines bring no calls here; their trunks are never candidates.
 """
@@ -19,9 +20,14 @@ from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Transport
 
 Possible = tuple[Trunk, int]
-"""A trunk that the source may be, and the length of the prefix that says so; -1 when only its digest user does."""
+"""A trunk that the source may be, and the length of the prefix that says so; -1 when only its digest user does, 129
+when our Contact does that its registrar was given."""
 
 BY_USER_ALONE = -1
+BY_REGISTRAR = 128
+"""As long as a prefix can be: the one address that a registrar has."""
+BY_CONTACT = 129
+"""Longer than any prefix: the Contact of a registration is nobody's but its registrar's."""
 
 
 class Signs(NamedTuple):
@@ -38,6 +44,8 @@ class Signs(NamedTuple):
     """The digest user it authenticates as."""
     agent_side: str | None = None
     """The trunk that the dialled number's agent is reached by."""
+    contact: str | None = None
+    """The trunk whose registered Contact the Request-URI names."""
 
 
 class Identified(NamedTuple):
@@ -64,6 +72,8 @@ def identify(candidates: Sequence[Possible], signs: Signs) -> Identified | None:
         else:
             remaining, by = [min(remaining, key=lambda candidate: candidate[0].id)], "age"
     trunk, prefix = remaining[0]
+    if prefix == BY_CONTACT:
+        by = "contact"
     return Identified(trunk, "user" if prefix == BY_USER_ALONE else by, prefix)
 
 

@@ -1,0 +1,30 @@
+"""What registrations tell of requests that come: filled by those who keep registrations, read by arrival."""
+
+from __future__ import annotations
+
+
+class Contacts:
+    """Ours at carriers' registrars."""
+
+    __slots__ = ("_hosts", "peers", "said", "users")
+
+    def __init__(self) -> None:
+        self.users: dict[str, str] = {}
+        """Trunk ids by the user of the Contact that we register for them."""
+        self.said: dict[str, str] = {}
+        """A sentence on the registration of each trunk that registers, by its id."""
+        self.peers: dict[str, dict[str, None]] = {}
+        """Ids of the trunks whose registrar, or the proxy before it, is at a literal address."""
+        self._hosts: dict[str, tuple[str, ...]] = {}
+
+    def lead(self, trunk_id: str, hosts: tuple[str, ...]) -> None:
+        """A trunk's registrar is at these literal addresses from now on; none: it registers no more."""
+        for host in self._hosts.pop(trunk_id, ()):
+            there = self.peers[host]
+            there.pop(trunk_id, None)
+            if not there:
+                del self.peers[host]
+        if hosts:
+            self._hosts[trunk_id] = hosts
+            for host in hosts:
+                self.peers.setdefault(host, {})[trunk_id] = None
