@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.api.conftest import ELEVENLABS, GENERIC, OPENAI, Client, Clock, Engine, Keys
 from trunkline.call.refusals import Refused
 from trunkline.call.verdict import Admitted
-from trunkline.control.ports import Health
+from trunkline.control.ports import Health, Registration
 from trunkline.control.services import Services
 from trunkline.model import ids
 
@@ -158,6 +158,50 @@ async def test_s2_10_detail(admin: Client, engine: Engine, clock: Clock) -> None
 async def test_s2_10_no_such_trunk(admin: Client, id: str) -> None:
     answer = await admin.get(f"/v1/sip/trunks/{id}")
     assert (answer.status, answer.code) == (404, "trunk_not_found")
+
+
+async def test_a_trunk_that_registers_says_how_it_stands(admin: Client, engine: Engine, clock: Clock) -> None:
+    config = {"server": "sip.carrier.example", "register": True, "register_expires": 600, "keepalive": 0}
+    credentials = {"username": "alice", "password": "secret"}
+    body = {"name": "Registered", "provider": "generic", "credentials": credentials, "config": config}
+    id = (await admin.post("/v1/sip/trunks", body)).json["id"]
+    other = (await admin.post("/v1/sip/trunks", GENERIC)).json["id"]
+    detail = (await admin.get(f"/v1/sip/trunks/{id}")).json
+    assert detail["registration"] is None
+    assert detail["config"].items() >= config.items()
+    engine.registrations[str(ids.bare(id))] = Registration(
+        state="registered",
+        since=clock.wall,
+        expires_at=clock.wall + 600,
+        status=200,
+        detail="OK",
+        contact="sip:x@192.0.2.5",
+    )
+    detail = (await admin.get(f"/v1/sip/trunks/{id}")).json
+    shown = detail["registration"]
+    assert (shown["state"], shown["last_status"], shown["contact"]) == ("registered", 200, "sip:x@192.0.2.5")
+    assert shown["expires_at"] == "2024-01-15T10:40:00Z"
+    assert (await admin.get(f"/v1/sip/trunks/{other}")).json["registration"] is None
+    listed = (await admin.get("/v1/registrations")).json
+    assert [item["trunk_id"] for item in listed["data"]] == [id]
+    assert listed["data"][0]["registration"] == shown
+    assert (await admin.get("/v1/registrations?state=failed")).json["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("register_expires", 59),
+        ("register_expires", 86_401),
+        ("register_aor", "tel:+1"),
+        ("keepalive", 4),
+        ("keepalive", -1),
+    ],
+)
+async def test_how_a_trunk_registers_is_bounded(admin: Client, field: str, value: object) -> None:
+    answer = await admin.post("/v1/sip/trunks", {**GENERIC, "config": {**GENERIC["config"], field: value}})
+    assert answer.status == 400
+    assert answer.json["error"].get("field", f"config.{field}") == f"config.{field}"
 
 
 async def test_r1_any_prefix_of_the_resource_is_read(admin: Client, trunk: str) -> None:

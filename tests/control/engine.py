@@ -19,6 +19,8 @@ from trunkline.control.ports import (
     Metrics,
     Query,
     Readiness,
+    Registration,
+    Registrations,
     Settle,
     Tables,
     Trace,
@@ -45,6 +47,7 @@ class Engine:
         self.live: dict[str, CallRecord] = {}
         self.traces = Traces()
         self.health: dict[str, Health] = {}
+        self.registrations: dict[str, Registration] = {}
         self.hung_up: list[str] = []
         self.applied: list[tuple[Change, ...]] = []
         self.reasons: tuple[str, ...] = ()
@@ -98,6 +101,8 @@ class Engine:
                 return explain(self.arrival, query.hypothetical, 0.0, LOCAL)
             case TrunkHealth():
                 return {id: self.health[id] for id in query.trunk_ids if id in self.health}
+            case Registrations():
+                return {id: self.registrations[id] for id in query.trunk_ids if id in self.registrations}
             case Tables():
                 return {"calls": len(self.live), "transactions": 0}
             case Readiness():

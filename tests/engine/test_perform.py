@@ -22,7 +22,7 @@ from tests.simulation.edge import (
 from tests.simulation.phone import OFFER
 from tests.simulation.world import World
 from trunkline.call.inputs import HangUp, Input, MediaReady, Resolved, Unresolvable
-from trunkline.call.outputs import CloseFlow, CloseMedia, Heard, Journal, OpenMedia, Output, Resolve
+from trunkline.call.outputs import CloseFlow, CloseMedia, Heard, Journal, OpenMedia, Output, Ping, Resolve
 from trunkline.engine.perform import Performer
 from trunkline.model.journal import JournalEntry
 from trunkline.sip.flow import Flow
@@ -54,6 +54,9 @@ class Hands:
 
     def close_flow(self, flow: Flow) -> None:
         self.done.append("close flow")
+
+    def ping(self, flow: Flow) -> None:
+        self.done.append("ping")
 
     def append(self, entries: Sequence[JournalEntry]) -> None:
         self.done.append("journal " + " ".join(type(entry).__name__ for entry in entries))
@@ -159,8 +162,8 @@ def test_a_response_that_cannot_be_sent_is_nobodys_loss(hands: Hands) -> None:
 
 def test_flows_are_closed_and_what_was_heard_is_watched(hands: Hands) -> None:
     edge = echo_edge()
-    hands.performer.perform([CloseFlow(FLOW), Heard("c", FLOW, b"x")], edge.core, 100.0)
-    assert hands.done == ["close flow", "watch CloseFlow Heard"]
+    hands.performer.perform([CloseFlow(FLOW), Ping(FLOW), Heard("c", FLOW, b"x")], edge.core, 100.0)
+    assert hands.done == ["close flow", "ping", "watch CloseFlow Ping Heard"]
     hands.performer.perform([], edge.core, 100.0)
     assert len(hands.done) == 2
 

@@ -496,3 +496,38 @@ async def test_who_never_spoke_makes_room_for_who_comes(opened: OpenLayer, visit
     refused = await visit(layer.bound[0].address)
     assert await refused.ended() in (True, False), "all that are there have spoken"
     assert layer.counts()["streams_crowded"] == 2
+
+
+async def test_a_peer_that_answered_keepalives_is_missed_when_it_answers_no_more(
+    opened: OpenLayer, door: Door, host: str
+) -> None:
+    layer, heard = await opened(tcp(host), limits=Limits(pong_time=0.3, linger_time=0.1))
+    address, take = await door()
+    flow = await out(layer, address)
+    layer.ping(flow)
+    assert layer.counts()["connections_opening"] == 0, "none is opened for it"
+    layer.send(flow, message())
+    stranger = await take()
+    await stranger.receive(len(message()))
+    layer.ping(flow)
+    assert await stranger.receive(4) == b"\r\n\r\n"
+    await stranger.send(b"\r\n")
+    await asyncio.sleep(0.05)
+    layer.ping(flow)
+    assert await soon(heard.closures) == flow
+    assert await stranger.receive(5) == b"\r\n\r\n"
+
+
+async def test_a_peer_that_never_answered_keepalives_is_kept(opened: OpenLayer, door: Door, host: str) -> None:
+    layer, heard = await opened(tcp(host), limits=Limits(pong_time=0.05, linger_time=0.1))
+    address, take = await door()
+    flow = await out(layer, address)
+    layer.send(flow, message())
+    stranger = await take()
+    await stranger.receive(len(message()))
+    layer.ping(flow)
+    await asyncio.sleep(0.3)
+    assert heard.closures.empty()
+    assert layer.counts()["connections_outbound"] == 1
+    stranger.stream.close()
+    assert await soon(heard.closures) == flow

@@ -182,3 +182,12 @@ async def test_a_datagram_costs_little_beside_its_system_call(opened: OpenLayer)
             over = min(over, time.process_time() - began - calls)
             assert len(heard.batches[0]) == 64
         assert over / 64 < 4e-6
+
+
+async def test_a_keepalive_is_two_line_ends(opened: OpenLayer, host: str, peer: socket.socket) -> None:
+    layer, heard = await opened(udp(host))
+    flow = Flow("udp", layer.bound[0].address, peer.getsockname()[:2])
+    layer.ping(flow)
+    assert peer.recvfrom(2000)[0] == b"\r\n\r\n"
+    layer.ping(flow._replace(local=(host, 1)))
+    assert heard.failures.empty()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from trunkline.call.credentials import Shown
 from trunkline.model.trunk import Trunk
-from trunkline.registrar.registration import Registration
+from trunkline.registrar.registration import Registration, State
 from trunkline.sip.address import Address as Party
 from trunkline.sip.address import AddressError, parse_address
 from trunkline.sip.flow import Flow
@@ -20,7 +20,7 @@ _MOST_ROUTES = 8
 class Standing(NamedTuple):
     """What is known of one trunk's registration, in monotonic seconds."""
 
-    state: str
+    state: State
     since: float
     expires_at: float | None
     next_at: float | None

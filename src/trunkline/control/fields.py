@@ -147,6 +147,13 @@ def seconds(low: float, high: float) -> Any:
     return check
 
 
+def interval(value: float, field: str) -> float:
+    """Seconds between two keep-alives; 0 for none."""
+    if value != 0 and not 5 <= value <= 3600:
+        refuse(field, "This is 5 to 3600 seconds, or 0 for none.", value)
+    return float(value)
+
+
 def count(low: int, high: int) -> Any:
     """A check for a whole number between these, both allowed."""
 

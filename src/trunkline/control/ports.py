@@ -79,6 +79,29 @@ class TrunkHealth(Query[dict[str, Health]], frozen=True, kw_only=True, tag="trun
     trunk_ids: tuple[str, ...]
 
 
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """What our registration with one carrier has come to."""
+
+    state: Literal["unregistered", "registering", "registered", "failed"]
+    since: float
+    """Unix seconds, as all times here."""
+    expires_at: float | None = None
+    """Until when the registrar keeps our Contact."""
+    next_at: float | None = None
+    """When the next REGISTER is due; None while one is under way."""
+    status: int | None = None
+    """The last final answer; 0 when none came, None before the first."""
+    detail: str | None = None
+    registrar: str | None = None
+    contact: str | None = None
+
+
+class Registrations(Query[dict[str, Registration]], frozen=True, kw_only=True, tag="registrations"):
+    """Those of these trunks that register, by id."""
+
+    trunk_ids: tuple[str, ...]
+
+
 class Tables(Query[dict[str, int]], frozen=True, tag="tables"):
     """How many entries each table of the engine has: transactions, dialogs, calls, limits, timers, connections, …"""
 
@@ -112,7 +135,19 @@ class EnginePort(Protocol):
         """Whether there was something to do it to."""
 
 
-AnyQuery = LiveCalls | LiveCall | Trace | Explain | TrunkHealth | Tables | Settle | Readiness | Metrics | Endpoints
+AnyQuery = (
+    LiveCalls
+    | LiveCall
+    | Trace
+    | Explain
+    | TrunkHealth
+    | Tables
+    | Settle
+    | Readiness
+    | Metrics
+    | Endpoints
+    | Registrations
+)
 """Every question there is: what an engine must answer, and what a queue between processes carries."""
 
 

@@ -54,6 +54,9 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     webhook_secret: Secret | UnsetType | None = UNSET
     challenge: bool | UnsetType | None = UNSET
     register: bool | UnsetType | None = UNSET
+    register_expires: int | UnsetType | None = UNSET
+    register_aor: str | UnsetType | None = UNSET
+    keepalive: float | UnsetType | None = UNSET
     realm: str | UnsetType | None = UNSET
     country: str | UnsetType | None = UNSET
     codecs: tuple[str, ...] | UnsetType | None = UNSET
@@ -177,6 +180,9 @@ _CHECKS: dict[str, Any] = {
     "networks": fields.networks,
     "username": _user,
     "password": _credential,
+    "register_expires": fields.count(60, 86_400),
+    "register_aor": fields.sip_uri,
+    "keepalive": fields.interval,
     "realm": fields.line(200),
     "country": fields.country,
     "codecs": fields.codecs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, structs
 
 from trunkline.control.errors import Conflict, Invalid, NotFound
-from trunkline.control.ports import Health, TrunkHealth
+from trunkline.control.ports import Health, Registration, Registrations, TrunkHealth
 from trunkline.control.reach import orphans
 from trunkline.control.state import Draft, State
 from trunkline.control.trunk_rules import DEFAULTS, TrunkWanted, applied, whole
@@ -55,6 +55,13 @@ class Trunks:
         """As the probes see them; nothing when the engine cannot be asked."""
         try:
             return await self._state.engine.ask(TrunkHealth(trunk_ids=trunk_ids))
+        except ConnectionError:
+            return {}
+
+    async def registrations(self, trunk_ids: tuple[str, ...]) -> dict[str, Registration]:
+        """What those of them that register have come to; nothing when the engine cannot be asked."""
+        try:
+            return await self._state.engine.ask(Registrations(trunk_ids=trunk_ids))
         except ConnectionError:
             return {}
 

@@ -22,6 +22,8 @@ from trunkline.control.ports import (
     Metrics,
     Query,
     Readiness,
+    Registration,
+    Registrations,
     Settle,
     Tables,
     Trace,
@@ -90,6 +92,8 @@ class Port:
                 return explain(core.arrival, hypothetical, monotonic(), self._engine.local)
             case TrunkHealth(trunk_ids=ids):
                 return {id: health for id in ids if (health := self._health(id)) is not None}
+            case Registrations(trunk_ids=ids):
+                return {id: known for id in ids if (known := self._registration(id)) is not None}
             case Tables():
                 return self._engine.tables()
             case Readiness():
@@ -143,4 +147,21 @@ class Port:
             checked_at=None if health.checked_at is None else health.checked_at + epoch,
             latency=health.latency,
             detail=health.detail,
+        )
+
+    def _registration(self, trunk_id: str) -> Registration | None:
+        standing = self._core.registering.standing(trunk_id)
+        if standing is None:
+            return None
+        epoch = self._core.ua.epoch
+        held = standing.expires_at is not None and standing.expires_at > monotonic()
+        return Registration(
+            state=standing.state,
+            since=standing.since + epoch,
+            expires_at=standing.expires_at + epoch if held and standing.expires_at is not None else None,
+            next_at=None if standing.next_at is None else standing.next_at + epoch,
+            status=standing.status,
+            detail=standing.phrase or None,
+            registrar=standing.registrar,
+            contact=standing.contact,
         )

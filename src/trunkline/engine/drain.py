@@ -1,4 +1,5 @@
-"""The end of an edge: new calls are refused, live ones go on until they end or the limit comes."""
+"""The end of an edge: new calls are refused and our registrations taken back, live calls go on until they end or the
+limit comes."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ async def drain(engine: Engine, limit: float, impatient: asyncio.Event) -> None:
     for call in tuple(calls):
         engine.pump.give(HangUp(call, "drain-limit", 503))
     end = monotonic() + (_HASTY_WORDS if impatient.is_set() else _LAST_WORDS)
-    while legs and monotonic() < end:
+    leaving = engine.core.registering
+    while (legs or leaving.leaving) and monotonic() < end:
         await _pause(impatient, _STEP)
         if impatient.is_set():
             end = min(end, monotonic() + _HASTY_WORDS)

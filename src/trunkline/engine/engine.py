@@ -146,7 +146,12 @@ class Engine:
         """What stands beside the calls: open sockets, names that are remembered, how much of new calls is refused."""
         counts = self.transports.counts() | self._names()
         kept = ("listeners", "descriptors", "banned_sources", "names_kept")
-        return {**{name: float(counts.get(name, 0)) for name in kept}, "overload_share": self.core.overload.share}
+        registrations = self.core.registering.states()
+        return {
+            **{name: float(counts.get(name, 0)) for name in kept},
+            **{f"registrations_{state}": float(count) for state, count in registrations.items()},
+            "overload_share": self.core.overload.share,
+        }
 
     def resting(self) -> bool:
         """Whether neither a call nor a transaction is there."""

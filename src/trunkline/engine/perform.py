@@ -8,7 +8,7 @@ from typing import Protocol
 
 from trunkline.call.core import Core
 from trunkline.call.inputs import Input, TransportFailed
-from trunkline.call.outputs import CloseFlow, CloseMedia, Journal, OpenMedia, Output, Resolve, Transmit
+from trunkline.call.outputs import CloseFlow, CloseMedia, Journal, OpenMedia, Output, Ping, Resolve, Transmit
 from trunkline.model.journal import JournalEntry
 from trunkline.sip.flow import Flow
 
@@ -19,6 +19,8 @@ class Wire(Protocol):
     def send(self, flow: Flow, data: bytes, transaction: str = "") -> str | None: ...
 
     def close_flow(self, flow: Flow) -> None: ...
+
+    def ping(self, flow: Flow) -> None: ...
 
 
 class Log(Protocol):
@@ -89,6 +91,8 @@ class Performer:
                     self._media.close(out)
                 elif type(out) is CloseFlow:
                     self._wire.close_flow(out.flow)
+                elif type(out) is Ping:
+                    self._wire.ping(out.flow)
                 if posted:
                     for given in posted:
                         outputs += core.send(given, now)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from trunkline.call.core import Core
-from trunkline.call.inputs import Input, TransportFailed
+from trunkline.call.inputs import FlowClosed, Input, TransportFailed
 from trunkline.call.outputs import Output
 from trunkline.engine.perform import Performer
 from trunkline.sip.flow import Flow
@@ -113,7 +113,8 @@ class Pump:
         self.give(TransportFailed(flow, transaction, reason))
 
     def closed(self, flow: Flow) -> None:
-        """Dialogs keep the flow; what they send next fails and finds another way."""
+        """Dialogs keep the flow; what they send next fails and finds another way. Registrations want to know."""
+        self.give(FlowClosed(flow))
 
     # ── from everybody else ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -118,6 +118,8 @@ class Observer:
                 self.trunk_states[out.trunk_id] = out.reason
             self.report.trunk_state(out)
             return
+        if out.kind == "registration":
+            self.report.registration(out)
         self.events.add((out.kind, out.reason, str(out.status)))
         if out.kind in _REFUSALS and not out.trunk_id:
             # A refusal of a known trunk has a record of its own.

@@ -30,7 +30,7 @@ class _Burst:
 class Report:
     """Notes of one pump."""
 
-    __slots__ = ("_bursts", "_ended", "_lines", "_states", "_unkept", "_unnamed")
+    __slots__ = ("_bursts", "_ended", "_lines", "_registrations", "_states", "_unkept", "_unnamed")
 
     def __init__(self, lines: int = 20) -> None:
         """`lines`: the most of a kind that are written at a time."""
@@ -38,6 +38,7 @@ class Report:
         self._ended: deque[CallRecord] = deque(maxlen=lines)
         self._unkept = 0
         self._states: deque[Observed] = deque(maxlen=lines)
+        self._registrations: deque[Observed] = deque(maxlen=lines)
         self._bursts: dict[tuple[str, str], _Burst] = {}
         self._unnamed = 0
 
@@ -49,6 +50,9 @@ class Report:
 
     def trunk_state(self, seen: Observed) -> None:
         self._states.append(seen)
+
+    def registration(self, seen: Observed) -> None:
+        self._registrations.append(seen)
 
     def refused(self, source: str, reason: str, now: float) -> None:
         burst = self._bursts.get((source, reason))
@@ -73,6 +77,12 @@ class Report:
             detail = f": {seen.detail}" if seen.detail else ""
             _log.log(level, "trunk %s is %s%s", seen.trunk_id, seen.reason or "unknown", detail)
         self._states.clear()
+        for seen in self._registrations:
+            if seen.reason != "registering":
+                level = logging.WARNING if seen.reason == "failed" else logging.INFO
+                detail = f": {seen.detail}" if seen.detail else ""
+                _log.log(level, "the registration of trunk %s: %s%s", seen.trunk_id, seen.reason, detail)
+        self._registrations.clear()
         self._write_bursts(now)
 
     def _write_bursts(self, now: float) -> None:

@@ -106,6 +106,17 @@ class TransportLayer:
         connection = self._connections.get(flow)
         return connection.send(data, transaction) if connection is not None else "the connection is closed"
 
+    def ping(self, flow: Flow) -> None:
+        """Send a keep-alive (RFC 5626 §3.5.1) over a flow that is there: none is opened for it."""
+        if flow.transport == "udp":
+            opened = self._udp.get(flow.local)
+            if opened is not None:
+                opened.send(b"\r\n\r\n", flow.remote)
+            return
+        connection = self._connections.get(flow)
+        if connection is not None:
+            connection.ping()
+
     def flow_to(
         self, transport: Transport, remote: Address, server_name: str = "", tls: TlsProfile | None = None
     ) -> Flow | None:

@@ -34,6 +34,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_time: float = 3600.0
     """Silence in both directions after which a connection is closed. Long: live calls keep their connection
     (RFC 3261 §18)."""
+    pong_time: float = 10.0
+    """How long a peer that answers keep-alives may take to (RFC 5626 §4.4.1)."""
     linger_time: float = 1.0
     """How long a connection that is being given up may take to read our last answer."""
     queued_messages: int = 256

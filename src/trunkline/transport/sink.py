@@ -25,4 +25,5 @@ class Sink(Protocol):
         peer said anything more. Once for each key and loss, never for an empty one, and never from within `send`."""
 
     def closed(self, flow: Flow) -> None:
-        """An accepted connection is gone. What was sent over it and not answered was reported by `failed` before."""
+        """A connection that had been open is gone, an accepted one or ours. What was sent over it and not answered was
+        reported by `failed` before."""

@@ -14,6 +14,7 @@ from trunkline.sip.framing import Framer
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
 
+_PING = b"\r\n\r\n"
 _PONG = b"\r\n"
 _MOST_UNHEARD = 256
 
@@ -32,8 +33,8 @@ class Connection(asyncio.Protocol):
     """The protocol object that the event loop drives."""
 
     __slots__ = (
-        "_closing", "_framer", "_limits", "_linger_until", "_loop", "_met", "_owner", "_since", "_sink", "_spoke",
-        "_transport", "_unheard", "_why", "flow", "made",
+        "_closing", "_framer", "_limits", "_linger_until", "_loop", "_met", "_owner", "_pinged_at", "_pongs", "_since",
+        "_sink", "_spoke", "_transport", "_unheard", "_why", "flow", "made",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, flow: Flow, owner: Owner, sink: Sink, limits: Limits) -> None:
@@ -59,6 +60,10 @@ class Connection(asyncio.Protocol):
         """Transactions written since the peer last said anything: lost, as far as anyone can tell, when it goes."""
         self._met = False
         """Whether a message ever came."""
+        self._pinged_at: float | None = None
+        """Since when something is awaited after a ping."""
+        self._pongs = False
+        """Whether the peer ever answered one: only then is the next answer missed (RFC 5626 §4.4.1)."""
         self._why = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,6 +79,9 @@ class Connection(asyncio.Protocol):
             return
         now = self._spoke = self._loop.time()
         flow = self.flow
+        if self._pinged_at is not None:
+            self._pinged_at = None
+            self._pongs = self._pongs or data.startswith(_PONG)
         messages, pings, error = self._framer.feed(data)
         if not self._framer.buffered:
             self._since = None
@@ -102,7 +110,7 @@ class Connection(asyncio.Protocol):
         unheard, self._unheard = self._unheard, {}
         for transaction in unheard:
             self._sink.failed(self.flow, transaction, why)
-        if not self.flow.pooled:
+        if self.made:
             self._sink.closed(self.flow)
 
     @property
@@ -124,6 +132,11 @@ class Connection(asyncio.Protocol):
             self._unheard[transaction] = None
         return None
 
+    def ping(self) -> None:
+        """Keep it alive. A peer that answered before and does not within `pong_time` is gone."""
+        if self.usable and self.send(_PING) is None and self._pinged_at is None:
+            self._pinged_at = self._loop.time()
+
     def overdue(self, now: float) -> bool:
         """End the connection when one of its times has run out. Whether one did just now."""
         limits = self._limits
@@ -136,6 +149,8 @@ class Connection(asyncio.Protocol):
             return False
         if self._since is not None and now - self._since >= limits.message_time:
             self.abort(f"no whole message within {limits.message_time:g} s")
+        elif self._pongs and self._pinged_at is not None and now - self._pinged_at >= limits.pong_time:
+            self.abort(f"a keep-alive was not answered within {limits.pong_time:g} s")
         elif now - self._spoke >= limits.idle_time:
             self.close(f"idle for {limits.idle_time:g} s")
         else:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from trunkline.api.native import agents, audit, calls, keys, organizations, phone_numbers, routes, status, trunks
+from trunkline.api.native import (
+    agents,
+    audit,
+    calls,
+    keys,
+    organizations,
+    phone_numbers,
+    registrations,
+    routes,
+    status,
+    trunks,
+)
 from trunkline.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *trunks.ROUTES,
+    *registrations.ROUTES,
     *phone_numbers.ROUTES,
     *agents.ROUTES,
     *calls.ROUTES,

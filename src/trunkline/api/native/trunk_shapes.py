@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.native.registrations import RegistrationShown
 from trunkline.api.native.shape import PageQuery, Pagination, Request, any_case
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Provider
@@ -53,6 +54,9 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     networks: tuple[str, ...] | UnsetType | None = UNSET
     challenge: bool | UnsetType | None = UNSET
     register: bool | UnsetType | None = UNSET
+    register_expires: Annotated[int, msgspec.Meta(ge=60, le=86_400)] | UnsetType | None = UNSET
+    register_aor: str | UnsetType | None = UNSET
+    keepalive: Annotated[float, msgspec.Meta(ge=0, le=3600)] | UnsetType | None = UNSET
     realm: str | UnsetType | None = UNSET
     country: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] | UnsetType | None = UNSET
     codecs: tuple[CodecWord, ...] | UnsetType | None = UNSET
@@ -135,6 +139,9 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[str, ...]
     challenge: bool
     register: bool
+    register_expires: int
+    register_aor: str | None
+    keepalive: float
     realm: str | None
     country: str | None
     codecs: tuple[str, ...]
@@ -175,6 +182,8 @@ class TrunkDetail(msgspec.Struct, frozen=True, kw_only=True):
     config: TrunkConfigShown
     credentials_set: list[str]
     reachability: Reachability
+    registration: RegistrationShown | None
+    """Null for a trunk that does not register."""
     reprovision_required: bool
     phone_numbers: list[TrunkNumber]
     phone_numbers_count: int

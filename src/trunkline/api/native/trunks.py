@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.native.registrations import registration_shown
 from trunkline.api.native.shape import (
     CascadeQuery,
     Done,
@@ -96,6 +97,7 @@ async def get_trunk(ask: Ask[None, None]) -> TrunkDetail:
             latency_ms=None if health.latency is None else round(health.latency * 1000, 3),
             detail=health.detail,
         ),
+        registration=registration_shown((await trunks.registrations((trunk.id,))).get(trunk.id)),
         reprovision_required=trunk.reprovision_required,
         phone_numbers=[
             TrunkNumber(
@@ -164,6 +166,9 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         networks=trunk.networks,
         challenge=trunk.challenge,
         register=trunk.register,
+        register_expires=trunk.register_expires,
+        register_aor=trunk.register_aor,
+        keepalive=trunk.keepalive,
         realm=trunk.realm,
         country=trunk.country,
         codecs=trunk.codecs,
