@@ -79,6 +79,9 @@ class Around:
     def close_flow(self, flow: Flow) -> None:
         raise AssertionError("datagrams need no connection")
 
+    def ping(self, flow: Flow) -> None:
+        raise AssertionError("nothing registers here")
+
     def append(self, entries: Sequence[JournalEntry]) -> None:
         pass
 
