@@ -17,11 +17,13 @@ from msgspec import structs
 from trunkline.control.catalogue import Record
 from trunkline.control.errors import Unavailable
 from trunkline.model.agent import Agent
+from trunkline.model.connection import Connection
 from trunkline.model.key import ApiKey
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
+from trunkline.model.webhook import Webhook
 from trunkline.store import errors as store_errors
 from trunkline.store.audit import AuditEntry
 from trunkline.store.paging import Page
@@ -34,7 +36,7 @@ HIDDEN = "•••"
 _LONGEST = 200
 _SILENT = frozenset({"id", "organization_id", "created_at", "updated_at", "last_used_at", "digest"})
 """Fields that say nothing beside the entry's own."""
-_CREDENTIALS = frozenset({"username"})
+_CREDENTIALS = frozenset({"username", "sip_config"})
 """Fields that are no `Secret` but half of a pair that is."""
 
 
@@ -163,12 +165,21 @@ def kind_of(record: Record) -> Kind:
             return "number"
         case ApiKey():
             return "key"
+        case Connection():
+            return "connection"
+        case Webhook():
+            return "webhook"
         case Organization():
             return "organization"
 
 
 def _name(record: Record) -> str:
-    return record.e164 if isinstance(record, Number) else record.name
+    match record:
+        case Number():
+            return record.e164
+        case Webhook():
+            return record.url
+    return record.name
 
 
 def _shown(value: object, hide: bool) -> Any:

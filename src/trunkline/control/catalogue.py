@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from trunkline.model.agent import Agent
+from trunkline.model.connection import Connection
 from trunkline.model.key import ApiKey
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
+from trunkline.model.webhook import Webhook
 
-Record = Organization | Trunk | Agent | Number | ApiKey
+Record = Organization | Trunk | Agent | Number | ApiKey | Connection | Webhook
 
 Index = dict[str, dict[str, None]]
 """From an id to the ids that belong to it, oldest first."""
@@ -33,10 +35,12 @@ class Catalogue:
         "_sandboxes",
         "_trunks_by_organization",
         "agents",
+        "connections",
         "keys",
         "numbers",
         "organizations",
         "trunks",
+        "webhooks",
     )
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -45,6 +49,8 @@ class Catalogue:
         self.agents: dict[str, Agent] = {}
         self.numbers: dict[str, Number] = {}
         self.keys: dict[str, ApiKey] = {}
+        self.connections: dict[str, Connection] = {}
+        self.webhooks: dict[str, Webhook] = {}
         self._trunks_by_organization: Index = {}
         self._agents_by_organization: Index = {}
         self._numbers_by_organization: Index = {}
@@ -91,6 +97,10 @@ class Catalogue:
                 self.keys[record.id] = record
                 _enter(self._keys_by_organization, record.organization_id, record.id)
                 self._keys_by_digest[record.digest] = record.id
+            case Connection():
+                self.connections[record.id] = record
+            case Webhook():
+                self.webhooks[record.id] = record
             case Organization():
                 self.organizations[record.id] = record
                 if record.sandbox_of is not None:
@@ -111,6 +121,10 @@ class Catalogue:
         elif kind == "key" and (key := self.keys.pop(id, None)):
             _leave(self._keys_by_organization, key.organization_id, id)
             self._keys_by_digest.pop(key.digest, None)
+        elif kind == "connection":
+            self.connections.pop(id, None)
+        elif kind == "webhook":
+            self.webhooks.pop(id, None)
         elif kind == "organization" and (organization := self.organizations.pop(id, None)):
             self._sandboxes.pop(organization.sandbox_of or "", None)
 
@@ -125,6 +139,10 @@ class Catalogue:
                 return self.agents.get(record.id)
             case ApiKey():
                 return self.keys.get(record.id)
+            case Connection():
+                return self.connections.get(record.id)
+            case Webhook():
+                return self.webhooks.get(record.id)
             case Organization():
                 return self.organizations.get(record.id)
 
@@ -163,6 +181,16 @@ class Catalogue:
     def agents_on(self, trunk_id: str) -> Iterator[Agent]:
         return map(self.agents.__getitem__, self._agents_by_trunk.get(trunk_id, ()))
 
+    def connections_of(self, organization_id: str) -> list[Connection]:
+        """Oldest first; there are few."""
+        found = [each for each in self.connections.values() if each.organization_id == organization_id]
+        return sorted(found, key=lambda connection: connection.serial)
+
+    def webhooks_of(self, organization_id: str) -> list[Webhook]:
+        """Oldest first; there are few."""
+        found = [each for each in self.webhooks.values() if each.organization_id == organization_id]
+        return sorted(found, key=lambda webhook: webhook.id)
+
     def number_called(self, e164: str, organization_id: str = "") -> Number | None:
         """The number as this organization would meet it: within its own walls in a sandbox, anybody's when it is
         live."""
@@ -193,6 +221,10 @@ class Catalogue:
                 return self.trunks.get(id)
             case "agent":
                 return self.agents.get(id)
+            case "connection":
+                return self.connections.get(id)
+            case "webhook":
+                return self.webhooks.get(id)
             case "key":
                 return self.keys.get(id)
         return self.organizations.get(id)

@@ -90,7 +90,18 @@ CODES: dict[str, type[Refusal]] = {
     "key_not_found": NotFound,
     "organization_not_found": NotFound,
     "trace_not_found": NotFound,
+    "connection_not_found": NotFound,
+    "webhook_not_found": NotFound,
+    "delivery_not_found": NotFound,
+    "invalid_evidence": Invalid,
+    "provider_not_connected": Invalid,
+    "provisioning_not_supported": Invalid,
+    "credentials_rejected": Unprocessable,
+    "verification_failed": Unprocessable,
+    "number_not_available": Unprocessable,
+    "webhook_target_refused": Invalid,
     "trunk_name_exists": Conflict,
+    "purchase_in_progress": Conflict,
     "trunk_has_active_numbers": Conflict,
     "trunk_has_agents": Conflict,
     "trunk_identity_conflict": Conflict,
@@ -109,3 +120,12 @@ CODES: dict[str, type[Refusal]] = {
     "engine_unavailable": Unavailable,
     "store_unavailable": Unavailable,
 }
+
+
+def evidence_used() -> Invalid:
+    """Two came with the same evidence, or it was used before."""
+    return Invalid(
+        "invalid_evidence",
+        "This evidence was used already, or is too old: test the credentials again.",
+        field="verification_evidence_id",
+    )

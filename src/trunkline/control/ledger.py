@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.control.catalogue import Record
-from trunkline.control.state import Writing
+from trunkline.control.state import Along, BeginJob, EndJob, MovePurchase, Told, UseEvidence, Writing
 from trunkline.model.agent import Agent
 from trunkline.model.change import Put, Removed
+from trunkline.model.connection import Connection
 from trunkline.model.key import ApiKey
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
+from trunkline.model.webhook import Webhook
 from trunkline.store.audit import AuditEntry
+from trunkline.store.errors import Conflict
 from trunkline.store.store import Store, Unit
 
 
@@ -28,9 +31,13 @@ class StoreLedger:
             changes = await self._store.load_snapshot(sandbox=sandbox)
             found += [change.record for change in changes if isinstance(change, Put)]
         async with self._store.read() as unit:
-            return [*found, *await unit.keys.all()]
+            found += await unit.keys.all()
+            found += await unit.connections.all()
+            return [*found, *await unit.webhooks.all()]
 
-    async def write(self, steps: Sequence[Writing], audit: Sequence[AuditEntry]) -> None:
+    async def write(
+        self, steps: Sequence[Writing], audit: Sequence[AuditEntry], along: Sequence[Along], told: Told
+    ) -> None:
         async with self._store.write() as unit:
             loaded: list[Number] = []
             within = False
@@ -50,10 +57,26 @@ class StoreLedger:
                     await _update(unit, what)
             await unit.numbers.insert_all(loaded, sandbox=within)
             await unit.audit.add(audit)
+            for each in along:
+                await _do(unit, each)
+            await unit.webhooks.note(told.events, wall=told.wall)
 
     async def touch(self, used: dict[str, float]) -> None:
         async with self._store.write() as unit:
             await unit.keys.touch(used)
+
+
+async def _do(unit: Unit, along: Along) -> None:
+    match along:
+        case UseEvidence():
+            if not await unit.connections.use_evidence(along.id, along.wall):
+                raise Conflict("evidence")
+        case MovePurchase():
+            await unit.purchases.move(along.id, along.state, along.wall, **along.values)
+        case BeginJob():
+            await unit.jobs.put(along.job)
+        case EndJob():
+            await unit.jobs.remove(along.number_id)
 
 
 async def _insert(unit: Unit, record: Record, sandbox: bool) -> None:
@@ -66,6 +89,10 @@ async def _insert(unit: Unit, record: Record, sandbox: bool) -> None:
             await unit.numbers.insert(record, sandbox=sandbox)
         case ApiKey():
             await unit.keys.insert(record)
+        case Connection():
+            await unit.connections.insert(record)
+        case Webhook():
+            await unit.webhooks.insert(record)
         case Organization():
             await unit.organizations.insert(record)
 
@@ -80,6 +107,10 @@ async def _update(unit: Unit, record: Record) -> None:
             await unit.numbers.update(record)
         case ApiKey():
             await unit.keys.update(record)
+        case Connection():
+            await unit.connections.update(record)
+        case Webhook():
+            await unit.webhooks.update(record)
         case Organization():
             await unit.organizations.update(record)
 
@@ -94,6 +125,10 @@ async def _delete(unit: Unit, removed: Removed) -> None:
             await unit.numbers.delete(removed.id)
         case "key":
             await unit.keys.delete(removed.id)
+        case "connection":
+            await unit.connections.delete(removed.id)
+        case "webhook":
+            await unit.webhooks.delete(removed.id)
         case "organization":
             await unit.organizations.delete(removed.id)
         case unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
+from trunkline.control.catalogue import Catalogue
 from trunkline.control.errors import Conflict, NotFound
 from trunkline.control.keys import Caller
 from trunkline.control.state import Draft, State
@@ -95,6 +96,7 @@ class Organizations:
                 )
             for key in list(catalogue.keys_of(id)):
                 draft.remove("key", key.id)
+            _disconnect(draft, catalogue, id)
             sandbox = catalogue.sandbox_of(id)
             if sandbox is not None:
                 self._clear(draft, sandbox.id)
@@ -103,6 +105,7 @@ class Organizations:
     def _clear(self, draft: Draft, id: str) -> None:
         """Remove a sandbox and all that test keys made in it."""
         catalogue = self._state.catalogue
+        _disconnect(draft, catalogue, id)
         for number in list(catalogue.numbers_of(id)):
             draft.remove("number", number.id)
         for agent in list(catalogue.agents_of(id)):
@@ -123,3 +126,11 @@ class Organizations:
         if trunk.engine:
             fields.refuse("default_trunk_id", "The default trunk is a carrier's, not an engine's.", text)
         return trunk.id
+
+
+def _disconnect(draft: Draft, catalogue: Catalogue, id: str) -> None:
+    """Remove what binds an organization to others: accounts at providers, webhooks."""
+    for connection in catalogue.connections_of(id):
+        draft.remove("connection", connection.id)
+    for webhook in catalogue.webhooks_of(id):
+        draft.remove("webhook", webhook.id)

@@ -12,20 +12,25 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence, Set
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import structs
 
 from trunkline.control.audit import kind_of, told
 from trunkline.control.catalogue import Catalogue, Record
-from trunkline.control.errors import Conflict, Unavailable
+from trunkline.control.errors import Conflict, Unavailable, evidence_used
+from trunkline.control.happenings import events_of
 from trunkline.control.ports import EnginePort
 from trunkline.model import ids
 from trunkline.model.change import Change, Put, Removed
+from trunkline.model.connection import Connection
 from trunkline.model.key import ApiKey
 from trunkline.model.organization import Organization
+from trunkline.model.webhook import Event, Webhook
 from trunkline.store import errors as store_errors
 from trunkline.store.audit import AuditEntry
+from trunkline.store.jobs import Job
+from trunkline.store.purchases import PurchaseState
 
 _TAKEN: dict[str, tuple[str, str]] = {
     "name": ("trunk_name_exists", "A trunk with this name exists already."),
@@ -33,6 +38,9 @@ _TAKEN: dict[str, tuple[str, str]] = {
     "reference": ("trunk_has_agents", "Something still refers to it."),
 }
 """Fields that only one record may have, as the store names them: said by it when another process was quicker."""
+
+_OUR_OWN = frozenset({"key", "connection", "webhook"})
+"""Kinds of records that the engine has no use for."""
 
 _LONGEST_WAIT = 10.0
 """Seconds that the engine has to take a change: a turn of its loop, or a hundred thousand numbers."""
@@ -47,15 +55,52 @@ class Writing(NamedTuple):
     """Whether it is a test key's."""
 
 
+class UseEvidence(NamedTuple):
+    """Use up the evidence of a test; the change fails when somebody was quicker."""
+
+    id: str
+    wall: float
+
+
+class MovePurchase(NamedTuple):
+    """Say how far a purchase has come."""
+
+    id: str
+    state: PurchaseState
+    wall: float
+    values: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+
+class BeginJob(NamedTuple):
+    job: Job
+
+
+class EndJob(NamedTuple):
+    number_id: str
+
+
+Along = UseEvidence | MovePurchase | BeginJob | EndJob
+"""What is written in the transaction of a change, and is no record."""
+
+
+class Told(NamedTuple):
+    """What webhooks are told of a change."""
+
+    events: Sequence[Event]
+    wall: float
+
+
 class Ledger(Protocol):
     """Where configuration is kept: all of it is read at the start, and each change is one transaction."""
 
     async def load(self) -> list[Record]:
         """What refers to another record comes after it."""
 
-    async def write(self, steps: Sequence[Writing], audit: Sequence[AuditEntry]) -> None:
-        """In this order, all or nothing, with what the audit log says of it. Raises `store.errors.Conflict` and
-        `Unavailable`."""
+    async def write(
+        self, steps: Sequence[Writing], audit: Sequence[AuditEntry], along: Sequence[Along], told: Told
+    ) -> None:
+        """In this order, all or nothing, with what the audit log and webhooks are told of it. Raises
+        `store.errors.Conflict` and `Unavailable`."""
 
     async def touch(self, used: dict[str, float]) -> None:
         """Note when keys were last used (id: Unix seconds)."""
@@ -64,10 +109,12 @@ class Ledger(Protocol):
 class Draft:
     """The records and removals of one change, in the order that references between them ask for."""
 
-    __slots__ = ("audited", "changes", "notes")
+    __slots__ = ("along", "audited", "changes", "notes")
 
     def __init__(self, *, audited: bool = True) -> None:
         self.changes: list[Record | Removed] = []
+        self.along: list[Along] = []
+        """What goes into the same transaction; it is written only beside a change."""
         self.audited = audited
         self.notes: dict[str, str] = {}
 
@@ -75,7 +122,7 @@ class Draft:
         self.changes.extend(records)
 
     def remove(self, kind: str, id: str) -> None:
-        """`kind`: organization, trunk, agent, number or key."""
+        """`kind`: organization, trunk, agent, number, key, connection or webhook."""
         self.changes.append(Removed(kind, id))
 
     def note(self, id: str, words: str) -> None:
@@ -113,8 +160,8 @@ class State:
         async with self._lock:
             records = await self._ledger.load()
             self.catalogue = Catalogue(records)
-            routed = [record for record in records if not isinstance(record, ApiKey) and not self._sandboxed(record)]
-            await self.engine.apply(tuple(map(Put, routed)))
+            routed = [_told(record) for record in records if not _kept(record) and not self._sandboxed(record)]
+            await self.engine.apply(tuple(routed))
 
     @contextlib.asynccontextmanager
     async def change(self, *, audited: bool = True) -> AsyncIterator[Draft]:
@@ -130,6 +177,10 @@ class State:
             if draft.changes:
                 await self._commit(draft)
 
+    def live(self, organization_id: str) -> bool:
+        """Whether an organization's providers and engines are real ones; False for a test key's sandbox."""
+        return not self.catalogue.is_sandbox(organization_id)
+
     async def touch(self, used: dict[str, float]) -> None:
         """Note when keys were last used. What the store does not take now is lost: it is a hint, not a record."""
         async with self._lock:
@@ -143,15 +194,20 @@ class State:
                     self.catalogue.put(structs.replace(key, last_used_at=at))
 
     async def _commit(self, draft: Draft) -> None:
-        changes = draft.changes
+        changes, wall = draft.changes, self.wall()
         # A sandbox may be made, or go, with what is in it: what is in one is asked of the draft and the catalogue.
         drafted = {each.id for each in changes if isinstance(each, Organization) and each.sandbox_of is not None}
         routed = tuple(_told(each) for each in changes if not _kept(each) and not self._sandboxed(each, drafted))
         try:
             await self._ledger.write(
-                [self._step(each, drafted) for each in changes], self._audit(draft) if draft.audited else []
+                [self._step(each, drafted) for each in changes],
+                self._audit(draft) if draft.audited else [],
+                draft.along,
+                Told(events_of(changes, self.catalogue, self.mint, wall) if draft.audited else [], wall),
             )
         except store_errors.Conflict as conflict:
+            if conflict.field == "evidence":
+                raise evidence_used() from None
             code, message = _TAKEN.get(conflict.field, _TAKEN["reference"])
             raise Conflict(code, message, field=conflict.field) from None
         except store_errors.Unavailable:
@@ -202,10 +258,11 @@ class State:
 
 
 def _kept(change: Record | Removed) -> bool:
-    """Whether the engine has no use for it: keys never leave the control plane."""
-    return isinstance(change, ApiKey) or (isinstance(change, Removed) and change.kind == "key")
+    """Whether the engine has no use for it: it never leaves the control plane."""
+    kind = change.kind if isinstance(change, Removed) else kind_of(change)
+    return kind in _OUR_OWN
 
 
 def _told(change: Record | Removed) -> Change:
-    assert not isinstance(change, ApiKey)
+    assert not isinstance(change, ApiKey | Connection | Webhook)
     return change if isinstance(change, Removed) else Put(change)

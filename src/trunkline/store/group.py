@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from trunkline.model.journal import JournalEntry
-from trunkline.store.collapse import collapse
+from trunkline.store.collapse import Collapsed, collapse
 from trunkline.store.errors import Unavailable
+from trunkline.store.events import of_group
 from trunkline.store.store import Store, Unit
 
 
@@ -51,6 +52,16 @@ async def _write_singly(
 
 async def _write(unit: Unit, journal: str, entries: Sequence[JournalEntry], fresh: bool) -> None:
     group = collapse(entries, fresh=fresh)
+    await _tell(unit, entries, group)
     await unit.calls.write(group.ended)
     await unit.open_calls.write(journal, group.opened)
     await unit.open_calls.remove(group.no_longer_open)
+
+
+async def _tell(unit: Unit, entries: Sequence[JournalEntry], group: Collapsed) -> None:
+    """Note the events for webhooks, before the rows of open calls go: they say which calls had begun."""
+    wanted = await unit.webhooks.wanted()
+    if not any(entry.record.organization_id in wanted for entry in entries):
+        return
+    known = await unit.open_calls.known([call.id for call in group.ended])
+    await unit.webhooks.note(of_group(entries, group, known), wanted=wanted)

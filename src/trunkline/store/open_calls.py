@@ -65,6 +65,11 @@ class OpenCalls:
         if rows:
             await _REMOVE[self._backend].run(self._session, rows)
 
+    async def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that are noted as going on."""
+        statement = select(OPEN_CALLS.c.id).where(OPEN_CALLS.c.id.in_(ids))
+        return {row.id for row in await self._session.rows(statement)}
+
     async def of_journal(self, journal: str) -> list[OpenCall]:
         statement = select(OPEN_CALLS.c.id, OPEN_CALLS.c.record, OPEN_CALLS.c.dialogs)
         rows = await self._session.rows(statement.where(OPEN_CALLS.c.journal == journal).order_by(OPEN_CALLS.c.id))

@@ -16,6 +16,7 @@ from msgspec import structs
 
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import DialogState
+from trunkline.store.events import of_interrupted
 from trunkline.store.group import write_group
 from trunkline.store.journal import Journal
 from trunkline.store.legible import restored
@@ -75,6 +76,7 @@ async def replay(journal: Journal, store: Store, *, wall: float, name: str = "ma
         left = await unit.open_calls.of_journal(name)
         interrupted = [_closed(call.record, wall) for call in left if call.record]
         await unit.calls.write(interrupted)
+        await unit.webhooks.note(of_interrupted(interrupted))
         await unit.open_calls.close(call.id for call in left if call.dialogs)
         await unit.open_calls.remove(call.id for call in left if not call.dialogs)
         await unit.positions.place(name, position)

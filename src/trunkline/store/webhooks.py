@@ -8,6 +8,7 @@ first that is still pending is ever due.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from time import time
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -21,6 +22,8 @@ from trunkline.store.paging import Page
 from trunkline.store.seal import Seal
 from trunkline.store.upsert import insert_missing
 
+Wanted = dict[str, list[tuple[str, frozenset[str]]]]
+"""Who wants to be told of what: by organization, the enabled webhooks and their events."""
 DeliveryState = Literal["pending", "delivered", "failed"]
 _EVENTS = msgspec.json.Decoder(tuple[str, ...])
 
@@ -84,20 +87,22 @@ class Webhooks:
             await self.update(webhook)
         return len(found)
 
-    async def wanted(self) -> dict[str, list[tuple[str, frozenset[str]]]]:
-        """Who wants to be told of what: by organization, the enabled webhooks and their events."""
+    async def wanted(self) -> Wanted:
+        """Who wants to be told of what."""
         columns = (WEBHOOKS.c.id, WEBHOOKS.c.organization_id, WEBHOOKS.c.events)
-        found: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        found: Wanted = {}
         for row in await self._session.rows(select(*columns).where(WEBHOOKS.c.enabled)):
             found.setdefault(row.organization_id, []).append((row.id, frozenset(_EVENTS.decode(row.events))))
         return found
 
-    async def note(self, events: Iterable[Event], wall: float) -> int:
-        """Write a delivery of each event for each webhook that wants it; how many. What is there already stays."""
+    async def note(self, events: Iterable[Event], wanted: Wanted | None = None, wall: float | None = None) -> int:
+        """Write a delivery of each event for each webhook that wants it, due at `wall` (Unix seconds; None: now); how
+        many. What is there already stays. `wanted`, when it is known already: as `wanted` says."""
         told = list(events)
         if not told:
             return 0
-        wanted = await self.wanted()
+        wanted = await self.wanted() if wanted is None else wanted
+        wall = time() if wall is None else wall
         rows = [
             {
                 "webhook_id": webhook_id,
