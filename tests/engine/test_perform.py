@@ -165,7 +165,7 @@ def test_flows_are_closed_and_what_was_heard_is_watched(hands: Hands) -> None:
     hands.performer.perform([CloseFlow(FLOW), Ping(FLOW), Heard("c", FLOW, b"x")], edge.core, 100.0)
     assert hands.done == ["close flow", "ping", "watch CloseFlow Ping Heard"]
     hands.performer.perform([], edge.core, 100.0)
-    assert len(hands.done) == 2
+    assert len(hands.done) == 3
 
 
 __all__ = ["Journal"]
