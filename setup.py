@@ -66,7 +66,7 @@ def extensions() -> list[Extension]:
 
 
 def _pure(reason: str) -> list[Extension]:
-    print(f"trunkline: pure Python, about half as fast: {reason}", file=sys.stderr, flush=True)
+    print(f"trunkline: pure Python, the core about three times slower: {reason}", file=sys.stderr, flush=True)
     return []
 
 

@@ -21,6 +21,8 @@ from loadtest.process import alone, descriptors, resident_bytes
 
 TIMERS = 32.0 + 4.0
 """Seconds until RFC 3261's longest timer is over, and a moment."""
+REST = 5.0
+"""Seconds in which the edge gives back what the load needed: it looks every three whether it is at rest."""
 SLACK = 1 << 20
 """Bytes of resident memory that are the allocator's and the kernel's rounding, not a leak."""
 
@@ -43,6 +45,7 @@ def soak(runs: int, count: int, rate: float) -> list[Run]:
         for _ in range(runs):
             carrier, agent, _, _ = offer(folder, behaviours.call(), rate, count / rate, EDGE, grace=40.0)
             left = _empty(folder, TIMERS)
+            time.sleep(REST)
             run = Run(
                 calls=carrier.created,
                 failed=carrier.created - carrier.succeeded + agent.failed,
