@@ -20,7 +20,7 @@ from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.settings import Settings
 
-MARK = "trunkline: pure Python, about half as fast: "
+MARK = "trunkline: pure Python, the core about three times slower: "
 
 
 @pytest.fixture
