@@ -33,8 +33,17 @@ async def test_made_shown_changed_and_removed(admin: Client, clock: Clock) -> No
         "trunk_id": None,
         "external_id": None,
         "members": [],
+        "steps": [],
+        "strategy": "ordered",
+        "hunt_on": [408, 500, 502, 503, 504, 580],
+        "hunt_timeout": 180.0,
         "ring_timeout": 12.0,
+        "probe": False,
+        "probe_interval": 30.0,
+        "probe_misses": 3,
+        "probe_hits": 2,
         "status": "active",
+        "reachability": {"state": "unknown", "since": None, "checked_at": None, "latency_ms": None, "detail": None},
         "created_at": "2024-01-15T10:30:00Z",
         "updated_at": "2024-01-15T10:30:00Z",
     }
@@ -70,6 +79,24 @@ async def test_list_by_kind(admin: Client, echo: str) -> None:
         ({"kind": "group", "members": ["agent_x"]}, 404, "agent_not_found", "members"),
         ({"kind": "echo", "uri": "sip:a@example.com"}, 400, "invalid_parameter", "uri"),
         ({"kind": "echo", "ring_timeout": 0}, 400, "invalid_parameter", "ring_timeout"),
+        ({"kind": "echo", "strategy": "weighted"}, 400, "invalid_parameter", "strategy"),
+        ({"kind": "echo", "hunt_on": [500]}, 400, "invalid_parameter", "hunt_on"),
+        ({"kind": "echo", "hunt_timeout": 20}, 400, "invalid_parameter", "hunt_timeout"),
+        ({"kind": "echo", "probe": True}, 400, "invalid_parameter", "probe"),
+        ({"kind": "group", "steps": [{"agent_id": "agent_x"}]}, 404, "agent_not_found", "steps"),
+        (
+            {"kind": "group", "steps": [{"agent_id": "agent_x", "weight": -1}]},
+            400,
+            "invalid_parameter",
+            "steps[0].weight",
+        ),
+        ({"kind": "group", "steps": []}, 400, "missing_required_field", "members"),
+        (
+            {"kind": "sip", "uri": "sip:a@example.com", "probe": True, "probe_interval": 1},
+            400,
+            "invalid_parameter",
+            "probe_interval",
+        ),
         ({"kind": "echo", "name": "a\nb"}, 400, "invalid_parameter", "name"),
     ],
 )
@@ -128,3 +155,36 @@ async def test_another_organizations_agent_and_trunk_cannot_be_named(
     for body in ({"kind": "group", "members": [echo]}, {"kind": "sip", "uri": "sip:a@b.example", "trunk_id": trunk}):
         answer = await other.post("/v1/agents", {"name": "Thief", **body})
         assert answer.status == 404
+
+
+async def test_a_group_with_shares_and_ring_times(admin: Client, echo: str) -> None:
+    bot = await made(admin, kind="sip", uri="sip:a@example.com")
+    steps = [{"agent_id": bot, "weight": 3, "ring_timeout": 8.0}, {"agent_id": echo, "weight": 0, "ring_timeout": None}]
+    group = await made(admin, kind="group", steps=steps, strategy="weighted", hunt_on=[503, 404, 503], hunt_timeout=40)
+    path = f"/v1/agents/{group}"
+    shown = (await admin.get(path)).json
+    assert shown["members"] == [bot, echo]
+    assert shown["steps"] == steps
+    assert (shown["strategy"], shown["hunt_on"], shown["hunt_timeout"]) == ("weighted", [404, 503], 40.0)
+    # What is shown may be sent back as it is.
+    again = await admin.patch(path, {"members": shown["members"], "steps": shown["steps"]})
+    assert again.json == shown
+    # Members alone say who is tried; how stays as it was said.
+    swapped = (await admin.patch(path, {"members": [echo, bot]})).json
+    assert swapped["steps"] == steps[::-1]
+    assert (await admin.patch(path, {"members": [bot], "steps": steps})).details["field"] == "steps"
+    assert (await admin.patch(path, {"steps": [steps[0], steps[0]]})).details["field"] == "steps"
+    defaults = (await admin.patch(path, {"strategy": None, "hunt_on": None, "hunt_timeout": None})).json
+    assert (defaults["strategy"], defaults["hunt_timeout"]) == ("ordered", 180.0)
+    assert defaults["hunt_on"] == [408, 500, 502, 503, 504, 580]
+    assert (await admin.delete(f"/v1/agents/{bot}?cascade=true")).status == 200
+    assert (await admin.get(path)).json["steps"] == [steps[1]]
+
+
+@pytest.mark.parametrize("status", [486, 487, 600, 603, 607, 699, 302, 200])
+async def test_nobody_is_asked_again_what_somebody_has_answered(admin: Client, echo: str, status: int) -> None:
+    answer = await admin.post("/v1/agents", {"name": "G", "kind": "group", "members": [echo], "hunt_on": [500, status]})
+    assert (answer.status, answer.code, answer.details["field"]) == (400, "invalid_parameter", "hunt_on")
+    assert answer.details["provided"] == status
+    word = "nobody else is tried" if status >= 486 else "400 to 599"
+    assert word in answer.json["error"]["message"]

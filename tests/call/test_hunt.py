@@ -42,3 +42,19 @@ def test_what_crosses(status: int, told: tuple[int, str]) -> None:
 
 def test_a_status_without_words_gets_its_own() -> None:
     assert crossed(486, "") == (486, "Busy Here")
+
+
+@pytest.mark.parametrize(
+    ("status", "rang", "hunts"),
+    [
+        (404, False, True), (404, True, True), (480, False, True), (480, True, False), (500, False, False),
+        (486, False, False), (487, False, False), (600, False, False), (603, False, False), (408, False, False),
+    ],
+)  # fmt: skip
+def test_a_group_says_which_answers_are_a_machines_but_not_for_people(status: int, rang: bool, hunts: bool) -> None:
+    assert hunts_on(failed(status), rang, rang, (404, 480, 486, 487, 600, 603)) is hunts
+
+
+def test_the_network_is_always_a_machine() -> None:
+    assert hunts_on(failed(503, by_peer=False), False, False, ())
+    assert not hunts_on(failed(408, by_peer=False), False, False, ())

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from collections import Counter
+from itertools import repeat
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from trunkline.model.agent import Agent, AgentKind
+from trunkline.model.agent import HUNT_ON, Agent, AgentKind, Step
 from trunkline.model.number import Number
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
+from trunkline.routing.draw import drawn
 from trunkline.routing.select import DEEPEST, MOST, Selection, dialable, select
 
 E164 = "+12025550100"
@@ -46,7 +50,7 @@ def test_a_sip_agent_is_called_by_its_uri_with_its_trunks_profile() -> None:
     trunk = _trunk("t", host="pbx.example.com", transport="tls")
     agent = _agent("s", "sip", uri="sip:bot@192.0.2.5:5080", trunk_id="t")
     (candidate,) = _select("s", [agent], trunk).candidates
-    assert candidate == (agent, "sip:bot@192.0.2.5:5080", trunk, "tls")
+    assert candidate[:4] == (agent, "sip:bot@192.0.2.5:5080", trunk, "tls")
     (alone,) = _select("s", [_agent("s", "sip", uri="sips:bot@example.com")]).candidates
     assert alone.transport is None
 
@@ -174,3 +178,64 @@ def test_only_sip_uris_can_be_dialled() -> None:
     assert not dialable("tel:+12025550100")
     assert not dialable("wss://example.com")
     assert not dialable("sip:")
+
+
+def test_a_group_gives_its_members_their_time_and_its_rules() -> None:
+    inner = _agent("i", "group", members=("b",), hunt_on=(404,), hunt_timeout=500.0)
+    steps = {"a": Step(ring_timeout=5.0)}
+    group = _agent("g", "group", members=("a", "i", "c"), steps=steps, hunt_timeout=40.0)
+    agents = [group, inner, *[_agent(id, ring_timeout=20.0) for id in "abc"]]
+    found = _select("g", agents).candidates
+    assert [one.ring_timeout for one in found] == [5.0, 20.0, 20.0]
+    assert [one.hunt_on for one in found] == [HUNT_ON, (404,), HUNT_ON]
+    assert {one.within for one in found} == {40.0}, "the outermost group's"
+
+
+def _group(*members: str, **fields: Any) -> list[Agent]:
+    return [_agent("g", "group", members=members, **fields), *[_agent(id) for id in members]]
+
+
+def _order(selection: Selection) -> str:
+    return "".join([one.agent.id for one in selection.candidates])
+
+
+def test_who_is_silent_is_passed_over_unless_all_are() -> None:
+    number = Number(id="n", organization_id="o", e164=E164, agent_id="g")
+    agents = {agent.id: agent for agent in _group("a", "b", "c")}
+    dead = {"a": "no answer within 4 s", "c": "refused"}
+    selection = select(number, agents, {}, lambda agent, trunk: dead.get(agent.id))
+    assert _order(selection) == "b"
+    assert [(skip.agent_id, skip.cause) for skip in selection.skipped] == [
+        ("a", "agent-unreachable"),
+        ("c", "agent-unreachable"),
+    ]
+    assert selection.skipped[0].mend == "Agent a does not answer its probes: no answer within 4 s."
+    dead["b"] = "refused"
+    selection = select(number, agents, {}, lambda agent, trunk: dead.get(agent.id))
+    assert (_order(selection), selection.skipped) == ("abc", ())
+    alone = structs.replace(number, agent_id="a")
+    assert _order(select(alone, agents, {}, lambda agent, trunk: "no answer")) == "a"
+
+
+def test_without_chance_the_heaviest_is_first_and_weightless_ones_last() -> None:
+    steps = {"a": Step(weight=0), "c": Step(weight=5)}
+    assert _order(_select("g", _group("a", "b", "c", "d", steps=steps, strategy="weighted"))) == "cbda"
+
+
+@given(
+    weights=st.lists(st.integers(0, 5), min_size=1, max_size=6),
+    chances=st.lists(st.floats(0, 1, exclude_max=True), min_size=6, max_size=6),
+)
+def test_a_draw_leaves_nobody_out(weights: list[int], chances: list[float]) -> None:
+    ids = "abcdef"[: len(weights)]
+    order = drawn(list(zip(ids, weights, strict=True)), iter(chances).__next__)
+    assert sorted(order) == sorted(ids)
+    weightless = [id for id, weight in zip(ids, weights, strict=True) if not weight]
+    assert order[len(order) - len(weightless) :] == weightless
+
+
+def test_a_draw_is_by_weight() -> None:
+    """Over evenly spread chances each member comes first in proportion."""
+    members = [("a", 1), ("b", 3), ("c", 0)]
+    firsts = Counter([drawn(members, repeat((n + 0.5) / 400).__next__)[0] for n in range(400)])
+    assert firsts == {"a": 100, "b": 300}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,7 +25,7 @@ from tests.simulation.phone import ANSWER
 from tests.simulation.world import World
 from trunkline.call.inputs import HangUp, Input, Resolved, Unresolvable
 from trunkline.call.outputs import Resolve
-from trunkline.model.agent import Agent
+from trunkline.model.agent import Agent, Step
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.digest import answer as digest_answer
@@ -161,6 +162,95 @@ def test_who_rang_in_vain_is_cancelled_and_the_next_has_an_early_dialog_of_its_o
     finish(edge, carrier)
     assert statuses(edge) == [408, 408, 200]
     assert edge.record.legs[-1].codec == "PCMU"
+
+
+def grouped(**fields: Any) -> Edge:
+    """Two agents in a group of these qualities."""
+    both = Agent(
+        id=id_of(31),
+        organization_id=ORGANIZATION.id,
+        name="g",
+        kind="group",
+        members=(FIRST_AGENT.id, SECOND_AGENT.id),
+        **fields,
+    )
+    called = msgspec.structs.replace(NUMBER_RECORD, agent_id=both.id)
+    return Edge(World(), records(FIRST_AGENT, SECOND_AGENT, both, called))
+
+
+@pytest.mark.parametrize(("status", "hunts"), [(404, True), (480, True), (500, False), (503, False)])
+def test_a_group_says_after_which_answers_it_goes_on(status: int, hunts: bool) -> None:
+    edge = grouped(hunt_on=(404, 480))
+    carrier = Peer(edge.world, CARRIER, polite)
+    Peer(edge.world, AGENT, refusing(status))
+    second = Peer(edge.world, SECOND, answers)
+    carrier.invite()
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == (200 if hunts else status)
+    assert bool(second.heard) is hunts
+    if hunts:
+        finish(edge, carrier)
+
+
+def test_who_rang_and_is_not_available_is_nobodys_failure() -> None:
+    edge = grouped(hunt_on=(480,))
+    carrier = Peer(edge.world, CARRIER, polite)
+
+    def declines(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            peer.reply(message, 180)
+            peer.reply(message, 480)
+
+    Peer(edge.world, AGENT, declines)
+    second = Peer(edge.world, SECOND, answers)
+    carrier.invite()
+    edge.world.run(200.0)
+    assert carrier.statuses("INVITE")[-1] == 480
+    assert second.heard == []
+    assert edge.clean() == {}
+
+
+def test_each_step_has_its_own_ring_time_and_the_search_its_end() -> None:
+    """Ringing agents: the first for 2 s, the second for its own time, cut short by the group's whole 5 s."""
+    edge = grouped(steps={FIRST_AGENT.id: Step(ring_timeout=2.0)}, hunt_timeout=5.0)
+    carrier = Peer(edge.world, CARRIER, polite)
+
+    def ring(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            peer.reply(message, 180)
+        if isinstance(message, Request) and message.method == "CANCEL":
+            peer.reply(message, 200)
+            peer.reply(peer.request("INVITE"), 487)
+
+    first, second = [Peer(edge.world, host, ring) for host in (AGENT, SECOND)]
+    carrier.invite()
+    edge.world.run(1.9)
+    assert (first.methods, second.methods) == (["INVITE"], [])
+    edge.world.run(0.2)
+    assert (first.methods, second.methods) == (["INVITE", "CANCEL", "ACK"], ["INVITE"])
+    edge.world.run(3.0)
+    assert second.methods == ["INVITE", "CANCEL", "ACK"]
+    assert carrier.statuses("INVITE")[-1] == 480
+    edge.world.run(200.0)
+    assert edge.record.cause == "ring-timeout"
+    assert edge.clean() == {}
+
+
+def test_a_weighted_group_shares_its_calls() -> None:
+    edge = grouped(strategy="weighted", steps={FIRST_AGENT.id: Step(weight=9), SECOND_AGENT.id: Step(weight=1)})
+    carrier = Peer(edge.world, CARRIER, polite)
+    first, second = [Peer(edge.world, host, answers) for host in (AGENT, SECOND)]
+    for number in range(60):
+        carrier.tag = f"tag{number}"
+        carrier.invite(call_id=f"call{number}")
+        edge.world.run(0.1)
+    shares = first.methods.count("INVITE"), second.methods.count("INVITE")
+    assert sum(shares) == 60
+    assert 45 <= shares[0] <= 59
+    for call in list(edge.core.calls):
+        edge.give(HangUp(call))
+    edge.world.run(200.0)
+    assert edge.clean() == {}
 
 
 def test_when_nobody_is_left_the_last_failure_is_told() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import structs
 
-from trunkline.model.agent import Agent
+from trunkline.model.agent import Agent, Step
 from trunkline.model.call import CallRecord, LegRecord
 from trunkline.model.ids import mint
 from trunkline.model.journal import DialogState
@@ -65,7 +65,15 @@ def agent(number: int = 20, **changes: Any) -> Agent:
         name=f"agent {number}",
         kind="group",
         members=(ident(21), ident(22)),
+        steps={ident(21): Step(weight=3, ring_timeout=7.5)},
+        strategy="weighted",
+        hunt_on=(404, 503),
+        hunt_timeout=60.5,
         ring_timeout=12.5,
+        probe=True,
+        probe_interval=12.5,
+        probe_misses=4,
+        probe_hits=5,
         created_at=WALL,
         updated_at=WALL,
     )

@@ -19,7 +19,7 @@ with a list to note the passed steps in, so that what it says is what calls meet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from trunkline.call import suspects
 from trunkline.call.admission import Admission
@@ -31,7 +31,7 @@ from trunkline.call.verdict import Admitted, Challenged, Dropped, Note, Notes, P
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.registrar.contacts import Contacts
-from trunkline.routing.select import Candidate, Selection, select
+from trunkline.routing.select import Candidate, Selection, Silent, select
 from trunkline.routing.table import Table, inbound_user
 from trunkline.routing.telephone import plain
 from trunkline.sip.digest import Verdict as Proven
@@ -51,7 +51,7 @@ _STATES = {
 class Arrival:
     """Decides about new INVITEs, over the live table. `now` is monotonic seconds everywhere."""
 
-    __slots__ = ("admission", "contacts", "policy", "proof", "table")
+    __slots__ = ("admission", "chance", "contacts", "policy", "proof", "silent", "table")
 
     def __init__(self, table: Table, admission: Admission, proof: Proof, policy: Policy) -> None:
         self.table = table
@@ -59,6 +59,10 @@ class Arrival:
         self.proof = proof
         self.policy = policy
         self.contacts = Contacts()
+        self.silent: Silent | None = None
+        """What probes say of agents; nothing as long as nobody probes."""
+        self.chance: Callable[[], float] | None = None
+        """Numbers in [0, 1), for groups whose members are drawn."""
 
     def arrive(self, request: Request, flow: Flow, call_id: str, now: float) -> Verdict:
         """Decide, and take the places of an admitted call under `call_id`, our own id of it. They are given back by
@@ -100,7 +104,9 @@ class Arrival:
         number = _known(case, trunk)
         if not isinstance(number, Number):
             return number
-        selection = select(number, table.agents, table.trunks)
+        # To explain costs no chance: it says what is most likely.
+        chance = self.chance if notes is None else None
+        selection = select(number, table.agents, table.trunks, self.silent, chance)
         refused = _lifecycle(case, number) or _reachable(case, number, selection) or self._room(case, trunk)
         if refused is not None:
             return refused
@@ -250,8 +256,8 @@ def _reachable(case: Case, number: Number, selection: Selection) -> Refused | No
     if selection.candidates:
         if case.notes is not None:
             names = ", ".join([_name(candidate) for candidate in selection.candidates])
-            passed = "".join([f" Passed over: {skip.agent_id} ({skip.cause})." for skip in selection.skipped])
-            case.notes.append(Note("agent", f"It tries {names}.{passed}"))
+            passed = [f" Passed over: {skip.agent_id} ({skip.cause}). {skip.mend}" for skip in selection.skipped]
+            case.notes.append(Note("agent", f"It tries {names}.{''.join(passed)}"))
         return None
     if selection.skipped:
         skip = selection.skipped[0]

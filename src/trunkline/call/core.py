@@ -66,6 +66,7 @@ class Core:
     def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.ua = ua
         self.arrival = arrival
+        arrival.chance = ua.tokens.chance
         self.overload = overload
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}

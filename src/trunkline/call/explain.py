@@ -78,6 +78,7 @@ def explain(arrival: Arrival, hypothetical: Hypothetical, now: float, local: tup
         return Explanation(accepted=False, status=400, phrase=phrase(400), cause="malformed", steps=(step,))
     supposed = Arrival(arrival.table, arrival.admission, Supposed(hypothetical.digest_user), arrival.policy)
     supposed.contacts = arrival.contacts
+    supposed.silent = arrival.silent
     return explained(supposed, message, flow, now)
 
 

@@ -1,22 +1,30 @@
 """After an attempt failed: whether the next agent is tried, and what the caller is told when none is left.
 
 The next agent is tried when the network or the machine failed, never when a human (or a bot) said no: the same caller
-would ring twice.
+would ring twice. Which answers are a machine's is the group's to say, within that.
 """
 
 from __future__ import annotations
 
 from trunkline.call.events import Failed
+from trunkline.model.agent import HUNT_ON
 from trunkline.sip.status import phrase
 
-MACHINE_FAILED = frozenset({500, 502, 503, 504, 580})
+_HUMAN = frozenset({486, 487})
 
 
-def hunts_on(event: Failed, provisional: bool) -> bool:
-    """Whether the failure is the machine's and not the callee's. `provisional`: whether the attempt ever got a 1xx."""
+def hunts_on(event: Failed, provisional: bool, rang: bool = False, statuses: tuple[int, ...] = HUNT_ON) -> bool:
+    """Whether the failure is the machine's and not the callee's. `provisional`: whether the attempt ever got a 1xx;
+    `rang`: whether it got one that says that somebody is alerted; `statuses`: the group's list."""
+    status = event.status
     if not event.answered_by_peer:
-        return event.status != 408 or not provisional
-    return event.status in MACHINE_FAILED or (event.status == 408 and not provisional)
+        return status != 408 or (not provisional and 408 in statuses)
+    if status >= 600 or status in _HUMAN or status not in statuses:
+        return False
+    if status == 408:
+        return not provisional
+    # What machines say for one who is not there, and for one who does not pick up.
+    return status != 480 or not rang
 
 
 def reason(event: Failed) -> str:

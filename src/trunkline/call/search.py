@@ -71,6 +71,8 @@ class Search:
     __slots__ = (
         "_admission",
         "_attempts",
+        "_began",
+        "_candidate",
         "_candidates",
         "_early",
         "_ledger",
@@ -95,6 +97,10 @@ class Search:
         self._ledger = ledger
         self._wanted = wanted
         self._candidates = list(candidates)
+        self._candidate: Candidate | None = None
+        """The one that is tried."""
+        self._began: float | None = None
+        """When the first was."""
         self._admission = admission
         self._plan = plan
         self._attempts = 0
@@ -112,7 +118,9 @@ class Search:
     def attempt(self, now: float) -> Step:
         """Call the next agent."""
         ua, ledger, wanted = self._ua, self._ledger, self._wanted
-        candidate = self._next_with_room()
+        if self._began is None:
+            self._began = now
+        candidate = self._candidate = self._next_with_room()
         if candidate is None:
             headers = 'Reason: SIP;cause=503;text="agent-trunk-full"\r\n'
             detail = "The agent's trunk is full: raise its max_concurrent_calls."
@@ -126,7 +134,7 @@ class Search:
         line.agent_id = candidate.agent.id
         ledger.legs.append(line)
         self.line = line
-        ua.alarms.set((ledger.id, "ring"), now + candidate.ring_timeout)
+        ua.alarms.set((ledger.id, "ring"), min(now + candidate.ring_timeout, self._began + candidate.within))
         if candidate.uri is None:
             self._plan.reach_here()
         else:
@@ -161,6 +169,12 @@ class Search:
             wanted.max_forwards,
         )
         return UacLeg(ua, leg, ledger.id, target, offer, wanted.kind or SDP)
+
+    def _more(self, now: float) -> bool:
+        """Whether there is another to try, and time for it."""
+        began = now if self._began is None else self._began
+        self._candidates = [one for one in self._candidates if now - began < one.within]
+        return bool(self._candidates)
 
     def _next_with_room(self) -> Candidate | None:
         """The next agent whose trunk has a place for this call; the place is taken."""
@@ -199,7 +213,7 @@ class Search:
         leg = self.leg
         outs = leg.disconnect('Q.850;cause=19;text="no answer"', now) if leg is not None else []
         self._close(408, "Request Timeout", "", now)
-        if self._candidates:
+        if self._more(now):
             more, nobody = self.attempt(now)
             return outs + more, nobody
         headers = 'Reason: Q.850;cause=19;text="no answer"\r\n'
@@ -210,7 +224,9 @@ class Search:
         self._close(event.status, event.phrase, event.reason, now)
         self._ua.alarms.clear((self._ledger.id, "ring"))
         provisional = isinstance(self.leg, UacLeg) and self.leg.provisional
-        if self._candidates and hunt.hunts_on(event, provisional):
+        rang = bool(self._early) or (self.line is not None and self.line.ringing_at is not None)
+        statuses = self._candidate.hunt_on if self._candidate is not None else ()
+        if hunt.hunts_on(event, provisional, rang, statuses) and self._more(now):
             return self.attempt(now)
         status, words = hunt.crossed(event.status, event.phrase)
         headers = reason_line(hunt.reason(event))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
-from trunkline.control import fields
+from trunkline.control import fields, group_rules
 from trunkline.control.errors import Conflict, Invalid, NotFound
+from trunkline.control.group_rules import StepWanted
+from trunkline.control.ports import Health, TrunkHealth
 from trunkline.control.state import State
 from trunkline.control.trunks import MOST_LISTED
 from trunkline.model import ids
-from trunkline.model.agent import Agent
+from trunkline.model.agent import Agent, Strategy
 from trunkline.model.trunk import ENGINES
-
-_MOST_MEMBERS = 20
 
 
 class AgentWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,16 @@ class AgentWanted(msgspec.Struct, frozen=True, kw_only=True):
     trunk_id: str | UnsetType | None = UNSET
     external_id: str | UnsetType | None = UNSET
     members: tuple[str, ...] | UnsetType | None = UNSET
+    steps: tuple[StepWanted, ...] | UnsetType | None = UNSET
+    """The members with all there is to say of each, in the place of `members`."""
+    strategy: Strategy | UnsetType | None = UNSET
+    hunt_on: tuple[int, ...] | UnsetType | None = UNSET
+    hunt_timeout: float | UnsetType | None = UNSET
     ring_timeout: float | UnsetType | None = UNSET
+    probe: bool | UnsetType | None = UNSET
+    probe_interval: float | UnsetType | None = UNSET
+    probe_misses: int | UnsetType | None = UNSET
+    probe_hits: int | UnsetType | None = UNSET
     enabled: bool | UnsetType | None = UNSET
 
 
@@ -50,6 +60,18 @@ class Agents:
 
     def find(self, id: str | None) -> Agent | None:
         return None if id is None else self._state.catalogue.agents.get(id)
+
+    async def health(self, agents: Iterable[Agent]) -> dict[str, Health]:
+        """By agent id, what probes found, the agent's own or its trunk's; nothing when the engine cannot be asked."""
+        asked = {agent.id: agent.id if agent.probe else agent.trunk_id for agent in agents}
+        ids = tuple(dict.fromkeys([id for id in asked.values() if id is not None]))
+        if not ids:
+            return {}
+        try:
+            found = await self._state.engine.ask(TrunkHealth(trunk_ids=ids))
+        except ConnectionError:
+            return {}
+        return {agent: found[id] for agent, id in asked.items() if id is not None and id in found}
 
     async def create(self, organization_id: str, wanted: AgentWanted) -> Agent:
         """Raises `Invalid`, and `NotFound` for a trunk or member that is not there."""
@@ -98,7 +120,8 @@ class Agents:
                 draft.put(structs.replace(number, agent_id=None, updated_at=wall))
             for group in groups:
                 members = tuple(member for member in group.members if member != id)
-                draft.put(structs.replace(group, members=members, updated_at=wall))
+                steps = {member: step for member, step in group.steps.items() if member != id}
+                draft.put(structs.replace(group, members=members, steps=steps, updated_at=wall))
             draft.remove("agent", agent.id)
 
     def _applied(self, agent: Agent, wanted: AgentWanted) -> Agent:
@@ -114,11 +137,11 @@ class Agents:
             changes["external_id"] = (
                 None if wanted.external_id is None else external_id(wanted.external_id, "external_id")
             )
-        if wanted.members is not UNSET:
-            changes["members"] = self._members(agent, wanted.members or ())
-        if wanted.ring_timeout is not UNSET:
-            given = 30.0 if wanted.ring_timeout is None else wanted.ring_timeout
-            changes["ring_timeout"] = fields.seconds(1, 600)(given, "ring_timeout")
+        changes |= self._group(agent, wanted)
+        for field, check in _CHECKS.items():
+            value = getattr(wanted, field)
+            if value is not UNSET:
+                changes[field] = _DEFAULT[field] if value is None else check(value, field)
         if wanted.enabled is not UNSET:
             changes["enabled"] = wanted.enabled is not False
         changed = structs.replace(agent, **changes)
@@ -134,18 +157,34 @@ class Agents:
             fields.refuse("trunk_id", f"An agent of {agent.kind} is reached by a trunk of that provider.", text)
         return trunk.id
 
-    def _members(self, group: Agent, given: tuple[str, ...]) -> tuple[str, ...]:
+    def _group(self, agent: Agent, wanted: AgentWanted) -> dict[str, Any]:
+        """Whom it tries, and how."""
+        changes: dict[str, Any] = {}
+        if wanted.members is not UNSET:
+            members = changes["members"] = self._members(agent, wanted.members or (), "members")
+            changes["steps"] = {id: step for id, step in agent.steps.items() if id in members}
+        if wanted.steps is not UNSET:
+            given = wanted.steps or ()
+            ids = self._members(agent, tuple([step.agent_id for step in given]), "steps")
+            if len(ids) != len(given):
+                fields.refuse("steps", "An agent is named twice.")
+            if changes.get("members", ids) != ids:
+                fields.refuse("steps", "members and steps name different agents: one of them is enough.")
+            changes["members"], changes["steps"] = ids, group_rules.steps(given, ids)
+        return changes
+
+    def _members(self, group: Agent, given: tuple[str, ...], field: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for text in given:
             id = ids.bare(text)
             member = None if id is None else self._state.catalogue.agents.get(id)
             if member is None or member.organization_id != group.organization_id:
-                raise NotFound("agent_not_found", "There is no agent with this id.", field="members", provided=text)
+                raise NotFound("agent_not_found", "There is no agent with this id.", field=field, provided=text)
             if member.id == group.id:
-                fields.refuse("members", "A group is not a member of itself.", text)
+                fields.refuse(field, "A group is not a member of itself.", text)
             found[member.id] = None
-        if len(found) > _MOST_MEMBERS:
-            fields.refuse("members", f"A group has at most {_MOST_MEMBERS} members.")
+        if len(found) > group_rules.MOST_MEMBERS:
+            fields.refuse(field, f"A group has at most {group_rules.MOST_MEMBERS} members.")
         return tuple(found)
 
 
@@ -169,7 +208,31 @@ def _whole(agent: Agent) -> None:
         lacking = "members"
     if lacking is not None:
         raise Invalid("missing_required_field", f"An agent of the kind {agent.kind} needs {lacking}.", field=lacking)
-    if agent.kind != "group" and agent.members:
-        fields.refuse("members", "Only a group has members.")
+    group_rules.whole(agent)
+    if agent.probe and (agent.kind != "sip" or agent.uri is None):
+        fields.refuse("probe", "Only a SIP URI is probed by itself; another agent is as its trunk's probes find it.")
     if agent.kind in ("echo", "group") and (agent.uri or agent.trunk_id):
         fields.refuse("uri" if agent.uri else "trunk_id", f"An agent of the kind {agent.kind} is not reached by this.")
+
+
+def _strategy(value: str, field: str) -> str:
+    if value not in ("ordered", "weighted"):
+        fields.refuse(field, "A strategy is ordered or weighted.", value)
+    return value
+
+
+def _yes(value: bool, field: str) -> bool:
+    return value
+
+
+_CHECKS: dict[str, Any] = {
+    "strategy": _strategy,
+    "hunt_on": group_rules.hunt_on,
+    "hunt_timeout": fields.seconds(1, 3600),
+    "ring_timeout": fields.seconds(1, 600),
+    "probe": _yes,
+    "probe_interval": fields.seconds(5, 3600),
+    "probe_misses": fields.count(1, 20),
+    "probe_hits": fields.count(1, 20),
+}
+_DEFAULT: dict[str, Any] = {field.name: field.default for field in structs.fields(Agent)}

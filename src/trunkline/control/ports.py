@@ -62,7 +62,7 @@ class Explain(Query[Explanation], frozen=True, tag="explain"):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk's reachability, as its probes see it."""
+    """The reachability of a trunk or an agent, as its probes see it."""
 
     state: Literal["unknown", "reachable", "unreachable"] = "unknown"
     since: float | None = None
@@ -74,7 +74,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrunkHealth(Query[dict[str, Health]], frozen=True, kw_only=True, tag="trunk-health"):
-    """The health of these trunks; one that is not probed may be absent."""
+    """The health of these trunks, and of agents that are probed by themselves; what is not probed may be absent."""
 
     trunk_ids: tuple[str, ...]
 

@@ -66,6 +66,7 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_second: float | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
+    tcp_fallback: bool | UnsetType | None = UNSET
     ring_after: float | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: float | UnsetType | None = UNSET

@@ -46,6 +46,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     outbound_proxy: str | None = None
     """A SIP URI that requests pass first."""
     tls: TlsProfile = TlsProfile()
+    tcp_fallback: bool = True
+    """`udp`: whether requests that are too large for a datagram go by TCP, either way (RFC 3261 §18.1.1)."""
 
     networks: tuple[str, ...] = ()
     """CIDR blocks that its requests come from. Empty with a `host`: that address, or those that the name

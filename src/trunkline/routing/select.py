@@ -1,18 +1,23 @@
 """Who is called for a number: its agent, or the members of its group in order, each with what its leg needs.
 
 An agent that cannot be called now is passed over and the reason kept: when nobody is left, the first reason is why the
-call is refused, and `explain` shows all of them. Interfaces of the engines: OpenAI takes a project id as the user and
-TLS alone; ElevenLabs and LiveKit take the dialled number as the user.
+call is refused, and `explain` shows all of them. So is one that answers no probes, as long as there is another; when
+all are silent, all are tried, for probes may be wrong.
+
+Interfaces of the engines: OpenAI takes a project id as the user and TLS alone; ElevenLabs and LiveKit take the dialled
+number as the user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final, NamedTuple
 
-from trunkline.model.agent import Agent
+from trunkline.model.agent import HUNT_ON, ORDINARY, Agent
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.routing.draw import drawn
 from trunkline.sip.flow import Transport
 from trunkline.sip.uri import UriError, parse_uri, sip_uri
 
@@ -37,11 +42,17 @@ class Candidate(NamedTuple):
     """Whose credentials, TLS profile, codecs, proxy and limits apply."""
     transport: Transport | None = None
     """What is demanded over what the URI says; None: the URI decides (RFC 3263 §4.1)."""
+    ring: float | None = None
+    """Seconds it may ring for its group; None: its own `ring_timeout`."""
+    hunt_on: tuple[int, ...] = HUNT_ON
+    """The answers after which the next candidate is tried."""
+    within: float = inf
+    """Seconds after the search began until which it may be tried."""
 
     @property
     def ring_timeout(self) -> float:
         """Seconds."""
-        return self.agent.ring_timeout
+        return self.agent.ring_timeout if self.ring is None else self.ring
 
 
 class Skipped(NamedTuple):
@@ -59,55 +70,100 @@ class Selection(NamedTuple):
     skipped: tuple[Skipped, ...]
 
 
-def select(number: Number, agents: Mapping[str, Agent], trunks: Mapping[str, Trunk]) -> Selection:
-    """Whom a call to `number` tries, in order. At most `MOST`, each agent once."""
+Silent = Callable[[Agent, Trunk | None], str | None]
+"""Why an agent is thought to be out of reach: what its probes, or those of its trunk, last met; None when it is not."""
+
+
+def select(
+    number: Number,
+    agents: Mapping[str, Agent],
+    trunks: Mapping[str, Trunk],
+    silent: Silent | None = None,
+    chance: Callable[[], float] | None = None,
+) -> Selection:
+    """Whom a call to `number` tries, in order. At most `MOST`, each agent once. `chance` gives numbers in [0, 1), for
+    weighted groups; without it their heaviest members go first."""
     if number.agent_id is None:
         return Selection((), ())
     agent = agents.get(number.agent_id)
     if agent is not None and agent.kind != "group" and agent.organization_id == number.organization_id:
         one = _candidate(agent, number, trunks)
         return Selection((one,), ()) if isinstance(one, Candidate) else Selection((), (one,))
-    found: list[Candidate] = []
-    skipped: list[Skipped] = []
-    seen: set[str] = set()
-    _collect(number.agent_id, number, agents, trunks, DEEPEST, found, skipped, seen)
-    return Selection(tuple(found), tuple(skipped))
+    gathering = _Gathering(number, agents, trunks, chance, agent.hunt_timeout if agent is not None else inf)
+    gathering.add(number.agent_id, DEEPEST, None)
+    return gathering.selection(silent)
 
 
-def _collect(
-    agent_id: str,
-    number: Number,
-    agents: Mapping[str, Agent],
-    trunks: Mapping[str, Trunk],
-    depth: int,
-    found: list[Candidate],
-    skipped: list[Skipped],
-    seen: set[str],
-) -> None:
-    if agent_id in seen or len(seen) >= 8 * MOST:
-        return
-    seen.add(agent_id)
-    agent = agents.get(agent_id)
-    if agent is None or agent.organization_id != number.organization_id:
-        skipped.append(Skipped(agent_id, "agent-gone", "The agent does not exist: assign another one."))
-    elif not agent.enabled:
-        skipped.append(Skipped(agent_id, "agent-disabled", f"Enable agent {agent.name}."))
-    elif agent.kind == "group":
-        if depth == 0:
-            skipped.append(Skipped(agent_id, "group-too-deep", f"Nest groups at most {DEEPEST} deep."))
-        elif not agent.members:
-            skipped.append(Skipped(agent_id, "group-empty", f"Add agents to group {agent.name}."))
+class _Gathering:
+    """The candidates of one call, as its groups are walked."""
+
+    __slots__ = ("agents", "chance", "found", "number", "seen", "skipped", "trunks", "within")
+
+    def __init__(
+        self,
+        number: Number,
+        agents: Mapping[str, Agent],
+        trunks: Mapping[str, Trunk],
+        chance: Callable[[], float] | None,
+        within: float,
+    ) -> None:
+        self.number = number
+        self.agents = agents
+        self.trunks = trunks
+        self.chance = chance
+        self.within = within
+        self.found: list[Candidate] = []
+        self.skipped: list[Skipped] = []
+        self.seen: set[str] = set()
+
+    def add(self, agent_id: str, depth: int, group: Agent | None) -> None:
+        """An agent, or the members of one that is a group. `group`: the one that names it."""
+        if agent_id in self.seen or len(self.seen) >= 8 * MOST:
+            return
+        self.seen.add(agent_id)
+        agent = self.agents.get(agent_id)
+        if agent is None or agent.organization_id != self.number.organization_id:
+            self.skip(agent_id, "agent-gone", "The agent does not exist: assign another one.")
+        elif not agent.enabled:
+            self.skip(agent_id, "agent-disabled", f"Enable agent {agent.name}.")
+        elif agent.kind == "group":
+            if depth == 0:
+                self.skip(agent_id, "group-too-deep", f"Nest groups at most {DEEPEST} deep.")
+            elif not agent.members:
+                self.skip(agent_id, "group-empty", f"Add agents to group {agent.name}.")
+            else:
+                for member in self.order(agent):
+                    self.add(member, depth - 1, agent)
         else:
-            for member in agent.members:
-                _collect(member, number, agents, trunks, depth - 1, found, skipped, seen)
-    elif len(found) >= MOST:
-        skipped.append(Skipped(agent_id, "too-many-agents", f"A call tries at most {MOST} agents."))
-    else:
-        one = _candidate(agent, number, trunks)
-        if isinstance(one, Candidate):
-            found.append(one)
-        else:
-            skipped.append(one)
+            one = _candidate(agent, self.number, self.trunks)
+            if isinstance(one, Skipped):
+                self.skipped.append(one)
+            elif group is not None:
+                ring = group.steps.get(agent_id, ORDINARY).ring_timeout
+                self.found.append(one._replace(ring=ring, hunt_on=group.hunt_on, within=self.within))
+
+    def order(self, group: Agent) -> list[str]:
+        if group.strategy != "weighted":
+            return list(group.members)
+        shares = [(member, group.steps.get(member, ORDINARY).weight) for member in group.members]
+        return drawn(shares, self.chance)
+
+    def skip(self, agent_id: str, cause: str, mend: str) -> None:
+        self.skipped.append(Skipped(agent_id, cause, mend))
+
+    def selection(self, silent: Silent | None) -> Selection:
+        """What is left of them: the silent ones only when all are, and of those at most `MOST`."""
+        whys = [silent(one.agent, one.trunk) if silent is not None else None for one in self.found]
+        kept = self.found
+        if None in whys:
+            kept = [one for one, why in zip(self.found, whys, strict=True) if why is None]
+            for one, why in zip(self.found, whys, strict=True):
+                if why is not None:
+                    name = one.agent.name
+                    self.skip(one.agent.id, "agent-unreachable", f"Agent {name} does not answer its probes: {why}.")
+        for one in kept[MOST:]:
+            self.skip(one.agent.id, "too-many-agents", f"A call tries at most {MOST} agents.")
+        return Selection(tuple(kept[:MOST]), tuple(self.skipped))
 
 
 def _candidate(agent: Agent, number: Number, trunks: Mapping[str, Trunk]) -> Candidate | Skipped:

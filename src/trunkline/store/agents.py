@@ -8,12 +8,14 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Row, delete, insert, select, update
 
-from trunkline.model.agent import Agent
+from trunkline.model.agent import Agent, Step
 from trunkline.store.database import Session
 from trunkline.store.paging import Page, page_of
 from trunkline.store.tables import AGENTS
 
 _MEMBERS = msgspec.json.Decoder(tuple[str, ...])
+_STEPS = msgspec.json.Decoder(dict[str, Step])
+_STATUSES = msgspec.json.Decoder(tuple[int, ...])
 
 
 class Agents:
@@ -84,7 +86,8 @@ class Agents:
 
 def _row(agent: Agent) -> dict[str, Any]:
     row = structs.asdict(agent)
-    row["members"] = msgspec.json.encode(agent.members).decode()
+    for field in ("members", "steps", "hunt_on"):
+        row[field] = msgspec.json.encode(getattr(agent, field)).decode()
     return row
 
 
@@ -92,4 +95,6 @@ def _agent(row: Row[Any]) -> Agent:
     fields = dict(row._mapping)
     del fields["sandbox"]
     fields["members"] = _MEMBERS.decode(fields["members"])
+    fields["steps"] = _STEPS.decode(fields["steps"])
+    fields["hunt_on"] = _STATUSES.decode(fields["hunt_on"])
     return Agent(**fields)

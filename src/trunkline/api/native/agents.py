@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.native.reachability import Reachability, reachability
 from trunkline.api.native.shape import CascadeQuery, Done, PageQuery, Pagination, Request, cut, moment, shown
 from trunkline.api.route import Ask, Route
 from trunkline.control.agents import AgentWanted
-from trunkline.model.agent import Agent
+from trunkline.control.group_rules import StepWanted
+from trunkline.control.ports import Health
+from trunkline.model.agent import ORDINARY, Agent
 
 Kind = Literal["echo", "sip", "elevenlabs", "openai", "livekit", "group"]
 Status = Literal["active", "inactive"]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Uri = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Ring = Annotated[float, msgspec.Meta(ge=1, le=600)]
+Hunt = Annotated[float, msgspec.Meta(ge=1, le=3600)]
+Interval = Annotated[float, msgspec.Meta(ge=5, le=3600)]
+Probes = Annotated[int, msgspec.Meta(ge=1, le=20)]
+Strategy = Literal["ordered", "weighted"]
+Failure = Annotated[int, msgspec.Meta(ge=100, le=699)]
+
+
+class GroupStep(Request, frozen=True, kw_only=True):
+    """A member of a group, and how it is tried."""
+
+    agent_id: str
+    weight: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 1
+    ring_timeout: Ring | None = None
 
 
 class AgentCreate(Request, frozen=True, kw_only=True):
@@ -27,7 +43,15 @@ class AgentCreate(Request, frozen=True, kw_only=True):
     trunk_id: str | UnsetType | None = UNSET
     external_id: str | UnsetType | None = UNSET
     members: tuple[str, ...] | UnsetType | None = UNSET
+    steps: tuple[GroupStep, ...] | UnsetType | None = UNSET
+    strategy: Strategy | UnsetType | None = UNSET
+    hunt_on: tuple[Failure, ...] | UnsetType | None = UNSET
+    hunt_timeout: Hunt | UnsetType | None = UNSET
     ring_timeout: Ring | UnsetType | None = UNSET
+    probe: bool | UnsetType | None = UNSET
+    probe_interval: Interval | UnsetType | None = UNSET
+    probe_misses: Probes | UnsetType | None = UNSET
+    probe_hits: Probes | UnsetType | None = UNSET
     status: Status | UnsetType = UNSET
 
 
@@ -37,7 +61,15 @@ class AgentChange(Request, frozen=True, kw_only=True):
     trunk_id: str | UnsetType | None = UNSET
     external_id: str | UnsetType | None = UNSET
     members: tuple[str, ...] | UnsetType | None = UNSET
+    steps: tuple[GroupStep, ...] | UnsetType | None = UNSET
+    strategy: Strategy | UnsetType | None = UNSET
+    hunt_on: tuple[Failure, ...] | UnsetType | None = UNSET
+    hunt_timeout: Hunt | UnsetType | None = UNSET
     ring_timeout: Ring | UnsetType | None = UNSET
+    probe: bool | UnsetType | None = UNSET
+    probe_interval: Interval | UnsetType | None = UNSET
+    probe_misses: Probes | UnsetType | None = UNSET
+    probe_hits: Probes | UnsetType | None = UNSET
     status: Status | UnsetType = UNSET
 
 
@@ -53,8 +85,18 @@ class AgentDetail(msgspec.Struct, frozen=True, kw_only=True):
     trunk_id: str | None
     external_id: str | None
     members: list[str]
+    steps: list[GroupStep]
+    """The members, with all there is to say of each."""
+    strategy: Strategy
+    hunt_on: list[int]
+    hunt_timeout: float
     ring_timeout: float
+    probe: bool
+    probe_interval: float
+    probe_misses: int
+    probe_hits: int
     status: Status
+    reachability: Reachability
     created_at: datetime
     updated_at: datetime
 
@@ -65,20 +107,26 @@ class AgentList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_agents(ask: Ask[None, AgentQuery]) -> AgentList:
-    found, pagination = cut(ask.services.agents.all(ask.organization_id, ask.query.kind), ask.query)
-    return AgentList(data=[_detail(agent) for agent in found], pagination=pagination)
+    agents = ask.services.agents
+    found, pagination = cut(agents.all(ask.organization_id, ask.query.kind), ask.query)
+    health = await agents.health(found)
+    return AgentList(
+        data=[_detail(agent, health.get(agent.id, _UNKNOWN)) for agent in found],
+        pagination=pagination,
+    )
 
 
 async def create_agent(ask: Ask[AgentCreate, None]) -> AgentDetail:
-    return _detail(await ask.services.agents.create(ask.organization_id, _wanted(ask.body, kind=ask.body.kind)))
+    return await _shown(ask, await ask.services.agents.create(ask.organization_id, _wanted(ask.body, ask.body.kind)))
 
 
 async def get_agent(ask: Ask[None, None]) -> AgentDetail:
-    return _detail(ask.services.agents.get(ask.organization_id, ask.ids["agent_id"]))
+    return await _shown(ask, ask.services.agents.get(ask.organization_id, ask.ids["agent_id"]))
 
 
 async def change_agent(ask: Ask[AgentChange, None]) -> AgentDetail:
-    return _detail(await ask.services.agents.change(ask.organization_id, ask.ids["agent_id"], _wanted(ask.body)))
+    agents = ask.services.agents
+    return await _shown(ask, await agents.change(ask.organization_id, ask.ids["agent_id"], _wanted(ask.body)))
 
 
 async def delete_agent(ask: Ask[None, CascadeQuery]) -> Done:
@@ -94,12 +142,43 @@ def _wanted(body: AgentCreate | AgentChange, kind: str | UnsetType = UNSET) -> A
         trunk_id=body.trunk_id,
         external_id=body.external_id,
         members=body.members,
+        steps=_steps_wanted(body.steps),
+        strategy=body.strategy,
+        hunt_on=body.hunt_on,
+        hunt_timeout=body.hunt_timeout,
         ring_timeout=body.ring_timeout,
+        probe=body.probe,
+        probe_interval=body.probe_interval,
+        probe_misses=body.probe_misses,
+        probe_hits=body.probe_hits,
         enabled=UNSET if body.status is UNSET else body.status == "active",
     )
 
 
-def _detail(agent: Agent) -> AgentDetail:
+def _steps_wanted(steps: tuple[GroupStep, ...] | UnsetType | None) -> tuple[StepWanted, ...] | UnsetType | None:
+    if steps is UNSET or steps is None:
+        return steps
+    return tuple(
+        [StepWanted(agent_id=step.agent_id, weight=step.weight, ring_timeout=step.ring_timeout) for step in steps]
+    )
+
+
+_UNKNOWN = Health()
+
+
+async def _shown(ask: Ask[Any, Any], agent: Agent) -> AgentDetail:
+    return _detail(agent, (await ask.services.agents.health((agent,))).get(agent.id, _UNKNOWN))
+
+
+def _steps(group: Agent) -> list[GroupStep]:
+    steps = [(member, group.steps.get(member, ORDINARY)) for member in group.members]
+    return [
+        GroupStep(agent_id=f"agent_{member}", weight=step.weight, ring_timeout=step.ring_timeout)
+        for member, step in steps
+    ]
+
+
+def _detail(agent: Agent, health: Health) -> AgentDetail:
     return AgentDetail(
         id=f"agent_{agent.id}",
         name=agent.name,
@@ -108,8 +187,17 @@ def _detail(agent: Agent) -> AgentDetail:
         trunk_id=shown("trunk", agent.trunk_id),
         external_id=agent.external_id,
         members=[f"agent_{member}" for member in agent.members],
+        steps=_steps(agent),
+        strategy=agent.strategy,
+        hunt_on=list(agent.hunt_on),
+        hunt_timeout=agent.hunt_timeout,
         ring_timeout=agent.ring_timeout,
+        probe=agent.probe,
+        probe_interval=agent.probe_interval,
+        probe_misses=agent.probe_misses,
+        probe_hits=agent.probe_hits,
         status="active" if agent.enabled else "inactive",
+        reachability=reachability(health),
         created_at=moment(agent.created_at),
         updated_at=moment(agent.updated_at),
     )

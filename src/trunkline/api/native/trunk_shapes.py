@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.native.reachability import Reachability
 from trunkline.api.native.registrations import RegistrationShown
 from trunkline.api.native.shape import PageQuery, Pagination, Request, any_case
 from trunkline.model.secret import Secret
@@ -66,6 +67,7 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     calls_per_second: Rate | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
+    tcp_fallback: bool | UnsetType | None = UNSET
     ring_after: Annotated[float, msgspec.Meta(ge=0, le=60)] | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Annotated[float, msgspec.Meta(ge=5, le=3600)] | UnsetType | None = UNSET
@@ -151,21 +153,12 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_second: float | None
     trust_identity: bool
     nat: bool
+    tcp_fallback: bool
     ring_after: float | None
     probe: bool
     probe_interval: float
     probe_misses: int
     probe_hits: int
-
-
-class Reachability(msgspec.Struct, frozen=True, kw_only=True):
-    """As OPTIONS probes see the peer. It blocks no calls."""
-
-    state: Literal["unknown", "reachable", "unreachable"]
-    since: datetime | None
-    checked_at: datetime | None
-    latency_ms: float | None
-    detail: str | None
 
 
 class TrunkNumber(msgspec.Struct, frozen=True, kw_only=True):

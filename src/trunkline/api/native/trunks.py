@@ -11,16 +11,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.native.reachability import reachability
 from trunkline.api.native.registrations import registration_shown
 from trunkline.api.native.shape import (
     CascadeQuery,
     Done,
     cut,
-    exact,
     moment,
 )
 from trunkline.api.native.trunk_shapes import (
-    Reachability,
     Status,
     TlsShown,
     TrunkChange,
@@ -90,13 +89,7 @@ async def get_trunk(ask: Ask[None, None]) -> TrunkDetail:
         status=_status(trunk),
         config=_config(trunk),
         credentials_set=_held(trunk),
-        reachability=Reachability(
-            state=health.state,
-            since=exact(health.since),
-            checked_at=exact(health.checked_at),
-            latency_ms=None if health.latency is None else round(health.latency * 1000, 3),
-            detail=health.detail,
-        ),
+        reachability=reachability(health),
         registration=registration_shown((await trunks.registrations((trunk.id,))).get(trunk.id)),
         reprovision_required=trunk.reprovision_required,
         phone_numbers=[
@@ -178,6 +171,7 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         calls_per_second=trunk.calls_per_second,
         trust_identity=trunk.trust_identity,
         nat=trunk.nat,
+        tcp_fallback=trunk.tcp_fallback,
         ring_after=trunk.ring_after,
         probe=trunk.probe,
         probe_interval=trunk.probe_interval,
