@@ -17,7 +17,7 @@ from trunkline.model.agent import Agent
 from trunkline.model.change import Put, Routed
 from trunkline.model.ids import mint
 from trunkline.model.number import Number
-from trunkline.model.organization import Organization
+from trunkline.model.organization import Organization, OutboundRules
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.routing.table import Table
@@ -120,7 +120,12 @@ def _trunk(id: str) -> st.SearchStrategy[Trunk]:
         provider=mostly("generic", "twilio", "elevenlabs", "openai"),
         host=st.sampled_from([None, CARRIER, "sip.example.com"]),
         port=st.sampled_from([None, 5060, 5070]),
+        role=mostly("carrier", "agent"),
         transport=mostly("udp", "tcp"),
+        outbound=mostly(True, False),
+        outbound_priority=st.sampled_from([1, 2]),
+        prefixes=mostly((), ("+1",), ("+44", "+33")),
+        dial_format=st.sampled_from(["e164", "plain", "national"]),
         networks=mostly(("192.0.2.0/24",), (), ("192.0.2.10/32", "2001:db8::/64"), ("0.0.0.0/0",)),
         username=st.sampled_from([None, *users]),
         password=st.sampled_from([None, Secret(PASSWORD)]),
@@ -158,11 +163,33 @@ def _number(e164: str) -> st.SearchStrategy[Number]:
         agent_id=st.sampled_from(["a", "a", "b", "c", None]),
         state=mostly("active", "provisioning", "inactive", "failed", "suspended"),
         supports_inbound=mostly(True, False),
+        supports_outbound=mostly(True, False),
         inbound_pin=mostly(None, Secret("1234")),
     )
 
 
+def _organization(id: str) -> st.SearchStrategy[Organization]:
+    rules = st.builds(
+        OutboundRules,
+        allow=mostly(("US", "GB"), (), ("+1202", "FR")),
+        premium=mostly(False, True),
+        emergency=st.booleans(),
+        calls_per_second=mostly(None, 0.5, 2.0),
+        concurrent_calls=mostly(None, 0, 1),
+        minute_price=st.sampled_from([0.0, 0.5]),
+        daily_limit=mostly(None, 0.0, 50.0),
+    )
+    return st.builds(
+        Organization,
+        id=st.just(id),
+        name=st.just(id),
+        default_trunk_id=st.none() | trunk_ids,
+        outbound=mostly(OutboundRules(), *[OutboundRules(emergency=True)]) | rules,
+    )
+
+
 worlds: st.SearchStrategy[list[Routed]] = st.tuples(
+    *[_organization(id) for id in "op"],
     *[_trunk(id_of(index)) | st.none() for index in range(1, 4)],
     *[_agent(id) for id in "abc"],
     *[_number(e164) for e164 in e164s],
@@ -191,6 +218,14 @@ targets = st.sampled_from(
         "sip:192.0.2.250",
         "mailto:a@example.com",
         "sip:%41@192.0.2.250",
+        "+12025550177",
+        "(202) 555-0177",
+        "+33140000000",
+        "+19005551234",
+        "+18765551234",
+        "+88213000000",
+        "911",
+        "999",
         "sip:+1@:",
     ]
 )
@@ -200,7 +235,9 @@ offers = st.builds(
     port=st.sampled_from([5060, 5070]),
     transport=mostly("udp", "tcp", "tls"),
     to=st.sampled_from(e164s) | targets,
-    caller=st.sampled_from([None, "+14155550199", "2025550199", "bob", "sip:anonymous@anonymous.invalid"]),
+    caller=st.sampled_from(
+        [None, *e164s, *e164s, "+14155550199", "2025550199", "bob", "sip:anonymous@anonymous.invalid"]
+    ),
     digest_user=mostly(None, *users),
     headers=st.sampled_from(
         [
@@ -208,6 +245,7 @@ offers = st.builds(
             (("P-Called-Party-ID", f"<sip:{e164s[1]}@192.0.2.250>"),),
             (("Diversion", f"<tel:{e164s[2]}>;reason=unconditional"),),
             (("P-Asserted-Identity", "<tel:+14155550111>"), ("Privacy", "id")),
+            (("P-Asserted-Identity", f"<tel:{e164s[0]}>"), ("Privacy", "id")),
         ]
     ),
 )

@@ -49,7 +49,7 @@ class AdmissionBesideItsModel(RuleBasedStateMachine):
             call = data.draw(st.sampled_from(sorted(self.calls)))
             del self.calls[call]
             for _ in range(1 + again):
-                self.admission.release(call)
+                self.admission.release(call, 0.0)
 
     @invariant()
     def it_counts_as_the_model(self) -> None:

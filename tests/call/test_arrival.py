@@ -211,9 +211,10 @@ def test_a_number_on_an_engines_trunk_takes_calls_from_any_carrier_of_its_organi
     assert _trunk_of(a.arrive(where)) == "t"
 
 
-def test_an_engine_alone_brings_no_calls() -> None:
+def test_an_engines_call_to_a_number_of_its_own_organization_goes_in_directly() -> None:
     where = a.arrival(a.trunk("e", provider="livekit"), a.agent(), a.number(trunk_id="e"))
-    _refused(a.arrive(where), "unknown-source", 403)
+    verdict = _admitted(a.arrive(where))
+    assert (verdict.trunk.id, verdict.direction, verdict.callee) == ("e", "inbound", a.E164)
 
 
 def test_a_trunk_on_the_agents_side_does_not_bring_the_numbers_calls() -> None:
@@ -366,8 +367,8 @@ def test_the_call_beyond_a_trunks_places_is_refused_until_one_is_free(status: An
     refused = _refused(last, "trunk-full", status)
     assert (refused.retry_after > 0) == (status == 503)
     assert refused.q850 == (34 if status == 503 else 17)
-    where.admission.release("c0")
-    where.admission.release("c0")
+    where.admission.release("c0", 1.0)
+    where.admission.release("c0", 1.0)
     _admitted(a.arrive(where, call="d"))
     _refused(a.arrive(where, call="e"), "trunk-full", status)
 

@@ -29,6 +29,8 @@ STEPS = (
     "agent",
     "limits",
 )
+LEAVING = (*STEPS[:7], "caller", "destination", "emergency", "guard", "carrier", "limits")
+"""Those of an outbound call; an emergency's has no guard and no limits, and any other's no emergency."""
 
 
 @settings(max_examples=300, deadline=None)
@@ -58,11 +60,14 @@ def test_what_is_explained_is_what_the_wire_gets(
         if isinstance(verdict, Admitted):
             assert found.number_id == verdict.number.id
             assert found.agent_ids == tuple(candidate.agent.id for candidate in verdict.candidates)
+            assert found.carrier_ids == tuple(carrier.trunk.id for carrier in verdict.carriers)
+            assert bool(found.agent_ids) != bool(found.carrier_ids)
+            assert found.direction == verdict.direction == ("outbound" if verdict.carriers else "inbound")
             assert (found.caller, found.callee) == (verdict.caller, verdict.callee)
-        _reads_well(found.accepted, [(step.name, step.passed) for step in found.steps])
+        _reads_well(found.accepted, [(step.name, step.passed) for step in found.steps], found.direction == "outbound")
         assert all(step.mend for step in found.steps if not step.passed)
     for index in range(len(calls)):
-        where.admission.release(f"c{index}")
+        where.admission.release(f"c{index}", now)
     assert len(where.admission.capacity) == 0
 
 
@@ -70,17 +75,19 @@ def _state(admission: Admission) -> tuple[object, ...]:
     return dict(admission.rates._full_at), {id: set(held) for id, held in admission.capacity._held.items()}
 
 
-def _reads_well(accepted: bool, steps: list[tuple[str, bool]]) -> None:
+def _reads_well(accepted: bool, steps: list[tuple[str, bool]], outbound: bool) -> None:
     """Passed steps in their order, and the refusing one, if any, at the end."""
     names = [name for name, _ in steps]
     assert [passed for _, passed in steps] == [True] * (len(steps) - 1) + [accepted]
     assert len(names) == len(set(names))
+    order = LEAVING if outbound else STEPS
     if accepted:
-        assert set(names) == set(STEPS)
+        left_out = ({"guard", "limits"} if "emergency" in names else {"emergency"}) if outbound else set()
+        assert set(names) == set(order) - left_out
     # Whoever is known by the digest user alone proves it before anything is said of the trunk.
-    by_user = [name for name in STEPS if name != "credentials"]
+    by_user = [name for name in order if name != "credentials"]
     by_user.insert(4, "credentials")
-    assert names in ([n for n in STEPS if n in names], [n for n in by_user if n in names])
+    assert names in ([n for n in order if n in names], [n for n in by_user if n in names])
 
 
 def test_each_step_says_what_was_seen() -> None:

@@ -16,6 +16,7 @@ from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Policy
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload
+from trunkline.guard.toll import Tolls
 from trunkline.model.agent import Agent
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
@@ -73,12 +74,13 @@ class Edge:
         ua = UserAgent(tokens, Timing(), {}, "Trunkline", epoch=1_700_000_000.0)
         digest = Digest("trunkline", Nonces(seed.ljust(32, b"0")))
         self.table = Table(changes or records())
-        arrival = Arrival(self.table, Admission(), digest, policy or Policy())
+        arrival = Arrival(self.table, Admission(tolls=Tolls(ua.epoch)), digest, policy or Policy())
         self.core = Core(ua, arrival, digest, Stateless(seed), Overload())
         self.journal: list[JournalEntry] = []
         self.finished: list[CallRecord] = []
         self.observed: list[Observed] = []
         self.media: set[str] = set()
+        self.opened: list[OpenMedia] = []
         self.sent: list[tuple[Flow, bytes]] = []
         self.names: dict[str, list[str]] = {}
         """Where names lead."""
@@ -114,6 +116,7 @@ class Edge:
                 self.give(self._resolve(out))
             elif isinstance(out, OpenMedia):
                 self.media.add(out.leg)
+                self.opened.append(out)
                 self.give(MediaReady(out.leg, ECHO_SDP, "PCMU"))
             elif isinstance(out, CloseMedia):
                 self.media.discard(out.leg)

@@ -27,9 +27,20 @@ def test_one_candidate_is_it_whatever_it_is() -> None:
     assert _by((_trunk("a", enabled=False, transport="tls"), 24)) == ("a", "network")
 
 
-def test_nobody_and_engines_are_nobody() -> None:
+def test_without_candidates_it_is_nobody() -> None:
     assert identify([], HERE) is None
-    assert identify([(_trunk("a", provider="openai"), 32)], HERE) is None
+
+
+@pytest.mark.parametrize("agents", [{"provider": "livekit"}, {"role": "agent"}])
+def test_calls_to_our_numbers_are_carriers_and_others_are_from_the_agents_side(agents: dict[str, Any]) -> None:
+    carrier, agent = (_trunk("a"), 24), (_trunk("b", username="u", password=Secret("s"), **agents), 24)
+    assert _by(carrier, agent) == ("a", "direction")
+    assert _by(carrier, agent, signs=HERE._replace(ours=False)) == ("b", "direction")
+    assert _by(agent) == ("b", "network")
+    assert _by(carrier, signs=HERE._replace(ours=False)) == ("a", "network")
+    # What it shows on purpose goes before what it asks for.
+    assert _by(carrier, agent, signs=HERE._replace(username="u")) == ("b", "user")
+    assert _by(carrier, agent, signs=HERE._replace(endpoint="b")) == ("b", "endpoint")
 
 
 def test_what_the_request_says_goes_before_its_circumstances() -> None:
@@ -72,6 +83,7 @@ trunks = st.builds(
     organization_id=st.sampled_from("op"),
     name=st.just("t"),
     provider=st.sampled_from(["generic", "livekit"]),
+    role=st.sampled_from(["carrier", "agent"]),
     transport=st.sampled_from(["udp", "tcp", "tls"]),
     port=st.sampled_from([None, 5060, 5070]),
     username=st.sampled_from([None, "u", "v"]),
@@ -87,6 +99,8 @@ signs = st.builds(
     st.sampled_from([None, *"abc"]),
     st.sampled_from([None, "u", "v"]),
     st.sampled_from([None, *"abc"]),
+    st.sampled_from([None, *"abc"]),
+    st.booleans(),
 )
 
 
@@ -102,9 +116,8 @@ def test_the_answer_does_not_depend_on_the_order_of_candidates(
     random.shuffle(shuffled)
     found = identify(candidates, seen)
     assert found == identify(shuffled, seen)
-    carriers = [trunk for trunk, _ in candidates if not trunk.engine]
-    assert (found is not None) == bool(carriers)
-    if found is not None and seen.own in [trunk.id for trunk in carriers]:
+    assert (found is not None) == bool(candidates)
+    if found is not None and seen.own in [trunk.id for trunk, _ in candidates]:
         assert found.trunk.id == seen.own
 
 

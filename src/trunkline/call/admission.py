@@ -10,13 +10,15 @@ from math import ceil
 from typing import NamedTuple
 
 from trunkline.guard.rate import Rate, Rates
+from trunkline.guard.toll import Tolls
+from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
 from trunkline.trunk.capacity import Capacity
 
 
 class Full(NamedTuple):
     cause: str
-    """`source-rate`, `trunk-rate`, `trunk-full` or `edge-full`."""
+    """`source-rate`, `trunk-rate`, `trunk-full` or `edge-full`; of outbound calls `outbound-…`."""
     detail: str
     retry_after: int
     """Seconds."""
@@ -25,11 +27,14 @@ class Full(NamedTuple):
 class Admission:
     """The limits of one edge."""
 
-    __slots__ = ("capacity", "rates")
+    __slots__ = ("capacity", "rates", "tolls")
 
-    def __init__(self, capacity: Capacity | None = None, rates: Rates | None = None) -> None:
+    def __init__(
+        self, capacity: Capacity | None = None, rates: Rates | None = None, tolls: Tolls | None = None
+    ) -> None:
         self.capacity = capacity if capacity is not None else Capacity()
         self.rates = rates if rates is not None else Rates()
+        self.tolls = tolls if tolls is not None else Tolls()
 
     def refuses(
         self, trunk: Trunk, source: str, now: float, source_rate: Rate | None, max_calls: int | None
@@ -57,6 +62,37 @@ class Admission:
             self.rates.take(trunk.id, Rate.of(trunk.calls_per_second), now)
         self.capacity.hold(trunk.id, call_id)
 
+    def refuses_outbound(self, organization_id: str, rules: OutboundRules, now: float) -> Full | None:
+        """The first limit of the organization's own that one more outbound call would break. Takes nothing."""
+        key = _outbound(organization_id)
+        if rules.calls_per_second is not None:
+            wait = self.rates.wait(key, Rate.of(rules.calls_per_second), now)
+            if wait:
+                detail = f"The organization begins more than {rules.calls_per_second:g} outbound calls/s."
+                return Full("outbound-rate", detail, ceil(wait))
+        if self.capacity.full(key, rules.concurrent_calls):
+            return Full("outbound-full", f"The organization's {rules.concurrent_calls} outbound calls are all up.", 5)
+        left = self.tolls.left(organization_id, rules.minute_price, rules.daily_limit, now)
+        if left == 0:
+            return Full("outbound-limit", f"Today's outbound calls have cost {rules.daily_limit:g} already.", 0)
+        return None
+
+    def take_outbound(self, organization_id: str, rules: OutboundRules, call_id: str, now: float) -> None:
+        """An outbound call is in: what `refuses_outbound` allowed is taken, in the same turn."""
+        key = _outbound(organization_id)
+        if rules.calls_per_second is not None:
+            self.rates.take(key, Rate.of(rules.calls_per_second), now)
+        self.capacity.hold(key, call_id)
+
+    def longest(self, organization_id: str, rules: OutboundRules, now: float) -> float | None:
+        """Seconds after the answer at which an outbound call must end: by the rules, and by what is left of the day's
+        limit; None when nothing ends it."""
+        left = self.tolls.left(organization_id, rules.minute_price, rules.daily_limit, now)
+        if left is None:
+            return rules.max_duration
+        paid = max(1, left) * 60.0
+        return paid if rules.max_duration is None else min(paid, rules.max_duration)
+
     def attempt(self, trunk: Trunk, call_id: str) -> bool:
         """A call that is in takes a place on the trunk by which an agent is tried; False when that trunk is full."""
         if self.capacity.holds(trunk.id, call_id):
@@ -66,6 +102,12 @@ class Admission:
         self.capacity.hold(trunk.id, call_id)
         return True
 
-    def release(self, call_id: str) -> None:
+    def release(self, call_id: str, now: float) -> None:
         """The call has ended."""
         self.capacity.release(call_id)
+        self.tolls.end(call_id, now)
+
+
+def _outbound(organization_id: str) -> str:
+    """The key of an organization's outbound calls, among those of trunks and sources."""
+    return f"outbound {organization_id}"

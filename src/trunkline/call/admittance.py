@@ -27,7 +27,7 @@ def admitted(
     ledger = Ledger(
         call_id,
         number.organization_id,
-        "inbound",
+        verdict.direction,
         now + ua.epoch,
         trunk.id,
         number.id,
@@ -35,6 +35,7 @@ def admitted(
         verdict.caller,
         verdict.callee,
     )
+    ledger.agent_id = verdict.agent_id
     hops = request.get("max-forwards")
     return Call(
         ua,
@@ -42,12 +43,27 @@ def admitted(
         caller,
         trunk,
         number,
-        verdict.candidates,
+        verdict.carriers or verdict.candidates,
         admission,
         crossing(request, f"x-{ua.brand.lower()}-"),
         identity(request) if trunk.trust_identity else (),
         min(int(hops), _MOST_HOPS) - 1 if hops is not None and hops.isdecimal() else _MOST_HOPS - 1,
+        longest=_longest(verdict, admission, now),
+        tolled=verdict.rules is not None,
+        private=verdict.private,
     )
+
+
+def _longest(verdict: Admitted, admission: Admission, now: float) -> float | None:
+    """Seconds after the answer at which the call is ended; an emergency call is not."""
+    limits: list[float] = []
+    if verdict.number.config.max_duration and (not verdict.carriers or verdict.rules is not None):
+        limits.append(verdict.number.config.max_duration)
+    if verdict.rules is not None:
+        outbound = admission.longest(verdict.number.organization_id, verdict.rules, now)
+        if outbound is not None:
+            limits.append(outbound)
+    return min(limits) if limits else None
 
 
 def refused(verdict: Refused, trunk: Trunk, request: Request, flow: Flow, call_id: str, wall: float) -> CallRecord:
@@ -56,7 +72,7 @@ def refused(verdict: Refused, trunk: Trunk, request: Request, flow: Flow, call_i
     ledger = Ledger(
         call_id,
         number.organization_id if number is not None else trunk.organization_id,
-        "inbound",
+        verdict.direction,
         wall,
         trunk.id,
         number.id if number is not None else None,

@@ -8,7 +8,8 @@
     state        the trunk is enabled
     transport    and calls by the transport that it must
     credentials  and proves who it is, where it must (call/proof)
-    dialled      the number is one of the trunk's organization
+    dialled      the number is one of the trunk's organization; an agent's side that asks for another one dials out,
+                 and `call/departure` goes on
     lifecycle    active, takes calls, asks for no PIN
     agent        and somebody can be called for it (routing/select)
     limits       rates and places, last, and taken together (call/admission)
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from trunkline.call import suspects
+from trunkline.call import departure, suspects
 from trunkline.call.admission import Admission
 from trunkline.call.case import Case
 from trunkline.call.parties import caller, dialled
@@ -70,6 +71,8 @@ class Arrival:
         verdict = self.decide(request, flow, now)
         if type(verdict) is Admitted:
             self.admission.take(verdict.trunk, flow.remote[0], call_id, now, self.policy.source_rate)
+            if verdict.rules is not None:
+                self.admission.take_outbound(verdict.number.organization_id, verdict.rules, call_id, now)
         return verdict
 
     def decide(self, request: Request, flow: Flow, now: float, notes: Notes | None = None) -> Verdict:
@@ -101,6 +104,12 @@ class Arrival:
             stopped = _allowed(case, trunk) or self._proven(case, found)
         if stopped is not None:
             return stopped
+        if trunk.dials_out:
+            leaving = departure.decide(case, found, table, self.admission)
+            if isinstance(leaving, Admitted) and leaving.rules is not None:
+                return self._room(case, trunk) or leaving
+            if leaving is not None:
+                return leaving
         number = _known(case, trunk)
         if not isinstance(number, Number):
             return number
@@ -128,14 +137,17 @@ class Arrival:
         user = case.credentials.username if case.credentials is not None else None
         own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
         endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
-        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact)
+        ours = number is not None
+        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours)
         by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
         possible = suspects.gather(self.table, sources, number, signs, by_user)
         found = identify(possible, signs)
         if found is None:
             return self._unknown(case, signs)
-        if number is None and found.by not in ("endpoint", "user", "contact") and suspects.shared(possible):
-            return case.refuse("trunk", "unknown-number", "Several organizations share the network it comes from.")
+        told = found.by in ("endpoint", "user", "contact")
+        if not told and (number is None or found.trunk.dials_out) and suspects.shared(possible):
+            cause = "not-authenticated" if found.trunk.dials_out else "unknown-number"
+            return case.refuse("trunk", cause, "Several organizations share the network it comes from.")
         case.trunk = found.trunk
         if case.notes is not None:
             case.notes.append(Note("trunk", f"It is trunk {found.trunk.name}, told by {found.by}."))

@@ -17,7 +17,7 @@ from trunkline.call.headers import reason as reason_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import ENDS, End, MediaPlan, Terms, policy_of
 from trunkline.call.outputs import Finished, Journal
-from trunkline.call.search import AgentLeg, Nobody, Search, Step, Wanted, refused
+from trunkline.call.search import AgentLeg, Attempt, Nobody, Search, Step, Wanted, refused
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
@@ -25,7 +25,6 @@ from trunkline.model.call import CallStatus, Side
 from trunkline.model.journal import Answered, Began, Ended
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
-from trunkline.routing.select import Candidate
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
 
@@ -34,12 +33,14 @@ class Call:
     """From the INVITE that was admitted to the last leg's end."""
 
     __slots__ = (
+        "_admission",
         "_caller_line",
         "_kind",
-        "_number",
+        "_longest",
         "_offer",
         "_plan",
         "_search",
+        "_tolled",
         "_trunk",
         "answered",
         "bridge",
@@ -57,12 +58,18 @@ class Call:
         caller: UasLeg,
         trunk: Trunk,
         number: Number | None,
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Attempt],
         admission: Admission,
         crossing: tuple[tuple[str, str], ...],
         identity: tuple[tuple[str, str], ...],
         max_forwards: int,
+        *,
+        longest: float | None = None,
+        tolled: bool = False,
+        private: bool = False,
     ) -> None:
+        """`longest`: seconds after the answer at which it is ended. `tolled`: it counts for its organization
+        while it is up. `private`: its number is withheld from the callee."""
         request = caller.request
         assert request is not None
         self.ua = ua
@@ -72,14 +79,16 @@ class Call:
         self.answered = False
         self.ended = False
         self._trunk = trunk
-        self._number = number
         self._kind = request.get("content-type")
         self._offer = request.body if find_sdp(self._kind, request.body) is not None else b""
         """The body that holds the caller's offer; empty when the agent is to make one."""
         session = int(ua.tokens.token()[2:17], 16)
         self._plan = MediaPlan(session, Terms(ua.origin(caller.flow), policy_of(trunk)))
         self.bridge = Bridge(self._plan)
-        wanted = Wanted(trunk, number, caller.flow, self._offer, self._kind, crossing, identity, max_forwards)
+        self._longest = longest
+        self._admission = admission
+        self._tolled = tolled
+        wanted = Wanted(trunk, number, caller.flow, self._offer, self._kind, crossing, identity, max_forwards, private)
         self._search = Search(ua, ledger, wanted, candidates, admission, self._plan)
         line = LegEntry("caller", ledger.started_at, request.call_id, request.uri, trunk.id)
         line.peer = peer(caller.flow)
@@ -222,8 +231,10 @@ class Call:
         alarms = self.ua.alarms
         alarms.clear((self.id, "ring"))
         alarms.clear((self.id, "ringback"))
-        if self._number is not None and self._number.config.max_duration:
-            alarms.set((self.id, "limit"), now + self._number.config.max_duration)
+        if self._longest:
+            alarms.set((self.id, "limit"), now + self._longest)
+        if self._tolled:
+            self._admission.tolls.begin(ledger.organization_id, self.id, now)
         outs = self.caller.connect(crossed, kind, event.early, "", now)
         outs.append(Journal(Answered(ledger.record(), self.bridge.states())))
         return outs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trunkline.call.parties import Dialled
 from trunkline.call.refusals import CAUSES, Refused
 from trunkline.call.verdict import Notes
+from trunkline.model.call import Direction
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.sip.challenge import Credentials
@@ -15,7 +16,7 @@ _NOTHING = Dialled("", None)
 
 
 class Case:
-    __slots__ = ("asked", "caller", "credentials", "flow", "notes", "now", "number", "request", "trunk")
+    __slots__ = ("asked", "caller", "credentials", "direction", "flow", "notes", "now", "number", "request", "trunk")
 
     def __init__(self, request: Request, flow: Flow, now: float, notes: Notes | None) -> None:
         self.request = request
@@ -28,6 +29,7 @@ class Case:
         self.number: Number | None = None
         """Only once it is known to be of the trunk's organization."""
         self.caller: str | None = None
+        self.direction: Direction = "inbound"
 
     def refuse(
         self, step: str, cause: str, detail: str, mend: str = "", status: int = 0, retry_after: int = 0
@@ -44,4 +46,5 @@ class Case:
             number=self.number,
             caller=self.caller,
             callee=self.asked.text or None,
+            direction=self.direction,
         )

@@ -186,6 +186,7 @@ class Core:
             "legs": len(self.legs),
             "invites": len(self.reception),
             "held_places": len(self.arrival.admission.capacity),
+            "tolled_calls": len(self.arrival.admission.tolls),
         }
 
     # ── messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -317,7 +318,7 @@ class Core:
             if type(out) not in _EVENT_TYPES:
                 effects.append(out)  # type: ignore[arg-type]
                 if type(out) is Finished:
-                    self._forget(out.record.id, touched)
+                    self._forget(out.record.id, touched, now)
                 continue
             source: str = out.leg  # type: ignore[union-attr]
             touched.append(source)
@@ -341,9 +342,9 @@ class Core:
         if agent is not None and agent.id not in self.legs and not agent.gone:
             self.legs[agent.id] = agent
 
-    def _forget(self, call_id: str, touched: list[str]) -> None:
+    def _forget(self, call_id: str, touched: list[str], now: float) -> None:
         """The one place where a call's places are given back."""
-        self.arrival.admission.release(call_id)
+        self.arrival.admission.release(call_id, now)
         call = self.calls.pop(call_id, None)
         if call is None:
             return

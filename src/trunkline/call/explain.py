@@ -12,6 +12,7 @@ from trunkline.call.arrival import Arrival
 from trunkline.call.proof import Supposed
 from trunkline.call.refusals import Refused
 from trunkline.call.verdict import Admitted, Challenged, Dropped, Notes, Verdict
+from trunkline.model.call import Direction
 from trunkline.model.number import Number
 from trunkline.routing.telephone import canonical
 from trunkline.sip.flow import Flow, Transport, host_port
@@ -47,6 +48,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     caller: str | None = None
     callee: str | None = None
     agent_ids: tuple[str, ...] = ()
+    direction: Direction = "inbound"
+    """`outbound` once it is known that an agent's side dials out."""
+    carrier_ids: tuple[str, ...] = ()
+    """Of an outbound call: the trunks that it would try."""
 
 
 class Hypothetical(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +98,11 @@ def explained(arrival: Arrival, request: Request, flow: Flow, now: float) -> Exp
     caller: str | None = None
     callee: str | None = None
     agents: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()
     if isinstance(verdict, Admitted):
         number, caller, callee = verdict.number, verdict.caller, verdict.callee
         agents = tuple([candidate.agent.id for candidate in verdict.candidates])
+        carriers = tuple([carrier.trunk.id for carrier in verdict.carriers])
     else:
         steps.append(Step(name=verdict.step, passed=False, detail=verdict.detail, mend=verdict.mend))
         if isinstance(verdict, Refused):
@@ -112,6 +119,8 @@ def explained(arrival: Arrival, request: Request, flow: Flow, now: float) -> Exp
         caller=caller,
         callee=callee,
         agent_ids=agents,
+        direction=verdict.direction if isinstance(verdict, Admitted | Refused) else "inbound",
+        carrier_ids=carriers,
     )
 
 

@@ -14,6 +14,8 @@ from trunkline.call.ledger import Ledger
 from trunkline.call.uac_leg import Target
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.routing.destination import written
+from trunkline.routing.outbound import Carrier
 from trunkline.sip.flow import Transport
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
@@ -61,6 +63,48 @@ def target(
         tls=trunk.tls if trunk is not None else None,
         proxy=trunk.outbound_proxy if trunk is not None else None,
         nat=trunk.nat if trunk is not None else False,
+        credentials=credentials,
+    )
+
+
+def outward(
+    carrier: Carrier,
+    calling: str,
+    private: bool,
+    crossing: tuple[tuple[str, str], ...],
+    max_forwards: int,
+) -> Target:
+    """How a carrier is asked to call a telephone from `calling`, E.164. Nothing that is an agent's own business goes
+    there: of the private headers User-to-User alone, and none of ours."""
+    trunk = carrier.trunk
+    number = written(calling, trunk.caller_format, trunk.country)
+    host = f"[{trunk.host}]" if ":" in (trunk.host or "") else trunk.host
+    uri = f"tel:{number}" if number[0] == "+" else f"sip:{number}@{host}"
+    kind = trunk.caller_header
+    lines = [f"{name}: {value}\r\n" for name, value in crossing if name == "User-to-User"]
+    if kind == "rpid":
+        shown = "full" if private else "off"
+        lines.append(f"Remote-Party-ID: <sip:{number}@{host}>;party=calling;privacy={shown};screen=yes\r\n")
+    elif kind == "ppi":
+        lines.append(f"P-Preferred-Identity: <{uri}>\r\n")
+    elif kind == "pai" or private:
+        # Who withholds the number from the callee must still tell the carrier (RFC 3325 §7).
+        lines.append(f"P-Asserted-Identity: <{uri}>\r\n")
+    if private:
+        lines.append("Privacy: id\r\n")
+    credentials = None
+    if trunk.username and trunk.password is not None:
+        credentials = Credentials(trunk.username, trunk.password, trunk.realm)
+    return Target(
+        uri=carrier.uri,
+        caller=_ANONYMOUS if private else f"<sip:{number}@{{host}}>",
+        callee=f"<{carrier.uri}>",
+        headers="".join(lines),
+        max_forwards=max_forwards,
+        transport=carrier.transport,
+        tls=trunk.tls,
+        proxy=trunk.outbound_proxy,
+        nat=trunk.nat,
         credentials=credentials,
     )
 

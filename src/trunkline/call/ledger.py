@@ -44,9 +44,9 @@ class LegEntry:
         self.reason: str | None = None
         self.codec: str | None = None
 
-    def record(self) -> LegRecord:
+    def record(self, direction: Direction = "inbound") -> LegRecord:
         return LegRecord(
-            side=self.side,
+            side=side_of(self.side, direction),
             sip_call_id=self.sip_call_id,
             peer=self.peer,
             trunk_id=self.trunk_id,
@@ -135,13 +135,21 @@ class Ledger:
             cause=self.cause,
             detail=self.detail,
             sip_status=self.sip_status,
-            hung_up_by=self.hung_up_by,
+            hung_up_by=side_of(self.hung_up_by, self.direction) if self.hung_up_by is not None else None,
             started_at=self.started_at,
             ringing_at=self.ringing_at,
             answered_at=self.answered_at,
             ended_at=self.ended_at,
-            legs=tuple([leg.record() for leg in self.legs]),
+            legs=tuple([leg.record(self.direction) for leg in self.legs]),
         )
+
+
+def side_of(side: Side, direction: Direction) -> Side:
+    """Who a call's side is in the record. To a call, who calls is its caller and who is called its agent; when an agent
+    dials out, the caller is the agent, and who is called is the callee."""
+    if direction == "inbound":
+        return side
+    return "agent" if side == "caller" else "callee" if side == "agent" else side
 
 
 def peer(flow: Flow | None) -> str | None:

@@ -108,6 +108,51 @@ def caller(request: Request, trunk: Trunk) -> str | None:
     return _named(request.header("From") or "", trunk.country)
 
 
+class Calling(NamedTuple):
+    """Who calls out."""
+
+    text: str | None
+    """As `caller` gives it, but for a number that is ours and written without its plus."""
+    number: Number | None
+    """Ours; None when nobody has it."""
+    private: bool
+    """Whether the callee must not be shown it: Privacy (RFC 3323), or an anonymous From beside an asserted number."""
+
+
+def calling(request: Request, trunk: Trunk, table: Table) -> Calling:
+    """Whose number an agent's side calls from: P-Asserted-Identity, Remote-Party-ID where it is trusted, else From."""
+    said = [request.header("From") or ""]
+    privacy = request.header("Privacy") or ""
+    private = not _PRIVATE.isdisjoint(word.strip().lower() for word in privacy.split(";"))
+    if trunk.trust_identity:
+        found = party_of_address(said[0])
+        private = private or (found is not None and found.anonymous)
+        said[:0] = [value for name in _ASSERTED for line in request.headers(name) for value in split_commas(line)]
+    text: str | None = None
+    for value in said:
+        who = _named(value, trunk.country)
+        e164 = who if who is None or who[0] == "+" else with_plus(who)
+        number = table.number(e164) if e164 is not None else None
+        if number is not None:
+            return Calling(e164, number, private)
+        text = text or who
+    return Calling(text, None, private)
+
+
+def destination(request: Request, trunk: Trunk, country: str | None) -> str:
+    """What an agent's side dials: E.164 where it is a number to somebody in `country`, else the user part as it is."""
+    e164 = plain(request.uri)
+    if e164 is not None:
+        return e164
+    asked = read_party(request.uri)
+    if asked is None or asked.user in (trunk.username, trunk.id):
+        # Who is called by its own name says in To whom it wants.
+        asked = party_of_address(request.header("To") or "") or asked
+    if asked is None:
+        return ""
+    return asked.number(country) or asked.user
+
+
 def _named(value: str, country: str | None) -> str | None:
     e164 = plain_address(value)
     if e164 is not None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from trunkline.model.call import Direction
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.sip.status import phrase
@@ -48,6 +49,19 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "agent-trunk-disabled": Cause(480, 20, "Enable the agent's trunk."),
     "group-empty": Cause(480, 20, "Add agents to the group."),
     "group-too-deep": Cause(480, 20, "Nest groups less deep."),
+    "not-authenticated": Cause(403, 21, "Let the trunk authenticate (challenge), or call its own endpoint."),
+    "caller-not-owned": Cause(403, 21, "Call from a number of the organization, in From or P-Asserted-Identity."),
+    "caller-not-active": Cause(403, 21, "Activate the calling number."),
+    "outbound-not-supported": Cause(403, 21, "Set supports_outbound on the calling number."),
+    "number-not-backed": Cause(403, 21, "Put the calling number on a carrier trunk."),
+    "not-a-number": Cause(484, 28, "Dial a whole telephone number."),
+    "emergency-not-enabled": Cause(403, 21, "Set outbound.emergency of the organization, if a carrier takes them."),
+    "destination-not-allowed": Cause(403, 21, "Add the destination to outbound.allow of the organization."),
+    "premium-not-allowed": Cause(403, 21, "Set outbound.premium of the organization."),
+    "no-carrier": Cause(404, 3, "Give the organization a carrier trunk that takes the call."),
+    "outbound-rate": Cause(503, 42, "Raise outbound.calls_per_second of the organization, or call less often."),
+    "outbound-full": Cause(503, 34, "Raise outbound.concurrent_calls of the organization."),
+    "outbound-limit": Cause(403, 21, "Raise outbound.daily_limit of the organization, or wait until midnight UTC."),
     "source-rate": Cause(503, 42, "Raise the calls a second that one source may bring, or slow the source down."),
     "trunk-rate": Cause(503, 42, "Raise the trunk's calls_per_second, or have the carrier slow down."),
     "trunk-full": Cause(503, 34, "Raise the trunk's max_concurrent_calls."),
@@ -75,6 +89,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """Of the trunk's organization: one of another is not known to it."""
     caller: str | None = None
     callee: str | None = None
+    direction: Direction = "inbound"
 
     @property
     def phrase(self) -> str:

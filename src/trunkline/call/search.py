@@ -1,6 +1,7 @@
-"""The search for an agent: candidates in order, an attempt at each, and what it means when one fails.
+"""The search for who answers: candidates in order, an attempt at each, and what it means when one fails.
 
-It knows nothing of the party that the agent is for but what it was told at the start, in `Wanted`.
+An agent is looked for among agents, a telephone among the carriers that reach it. The search knows nothing of the party
+that it is for but what it was told at the start, in `Wanted`.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from trunkline.call.user_agent import UserAgent
 from trunkline.model.call import CallStatus, Side
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.routing.outbound import Carrier
 from trunkline.routing.select import Candidate
 from trunkline.sdp.refusal import Refusal
 from trunkline.sip.flow import Flow
 
 AgentLeg = UacLeg | EndpointLeg
+Attempt = Candidate | Carrier
 
 
 class Wanted(NamedTuple):
@@ -47,6 +50,8 @@ class Wanted(NamedTuple):
     identity: tuple[tuple[str, str], ...]
     """Headers that go on to an agent of a trusted trunk."""
     max_forwards: int
+    private: bool = False
+    """Whether a carrier is told to withhold the calling number."""
 
 
 class Nobody(NamedTuple):
@@ -72,7 +77,6 @@ class Search:
         "_admission",
         "_attempts",
         "_began",
-        "_candidate",
         "_candidates",
         "_early",
         "_ledger",
@@ -89,7 +93,7 @@ class Search:
         ua: UserAgent,
         ledger: Ledger,
         wanted: Wanted,
-        candidates: Sequence[Candidate],
+        candidates: Sequence[Attempt],
         admission: Admission,
         plan: MediaPlan,
     ) -> None:
@@ -97,8 +101,6 @@ class Search:
         self._ledger = ledger
         self._wanted = wanted
         self._candidates = list(candidates)
-        self._candidate: Candidate | None = None
-        """The one that is tried."""
         self._began: float | None = None
         """When the first was."""
         self._admission = admission
@@ -106,7 +108,7 @@ class Search:
         self._attempts = 0
         self._early: dict[str, Rang] = {}
         """What rang with a session description, by early dialog of the attempt that goes on."""
-        self.candidate: Candidate | None = None
+        self.candidate: Attempt | None = None
         """Who is tried, or answered."""
         self.leg: AgentLeg | None = None
         """The leg of the attempt that goes on, or that answered."""
@@ -120,7 +122,11 @@ class Search:
         ua, ledger, wanted = self._ua, self._ledger, self._wanted
         if self._began is None:
             self._began = now
-        candidate = self._candidate = self._next_with_room()
+        candidate = self._next_with_room()
+        if candidate is None and ledger.direction == "outbound":
+            headers = 'Reason: SIP;cause=503;text="carrier-full"\r\n'
+            detail = "The carriers' trunks are full: raise their max_concurrent_calls."
+            return [], Nobody(503, None, headers, "failed", "carrier-full", "edge", detail)
         if candidate is None:
             headers = 'Reason: SIP;cause=503;text="agent-trunk-full"\r\n'
             detail = "The agent's trunk is full: raise its max_concurrent_calls."
@@ -129,9 +135,9 @@ class Search:
         self._attempts += 1
         self._early.clear()
         trunk = candidate.trunk
-        ledger.agent_id = candidate.agent.id
         line = LegEntry("agent", now + ua.epoch, None, candidate.uri, trunk.id if trunk is not None else None)
-        line.agent_id = candidate.agent.id
+        if isinstance(candidate, Candidate):
+            ledger.agent_id = line.agent_id = candidate.agent.id
         ledger.legs.append(line)
         self.line = line
         ua.alarms.set((ledger.id, "ring"), min(now + candidate.ring_timeout, self._began + candidate.within))
@@ -150,9 +156,13 @@ class Search:
             line.sip_call_id = leg.sip_call_id
         return leg.begin(), None
 
-    def _leg(self, candidate: Candidate, offer: bytes) -> AgentLeg:
+    def _leg(self, candidate: Attempt, offer: bytes) -> AgentLeg:
         ua, ledger, wanted, number = self._ua, self._ledger, self._wanted, self._wanted.number
         leg = f"{ledger.id}:{self._attempts}"
+        if isinstance(candidate, Carrier):
+            calling = ledger.phone_number or ""
+            outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
+            return UacLeg(ua, leg, ledger.id, outward, offer, wanted.kind or SDP)
         if candidate.uri is None:
             return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, wanted.trunk.codecs)
         target = invitation.target(
@@ -176,7 +186,7 @@ class Search:
         self._candidates = [one for one in self._candidates if now - began < one.within]
         return bool(self._candidates)
 
-    def _next_with_room(self) -> Candidate | None:
+    def _next_with_room(self) -> Attempt | None:
         """The next agent whose trunk has a place for this call; the place is taken."""
         while self._candidates:
             candidate = self._candidates.pop(0)
@@ -213,7 +223,9 @@ class Search:
         leg = self.leg
         outs = leg.disconnect('Q.850;cause=19;text="no answer"', now) if leg is not None else []
         self._close(408, "Request Timeout", "", now)
-        if self._more(now):
+        # A telephone that rang is not made to ring again by another carrier.
+        again = not (isinstance(self.candidate, Carrier) and isinstance(leg, UacLeg) and leg.provisional)
+        if again and self._more(now):
             more, nobody = self.attempt(now)
             return outs + more, nobody
         headers = 'Reason: Q.850;cause=19;text="no answer"\r\n'
@@ -225,7 +237,7 @@ class Search:
         self._ua.alarms.clear((self._ledger.id, "ring"))
         provisional = isinstance(self.leg, UacLeg) and self.leg.provisional
         rang = bool(self._early) or (self.line is not None and self.line.ringing_at is not None)
-        statuses = self._candidate.hunt_on if self._candidate is not None else ()
+        statuses = self.candidate.hunt_on if self.candidate is not None else ()
         if hunt.hunts_on(event, provisional, rang, statuses) and self._more(now):
             return self.attempt(now)
         status, words = hunt.crossed(event.status, event.phrase)

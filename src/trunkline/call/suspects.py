@@ -61,7 +61,7 @@ def sides(table: Table, number: Number) -> tuple[str | None, str | None]:
     agent = table.agents.get(number.agent_id) if number.agent_id is not None else None
     agent_side = agent.trunk_id if agent is not None else None
     own = table.trunks.get(number.trunk_id) if number.trunk_id is not None else None
-    if own is None or own.engine or own.id == agent_side or own.organization_id != number.organization_id:
+    if own is None or own.dials_out or own.id == agent_side or own.organization_id != number.organization_id:
         return None, agent_side
     return own.id, agent_side
 
@@ -84,7 +84,14 @@ def gather(
         few, many = (ours, sources) if len(ours) < len(sources) else (sources, ours)
         found = [(trunks[id], sources[id]) for id in few if id in many]
         found += [(trunks[id], BY_USER_ALONE) for id in by_user if id in ours and id not in sources]
-        if any(not trunk.engine for trunk, _ in found):
+        # An agent's side may ask for a number of somebody else here; what it shows on purpose still tells it.
+        found += [
+            (trunks[id], sources.get(id, BY_USER_ALONE)) for id in by_user if id not in ours and trunks[id].dials_out
+        ]
+        named = trunks.get(signs.endpoint) if signs.endpoint is not None and signs.endpoint in sources else None
+        if named is not None and named.dials_out and named.id not in ours:
+            found.append((named, sources[named.id]))
+        if any(not trunk.dials_out for trunk, _ in found):
             return found
     ids = list(islice(sources, MOST))
     if signs.endpoint is not None and signs.endpoint in sources and signs.endpoint not in ids:

@@ -8,8 +8,11 @@ import msgspec
 
 from trunkline.call.refusals import Refused
 from trunkline.guard.rate import Rate
+from trunkline.model.call import Direction
 from trunkline.model.number import Number
+from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
+from trunkline.routing.outbound import Carrier
 from trunkline.routing.select import Candidate
 
 
@@ -32,13 +35,26 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     trunk: Trunk
     number: Number
     candidates: tuple[Candidate, ...]
-    """At least one, in the order to try."""
+    """Of an inbound call: at least one, in the order to try."""
     caller: str | None
     """E.164 where it is a number, else as received; None when withheld."""
     callee: str
-    """The number, E.164."""
+    """The number, E.164; an emergency number as it was dialled."""
     identified_by: str
     """What told the trunk from others; a word of `trunk.identify`."""
+    carriers: tuple[Carrier, ...] = ()
+    """Of an outbound call, instead of `candidates`: at least one, in the order to try. `number` is then the calling
+    one."""
+    agent_id: str | None = None
+    """The agent that dials out, where it is known."""
+    rules: OutboundRules | None = None
+    """Whose limits an outbound call counts against; None for an emergency call, which counts against none."""
+    private: bool = False
+    """Whether an outbound call's number is not to be shown to who is called (RFC 3323)."""
+
+    @property
+    def direction(self) -> Direction:
+        return "outbound" if self.carriers else "inbound"
 
 
 class Challenged(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,8 +62,10 @@ def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
             drawn.append((f"  {'':<{width}}  → {fit(step['mend'])}", "yellow"))
     drawn.append(("", ""))
     if found["accepted"]:
-        agents = ", ".join(map(fit, found["agent_ids"]))
-        drawn.append((f"The call would be routed: {fit(found['to'] or '')} to {agents}.", "bold green"))
+        out = found["direction"] == "outbound"
+        reached = ", ".join(map(fit, found["carrier_ids"] if out else found["agent_ids"]))
+        told = f"go out: {fit(found['to'] or '')} by" if out else f"be routed: {fit(found['to'] or '')} to"
+        drawn.append((f"The call would {told} {reached}.", "bold green"))
     elif found["status"]:
         answer = f"{found['status']} {fit(found['phrase'])}"
         drawn.append((f"The call would be answered {answer} ({fit(found['cause'])}).", "bold red"))

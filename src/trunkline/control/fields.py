@@ -11,12 +11,14 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn
 
 from trunkline.control.errors import Invalid, Scalar
+from trunkline.routing.destination import countries
 from trunkline.sip.uri import UriError, parse_uri
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _PIN = re.compile(r"[0-9]{4,10}")
 CODECS = ("PCMU", "PCMA", "G722")
 _ENCRYPTION = {
@@ -29,6 +31,7 @@ _ENCRYPTION = {
 }
 MOST_NETWORKS = 256
 MOST_METADATA = 50
+MOST_PREFIXES = 1000
 
 
 def refuse(field: str, message: str, provided: object = None) -> NoReturn:
@@ -134,6 +137,41 @@ def web_uri(text: str, field: str = "uri") -> str:
     if len(text) > 2000 or not re.fullmatch(r"(wss?|https?)://[^\s/?#]+[^\s]*", text):
         refuse(field, "This must be a ws, wss, http or https URL.", text)
     return text
+
+
+def prefixes(given: Iterable[str], field: str = "prefixes") -> tuple[str, ...]:
+    """Beginnings of E.164 numbers."""
+    found = dict.fromkeys(text.strip() for text in given)
+    for text in found:
+        if not _PREFIX.fullmatch(text):
+            refuse(field, "A prefix is the beginning of an E.164 number, as +1 or +4420.", text)
+    if len(found) > MOST_PREFIXES:
+        refuse(field, f"There are at most {MOST_PREFIXES} prefixes.")
+    return tuple(found)
+
+
+def destinations(given: Iterable[str], field: str) -> tuple[str, ...]:
+    """Countries, and beginnings of E.164 numbers."""
+    found: dict[str, None] = {}
+    for text in given:
+        word = text.strip().upper()
+        if not _PREFIX.fullmatch(word) and not (_COUNTRY.fullmatch(word) and word in countries()):
+            refuse(field, "A destination is a country, as US, or the beginning of an E.164 number, as +4420.", text)
+        found[word] = None
+    if len(found) > MOST_PREFIXES:
+        refuse(field, f"There are at most {MOST_PREFIXES} destinations.")
+    return tuple(found)
+
+
+def word(*known: str) -> Any:
+    """A check for one of these words, in any case."""
+
+    def check(text: str, field: str) -> str:
+        if text.lower() not in known:
+            refuse(field, f"This is one of {', '.join(known)}.", text)
+        return text.lower()
+
+    return check
 
 
 def seconds(low: float, high: float) -> Any:

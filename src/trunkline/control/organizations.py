@@ -8,6 +8,7 @@ from trunkline.control import fields
 from trunkline.control.catalogue import Catalogue
 from trunkline.control.errors import Conflict, NotFound
 from trunkline.control.keys import Caller
+from trunkline.control.outbound_rules import OutboundWanted, ruled
 from trunkline.control.state import Draft, State
 from trunkline.model import ids
 from trunkline.model.organization import Organization
@@ -65,6 +66,7 @@ class Organizations:
         *,
         name: str | UnsetType = UNSET,
         default_trunk_id: str | UnsetType | None = UNSET,
+        outbound: OutboundWanted | UnsetType | None = UNSET,
     ) -> Organization:
         """Raises `NotFound` and `Invalid`."""
         async with self._state.change() as draft:
@@ -73,6 +75,8 @@ class Organizations:
                 organization = structs.replace(organization, name=fields.name(name))
             if default_trunk_id is not UNSET:
                 organization = structs.replace(organization, default_trunk_id=self._carrier(id, default_trunk_id))
+            if outbound is not UNSET:
+                organization = structs.replace(organization, outbound=ruled(organization.outbound, outbound))
             organization = structs.replace(organization, updated_at=self._state.wall())
             draft.put(organization)
         return organization
@@ -123,8 +127,8 @@ class Organizations:
             raise NotFound(
                 "trunk_not_found", "There is no trunk with this id.", field="default_trunk_id", provided=text
             )
-        if trunk.engine:
-            fields.refuse("default_trunk_id", "The default trunk is a carrier's, not an engine's.", text)
+        if trunk.dials_out:
+            fields.refuse("default_trunk_id", "The default trunk is a carrier's, not an engine's or a PBX's.", text)
         return trunk.id
 
 

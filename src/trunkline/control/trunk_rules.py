@@ -41,6 +41,7 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str | UnsetType = UNSET
     provider: str | UnsetType = UNSET
+    role: str | UnsetType | None = UNSET
     host: str | UnsetType | None = UNSET
     port: int | UnsetType | None = UNSET
     transport: str | UnsetType | None = UNSET
@@ -67,6 +68,12 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     trust_identity: bool | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
     tcp_fallback: bool | UnsetType | None = UNSET
+    outbound: bool | UnsetType | None = UNSET
+    outbound_priority: int | UnsetType | None = UNSET
+    prefixes: tuple[str, ...] | UnsetType | None = UNSET
+    dial_format: str | UnsetType | None = UNSET
+    caller_format: str | UnsetType | None = UNSET
+    caller_header: str | UnsetType | None = UNSET
     ring_after: float | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: float | UnsetType | None = UNSET
@@ -154,6 +161,10 @@ def whole(trunk: Trunk) -> None:
             "with credentials).",
             field="host",
         )
+    if "national" in (trunk.dial_format, trunk.caller_format) and trunk.country is None:
+        raise Invalid(
+            "missing_required_field", "National numbers need the country they are dialled in.", field="country"
+        )
     if trunk.challenge and trunk.username is None:
         raise Invalid("missing_required_field", "challenge needs credentials.", field="username")
     if trunk.register and (trunk.host is None or trunk.username is None):
@@ -191,6 +202,12 @@ _CHECKS: dict[str, Any] = {
     "max_concurrent_calls": fields.count(1, 1_000_000),
     "full_status": _status,
     "calls_per_second": fields.rate,
+    "role": fields.word("carrier", "agent"),
+    "outbound_priority": fields.count(0, 10_000),
+    "prefixes": fields.prefixes,
+    "dial_format": fields.word("e164", "plain", "national"),
+    "caller_format": fields.word("e164", "plain", "national"),
+    "caller_header": fields.word("from", "pai", "ppi", "rpid"),
     "ring_after": fields.seconds(0, 60),
     "probe_interval": fields.seconds(5, 3600),
     "probe_misses": fields.count(1, 20),

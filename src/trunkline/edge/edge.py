@@ -31,6 +31,7 @@ from trunkline.engine.housekeeping import keep_house, write_refusals
 from trunkline.engine.notify import Notifier
 from trunkline.engine.pulse import Pulse
 from trunkline.engine.tidy import tidy_up
+from trunkline.guard.toll import DAY
 from trunkline.settings import Settings, SettingsError
 from trunkline.settings.live import reread
 from trunkline.settings.plan import plan_of
@@ -118,6 +119,7 @@ class Edge:
         replayed = await replay(self.journal, self.store, wall=time(), name=settings.worker)
         self.mover = Mover(self.journal, self.store, at=replayed.position, name=settings.worker)
         self.engine = Engine(plan_of(settings), self.journal, asyncio.get_running_loop())
+        await self._restore_tolls()
         metrics = metrics_of(self.engine, self.mover, self._log, self.duties, self._api_expires)
         port = Port(self.engine, self.mover, metrics.text)
         self.services = Services(self.store, port, brand=settings.brand)
@@ -161,6 +163,13 @@ class Edge:
             path = self.settings.data_dir / bootstrap.OPERATOR_KEY_FILE
             _log.warning("the first API key was made, an operator's: it is in %s", path)
         return None
+
+    async def _restore_tolls(self) -> None:
+        """What outbound calls have cost today counts on."""
+        wall, now = time(), monotonic()
+        async with self.store.read() as unit:
+            minutes = await unit.calls.outbound_minutes(wall - wall % DAY)
+        self.engine.core.arrival.admission.tolls.restore(minutes, now)
 
     def _close_interrupted(self, replayed: Replayed) -> None:
         if replayed.interrupted:

@@ -24,6 +24,7 @@ from trunkline.engine.perform import Performer
 from trunkline.engine.pump import Pump
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload
+from trunkline.guard.toll import Tolls
 from trunkline.media.ports import PortPool
 from trunkline.media.room import MediaRoom
 from trunkline.routing.table import Table
@@ -73,7 +74,7 @@ class Engine:
         tokens = Tokens(plan.worker, seed)
         ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, epoch=time() - monotonic())
         self._digest = digest = Digest(plan.realm, Nonces(os.urandom(32)))
-        arrival = Arrival(Table(), Admission(), digest, plan.policy)
+        arrival = Arrival(Table(), Admission(tolls=Tolls(ua.epoch)), digest, plan.policy)
         self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload))
         self.traces = Traces(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
         self.report = Report()

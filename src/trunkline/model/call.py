@@ -9,12 +9,13 @@ import msgspec
 
 Direction = Literal["inbound", "outbound"]
 CallStatus = Literal["in-progress", "completed", "failed", "no-answer"]
-Side = Literal["caller", "agent", "edge"]
-"""Who did something: the A leg, the B leg, or this edge (a limit, a drain, a crash)."""
+Side = Literal["caller", "agent", "callee", "edge"]
+"""Who did something: who calls us, the agent, the telephone that an outbound call reaches, or this edge (a limit, a
+drain, a crash). Outbound, the agent is the A leg."""
 
 
 class LegRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One leg of a call. The first is the caller's; each attempt to reach an agent is another."""
+    """One leg of a call. The first is that of who calls; each attempt to reach an agent, or a telephone, is another."""
 
     side: Side
     sip_call_id: str | None = None

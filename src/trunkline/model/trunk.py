@@ -15,6 +15,12 @@ ENGINES: frozenset[str] = frozenset({"elevenlabs", "openai", "livekit"})
 
 Codec = Literal["PCMU", "PCMA", "G722"]
 MediaEncryption = Literal["disable", "allow", "require"]
+Role = Literal["carrier", "agent"]
+NumberFormat = Literal["e164", "plain", "national"]
+"""How a telephone number is written to a peer: `+4420…`, `4420…`, or as it is dialled in the trunk's country."""
+CallerHeader = Literal["from", "pai", "ppi", "rpid"]
+"""Where a carrier looks for the calling number: From alone, or beside it P-Asserted-Identity (RFC 3325),
+P-Preferred-Identity (RFC 3325 §9.2) or Remote-Party-ID."""
 
 
 class TlsProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +42,9 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     organization_id: str
     name: str
     provider: Provider = "generic"
+    role: Role = "carrier"
+    """`carrier`: it brings calls to our numbers, and takes calls to telephones. `agent`: a PBX or an agent platform,
+    which dials out through us. Engines are on the agents' side whatever this says."""
 
     host: str | None = None
     """Name or literal address that we send to; None for a trunk that only calls us."""
@@ -81,6 +90,17 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     """Whether P-Asserted-Identity and its kin are believed from, and passed to, this peer."""
     nat: bool = False
     """Send in-dialog UDP requests to the source seen, whatever its Contact says."""
+    outbound: bool = True
+    """Whether a carrier trunk takes outbound calls."""
+    outbound_priority: int = 100
+    """Its place among an organization's carriers, lowest first; a number's own carrier comes before them all."""
+    prefixes: tuple[str, ...] = ()
+    """E.164 prefixes that it carries, as `+1`; empty for all."""
+    dial_format: NumberFormat = "e164"
+    """How the dialled number is written to it."""
+    caller_format: NumberFormat = "e164"
+    """How the calling number is."""
+    caller_header: CallerHeader = "from"
     ring_after: float | None = None
     """Seconds after which the caller hears ringing though no agent rings yet; None: never."""
 
@@ -103,3 +123,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     @property
     def engine(self) -> bool:
         return self.provider in ENGINES
+
+    @property
+    def dials_out(self) -> bool:
+        """Whether it is on the agents' side: what it asks for is to be called, not ours to answer."""
+        return self.role == "agent" or self.provider in ENGINES

@@ -17,6 +17,7 @@ from trunkline.model.change import Change, Put, Routed
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
+from trunkline.routing import destination
 from trunkline.routing.networks import Networks, blocks, by_name
 from trunkline.routing.telephone import E164, warm
 
@@ -185,6 +186,8 @@ class Table:
             self.trunks[id] = trunk
             if trunk.country:
                 warm(trunk.country)
+            if trunk.dials_out:
+                destination.warm()
 
 
 def _way(trunk: Trunk) -> tuple[str | None, int | None, str]:
@@ -212,7 +215,7 @@ def _kind(record: Routed) -> str:
 
 def inbound_user(trunk: Trunk | None) -> str | None:
     """The user name its inbound requests may authenticate with; None when they cannot. A voice engine's credentials are
-    ours to show there, and nobody's to show here."""
-    if trunk is None or not trunk.enabled or trunk.engine or not trunk.password:
+    ours to show there, and its to show here only where the trunk says so (`challenge`)."""
+    if trunk is None or not trunk.enabled or (trunk.engine and not trunk.challenge) or not trunk.password:
         return None
     return trunk.username or None

@@ -147,6 +147,16 @@ class Calls:
             statement = statement.where(CALLS.c.started_at < end)
         return CallStats._make((await self._session.execute(statement)).one())
 
+    async def outbound_minutes(self, since: float) -> dict[str, int]:
+        """Begun minutes of the outbound calls that ended at `since` (Unix seconds) or later, by organization."""
+        minutes = func.sum((CALLS.c.duration + 59) // 60).label("minutes")
+        statement = (
+            select(CALLS.c.organization_id, minutes)
+            .where(CALLS.c.ended_at >= since, CALLS.c.direction == "outbound")
+            .group_by(CALLS.c.organization_id)
+        )
+        return {row.organization_id: int(row.minutes) for row in await self._session.rows(statement)}
+
     async def delete_ended_before(self, wall: float, *, limit: int = 500) -> int:
         """Delete up to `limit` calls that ended before `wall`, the oldest first; how many went. Call again, in a new
         transaction, until it is fewer than `limit`: no writer waits long."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import structs
 from sqlalchemy import Row, delete, insert, select, update
 
-from trunkline.model.organization import Organization
+from trunkline.model.organization import Organization, OutboundRules
 from trunkline.store.database import Session
 from trunkline.store.paging import Page, page_of
 from trunkline.store.tables import ORGANIZATIONS
+
+_RULES = msgspec.json.Decoder(OutboundRules)
+_DEFAULT = OutboundRules()
+_DEFAULTS = "{}"
 
 
 class Organizations:
@@ -33,17 +38,27 @@ class Organizations:
 
     async def insert(self, organization: Organization) -> None:
         """Raises `Conflict("id")`."""
-        await self._session.execute(insert(ORGANIZATIONS).values(structs.asdict(organization)))
+        await self._session.execute(insert(ORGANIZATIONS).values(_row(organization)))
 
     async def update(self, organization: Organization) -> bool:
         """Put the record in place of the one with its id; False when there is none."""
         statement = update(ORGANIZATIONS).where(ORGANIZATIONS.c.id == organization.id)
-        return (await self._session.execute(statement.values(structs.asdict(organization)))).rowcount > 0
+        return (await self._session.execute(statement.values(_row(organization)))).rowcount > 0
 
     async def delete(self, id_: str) -> bool:
         """Raises `Conflict("reference")` while anything but calls belongs to it."""
         return (await self._session.execute(delete(ORGANIZATIONS).where(ORGANIZATIONS.c.id == id_))).rowcount > 0
 
 
+def _row(organization: Organization) -> dict[str, Any]:
+    row = structs.asdict(organization)
+    rules = organization.outbound
+    row["outbound"] = _DEFAULTS if rules == _DEFAULT else msgspec.json.encode(rules).decode()
+    return row
+
+
 def _organization(row: Row[Any]) -> Organization:
-    return Organization(**row._mapping)
+    fields = dict(row._mapping)
+    text = fields["outbound"]
+    fields["outbound"] = _DEFAULT if text == _DEFAULTS else _RULES.decode(text)
+    return Organization(**fields)

@@ -54,6 +54,8 @@ ORGANIZATIONS = Table(
     # Not a foreign key: organizations and trunks would refer to each other.
     Column("default_trunk_id", Text),
     Column("sandbox_of", Text),
+    # Empty: the defaults.
+    Column("outbound", Text, nullable=False, server_default="{}"),
     *stamps(),
 )
 
@@ -65,6 +67,7 @@ TRUNKS = Table(
     _sandbox(),
     Column("name", Text, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("role", Text, nullable=False, server_default="carrier"),
     Column("host", Text),
     Column("port", Integer),
     Column("transport", Text, nullable=False),
@@ -88,6 +91,12 @@ TRUNKS = Table(
     Column("calls_per_second", Double),
     Column("trust_identity", Boolean, nullable=False),
     Column("nat", Boolean, nullable=False),
+    Column("outbound", Boolean, nullable=False, server_default=true()),
+    Column("outbound_priority", Integer, nullable=False, server_default="100"),
+    Column("prefixes", Text, nullable=False, server_default="[]"),
+    Column("dial_format", Text, nullable=False, server_default="e164"),
+    Column("caller_format", Text, nullable=False, server_default="e164"),
+    Column("caller_header", Text, nullable=False, server_default="from"),
     Column("ring_after", Double),
     Column("probe", Boolean, nullable=False),
     Column("probe_interval", Double, nullable=False),

@@ -16,7 +16,7 @@ from trunkline.store.seal import Seal
 from trunkline.store.tables import TRUNKS
 
 _ENCODER = msgspec.json.Encoder()
-_NETWORKS = msgspec.json.Decoder(tuple[str, ...])
+_TEXTS = msgspec.json.Decoder(tuple[str, ...])
 _CODECS = msgspec.json.Decoder(tuple[Codec, ...])
 _MAP = msgspec.json.Decoder(dict[str, Any])
 _TOKENS = msgspec.json.Decoder(dict[str, str])
@@ -99,6 +99,7 @@ class Trunks:
         row["tls"] = _text(tls)
         row["networks"] = _text(trunk.networks)
         row["codecs"] = _text(trunk.codecs)
+        row["prefixes"] = _text(trunk.prefixes)
         row["password"] = None if trunk.password is None else shut(trunk.password)
         row["settings"] = _text({name: shut(value) for name, value in trunk.settings.items()})
         return row
@@ -110,8 +111,9 @@ class Trunks:
         tls = _MAP.decode(fields["tls"])
         key: Secret | None = None if tls["private_key"] is None else opened(tls["private_key"])
         fields["tls"] = TlsProfile(**{**tls, "private_key": key})
-        fields["networks"] = _NETWORKS.decode(fields["networks"])
+        fields["networks"] = _TEXTS.decode(fields["networks"])
         fields["codecs"] = _CODECS.decode(fields["codecs"])
+        fields["prefixes"] = _TEXTS.decode(fields["prefixes"])
         fields["password"] = None if fields["password"] is None else opened(fields["password"])
         fields["settings"] = {name: opened(token) for name, token in _TOKENS.decode(fields["settings"]).items()}
         return Trunk(**fields)

@@ -8,7 +8,8 @@ request shows on purpose, and the circumstances decide: the transport, which sid
 network prefix, the source port, and at last the age. Each step only narrows: one that would leave nobody is passed
 over, except that a number's own trunk, once it is a candidate, is the answer.
 
-Voice engines bring no calls here; their trunks are never candidates.
+A call to a number of ours is rather a carrier's, and one to any other number rather from the agents' side: a trunk of
+a voice engine, a PBX or an agent platform.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Signs(NamedTuple):
     """The trunk that the dialled number's agent is reached by."""
     contact: str | None = None
     """The trunk whose registered Contact the Request-URI names."""
+    ours: bool = True
+    """Whether the dialled number is one of ours."""
 
 
 class Identified(NamedTuple):
@@ -57,7 +60,7 @@ class Identified(NamedTuple):
 
 def identify(candidates: Sequence[Possible], signs: Signs) -> Identified | None:
     """The trunk that a request is from; None when no candidate is left that could be."""
-    remaining = [candidate for candidate in candidates if not candidate[0].engine]
+    remaining = list(candidates)
     if not remaining:
         return None
     by = "network"
@@ -84,6 +87,7 @@ def _tests(remaining: Sequence[Possible], signs: Signs) -> Iterable[tuple[str, C
         yield "endpoint", lambda candidate: candidate[0].id == signs.endpoint
     if signs.username is not None:
         yield "user", lambda candidate: candidate[0].username == signs.username and bool(candidate[0].password)
+    yield "direction", lambda candidate: candidate[0].dials_out != signs.ours
     yield "network", lambda candidate: candidate[1] != BY_USER_ALONE
     yield "state", lambda candidate: candidate[0].enabled
     yield "transport", lambda candidate: candidate[0].transport == signs.transport
@@ -104,9 +108,9 @@ class Conflict(NamedTuple):
 def conflicts(trunks: Iterable[Trunk]) -> list[Conflict]:
     """Pairs that an organization must not have, for the control plane to refuse when they are written.
 
-    Enabled carrier trunks of one organization that name the same network, over the same transport, with the same digest
-    user or none, for the same peer. Trunks that differ in any of these are told apart by it, or by the number dialled
-    and the endpoint, and are fine: two accounts at one carrier, several peers on one host.
+    Enabled trunks of one organization, on one side of calls, that name the same network, over the same transport, with
+    the same digest user or none, for the same peer. Trunks that differ in any of these are told apart by it, or by the
+    number dialled and the endpoint, and are fine: two accounts at one carrier, several peers on one host.
     """
     seen: dict[tuple[object, ...], str] = {}
     found = []
@@ -115,7 +119,7 @@ def conflicts(trunks: Iterable[Trunk]) -> list[Conflict]:
             continue
         user = trunk.username if trunk.password else None
         for network in dict.fromkeys(text.strip().lower() for text in trunk.networks):
-            peer = (trunk.organization_id, network, trunk.transport, user, trunk.host, trunk.port)
+            peer = (trunk.organization_id, trunk.dials_out, network, trunk.transport, user, trunk.host, trunk.port)
             other = seen.setdefault(peer, trunk.id)
             if other != trunk.id:
                 found.append(Conflict(other, trunk.id, network))

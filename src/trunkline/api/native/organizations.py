@@ -10,24 +10,45 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, shown
 from trunkline.api.route import Ask, Route
-from trunkline.model.organization import Organization
+from trunkline.control.outbound_rules import OutboundWanted
+from trunkline.model.organization import Organization, OutboundRules
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Destination = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([A-Za-z]{2}|\+[1-9][0-9]{0,14})$", description="A country, or the beginning of E.164 numbers."
+    ),
+]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class OrganizationCreate(Request, frozen=True, kw_only=True):
     name: Name
 
 
+class OutboundChange(Request, frozen=True, kw_only=True):
+    allow: tuple[Destination, ...] | UnsetType | None = UNSET
+    premium: bool | UnsetType | None = UNSET
+    emergency: bool | UnsetType | None = UNSET
+    calls_per_second: Annotated[float, msgspec.Meta(ge=0.01, le=100_000)] | UnsetType | None = UNSET
+    concurrent_calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | UnsetType | None = UNSET
+    minute_price: Amount | UnsetType | None = UNSET
+    daily_limit: Amount | UnsetType | None = UNSET
+    max_duration: Annotated[int, msgspec.Meta(ge=1, le=86_400)] | UnsetType | None = UNSET
+
+
 class OrganizationChange(Request, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     default_trunk_id: str | UnsetType | None = UNSET
+    outbound: OutboundChange | UnsetType | None = UNSET
 
 
 class OrganizationDetail(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     default_trunk_id: str | None
+    outbound: OutboundRules
     created_at: datetime
     updated_at: datetime
 
@@ -56,6 +77,7 @@ async def change_organization(ask: Ask[OrganizationChange, None]) -> Organizatio
         ask.ids["organization_id"],
         name=ask.body.name,
         default_trunk_id=ask.body.default_trunk_id,
+        outbound=_wanted(ask.body.outbound),
     )
     return _detail(organization)
 
@@ -65,11 +87,16 @@ async def delete_organization(ask: Ask[None, None]) -> Done:
     return Done(True, "Organization deleted successfully")
 
 
+def _wanted(rules: OutboundChange | UnsetType | None) -> OutboundWanted | UnsetType | None:
+    return OutboundWanted(**msgspec.structs.asdict(rules)) if isinstance(rules, OutboundChange) else rules
+
+
 def _detail(organization: Organization) -> OrganizationDetail:
     return OrganizationDetail(
         id=f"org_{organization.id}",
         name=organization.name,
         default_trunk_id=shown("trunk", organization.default_trunk_id),
+        outbound=organization.outbound,
         created_at=moment(organization.created_at),
         updated_at=moment(organization.updated_at),
     )

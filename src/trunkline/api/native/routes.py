@@ -43,6 +43,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     from_: str | None = msgspec.field(name="from")
     to: str | None
     agent_ids: list[str]
+    direction: Literal["inbound", "outbound"]
+    carrier_ids: list[str]
 
 
 async def explain_route(ask: Ask[ExplainRequest, None]) -> Explained:
@@ -71,6 +73,8 @@ async def explain_route(ask: Ask[ExplainRequest, None]) -> Explained:
         from_=found.caller,
         to=found.callee,
         agent_ids=[f"agent_{id}" for id in found.agent_ids],
+        direction=found.direction,
+        carrier_ids=[f"trunk_{id}" for id in found.carrier_ids],
     )
 
 

@@ -12,7 +12,7 @@ from trunkline.api.native.reachability import Reachability
 from trunkline.api.native.registrations import RegistrationShown
 from trunkline.api.native.shape import PageQuery, Pagination, Request, any_case
 from trunkline.model.secret import Secret
-from trunkline.model.trunk import Provider
+from trunkline.model.trunk import CallerHeader, NumberFormat, Provider, Role
 
 Status = Literal["active", "inactive"]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -22,6 +22,9 @@ EncryptionWord = Annotated[
     str,
     msgspec.Meta(pattern=any_case("disable", "disabled", "allow", "allowed", "require", "required")),
 ]
+RoleWord = Annotated[str, msgspec.Meta(pattern=any_case("carrier", "agent"))]
+FormatWord = Annotated[str, msgspec.Meta(pattern=any_case("e164", "plain", "national"))]
+CallerWord = Annotated[str, msgspec.Meta(pattern=any_case("from", "pai", "ppi", "rpid"))]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Rate = Annotated[float, msgspec.Meta(ge=0.01, le=100_000)]
@@ -47,6 +50,7 @@ class TrunkTls(Request, frozen=True, kw_only=True):
 
 
 class TrunkConfig(Request, frozen=True, kw_only=True):
+    role: RoleWord | UnsetType | None = UNSET
     server: str | UnsetType | None = UNSET
     port: Port | UnsetType | None = UNSET
     transport: TransportWord | UnsetType | None = UNSET
@@ -68,6 +72,12 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     trust_identity: bool | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
     tcp_fallback: bool | UnsetType | None = UNSET
+    outbound: bool | UnsetType | None = UNSET
+    outbound_priority: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | UnsetType | None = UNSET
+    prefixes: tuple[Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{0,14}$")], ...] | UnsetType | None = UNSET
+    dial_format: FormatWord | UnsetType | None = UNSET
+    caller_format: FormatWord | UnsetType | None = UNSET
+    caller_header: CallerWord | UnsetType | None = UNSET
     ring_after: Annotated[float, msgspec.Meta(ge=0, le=60)] | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Annotated[float, msgspec.Meta(ge=5, le=3600)] | UnsetType | None = UNSET
@@ -133,6 +143,7 @@ class TlsShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
+    role: Role
     server: str | None
     port: int | None
     transport: Literal["udp", "tcp", "tls"]
@@ -154,6 +165,12 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     trust_identity: bool
     nat: bool
     tcp_fallback: bool
+    outbound: bool
+    outbound_priority: int
+    prefixes: tuple[str, ...]
+    dial_format: NumberFormat
+    caller_format: NumberFormat
+    caller_header: CallerHeader
     ring_after: float | None
     probe: bool
     probe_interval: float

@@ -146,6 +146,7 @@ def _wanted(body: TrunkCreate | TrunkChange, provider: str | UnsetType = UNSET) 
 
 def _config(trunk: Trunk) -> TrunkConfigShown:
     return TrunkConfigShown(
+        role=trunk.role,
         server=trunk.host,
         port=trunk.port,
         transport=trunk.transport,
@@ -172,6 +173,12 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         trust_identity=trunk.trust_identity,
         nat=trunk.nat,
         tcp_fallback=trunk.tcp_fallback,
+        outbound=trunk.outbound,
+        outbound_priority=trunk.outbound_priority,
+        prefixes=trunk.prefixes,
+        dial_format=trunk.dial_format,
+        caller_format=trunk.caller_format,
+        caller_header=trunk.caller_header,
         ring_after=trunk.ring_after,
         probe=trunk.probe,
         probe_interval=trunk.probe_interval,
