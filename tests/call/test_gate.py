@@ -50,9 +50,9 @@ def test_schemes(uri: str, status: int) -> None:
 
 @pytest.mark.parametrize("name", ["Require", "Proxy-Require"])
 def test_required_extensions(name: str) -> None:
-    refusal = examine(request(f"{name}: 100rel, timer", f"{name}: x"))
+    refusal = examine(request(f"{name}: precondition, timer", f"{name}: x"))
     assert refusal is not None
-    assert (refusal.status, refusal.headers) == (420, "Unsupported: 100rel, timer, x\r\n")
+    assert (refusal.status, refusal.headers) == (420, "Unsupported: precondition, x\r\n")
     assert examine(request(f"{name}: ,")) is None
 
 

@@ -27,6 +27,8 @@ OFFER = (
     b"m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
     b"a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
 )
+MOVED = OFFER.replace(b"4000", b"4010")
+"""What the caller may offer inside the call: at another port."""
 ANSWER = (
     b"v=0\r\no=agent 7 7 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
     b"m=audio 5000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
@@ -141,9 +143,13 @@ class Phone:
             leg = self.legs.get(leg_id)
             if leg is not None:
                 self._carry(leg.expire(what, transaction, now))
+        for leg_id, what in self.ua.alarms.expire(now):
+            leg = self.legs.get(leg_id)
+            if leg is not None:
+                self._carry(leg.expire(what, "", now))
 
     def deadline(self) -> float | None:
-        times = [self.ua.layer.deadline(), self.ua.timers.deadline()]
+        times = [self.ua.layer.deadline(), self.ua.timers.deadline(), self.ua.alarms.deadline()]
         return min((at for at in times if at is not None), default=None)
 
     def idle(self) -> bool:

@@ -24,7 +24,7 @@ from tests.simulation.edge import (
     id_of,
     records,
 )
-from tests.simulation.phone import OFFER, Leg, Phone
+from tests.simulation.phone import MOVED, OFFER, Leg, Phone
 from tests.simulation.world import Weather, World
 from trunkline.call.events import Asked, Replied
 from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaEnded, MediaFailed
@@ -237,7 +237,7 @@ class Storm:
             least = 2.1 if isinstance(leg, UacLeg) else 0.0
             if event.status == 491:
                 wait = self.chance.uniform(least, least + 2.0)
-                self.world.after(wait, lambda: self._ask(phone, leg, "INVITE", OFFER, 9))
+                self.world.after(wait, lambda: self._ask(phone, leg, "INVITE", MOVED, 9))
 
         return replied
 

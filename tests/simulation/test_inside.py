@@ -17,7 +17,7 @@ from tests.simulation.edge import (
     records,
 )
 from tests.simulation.peer import Message, Peer, answers, polite
-from tests.simulation.phone import ANSWER, OFFER
+from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.storm import open_dialogs
 from tests.simulation.world import World
 from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaReady, TransportFailed
@@ -79,7 +79,7 @@ def test_what_does_not_cross(world: World, edge: Edge, carrier: Peer, agent: Pee
 
 def test_a_required_extension_inside_a_call_is_420(world: World, edge: Edge, carrier: Peer, agent: Peer) -> None:
     connect(world, carrier)
-    carrier.inside("INVITE", OFFER, extra="Require: precondition")
+    carrier.inside("INVITE", MOVED, extra="Require: precondition")
     world.run(0.1)
     assert carrier.response(420).header("Unsupported") == "precondition"
     end(world, edge)
@@ -108,12 +108,12 @@ def test_a_change_that_the_other_trunk_forbids_is_488(world: World) -> None:
     edge = Edge(world, records(strict, bot))
     carrier, agent = Peer(world, CARRIER, polite), Peer(world, AGENT, answers)
     connect(world, carrier)
-    carrier.inside("INVITE", OFFER.replace(b"RTP/AVP 0 8 101", b"RTP/AVP 8").replace(b"a=rtpmap:0 PCMU/8000\r\n", b""))
+    carrier.inside("INVITE", MOVED.replace(b"RTP/AVP 0 8 101", b"RTP/AVP 8").replace(b"a=rtpmap:0 PCMU/8000\r\n", b""))
     world.run(0.1)
     refused = carrier.response(488)
     assert (refused.header("Warning") or "").startswith("305 trunkline")
     assert agent.methods.count("INVITE") == 1
-    carrier.inside("INVITE", OFFER)
+    carrier.inside("INVITE", MOVED)
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 200
     end(world, edge)
@@ -126,7 +126,7 @@ def test_a_dialog_that_is_gone_over_there_ends_here(
     """§12.2.1.2."""
     connect(world, carrier)
     agent.react = lambda peer, m: peer.reply(m, status) if isinstance(m, Request) and m.method != "ACK" else None
-    carrier.inside("INVITE", OFFER)
+    carrier.inside("INVITE", MOVED)
     world.run(100.0)
     assert carrier.methods == ["BYE"]
     assert edge.record.cause == "dialog-lost"
@@ -155,7 +155,7 @@ def test_the_contact_of_a_reinvites_answer_is_the_new_target(
             peer.reply(message, 200, ANSWER, contact="sip:bot@192.0.2.91")
 
     agent.react = move
-    carrier.inside("INVITE", OFFER)
+    carrier.inside("INVITE", MOVED)
     world.run(0.1)
     assert moved.methods == ["ACK"]
     end(world, edge)
@@ -169,7 +169,7 @@ def test_behind_nat_the_latest_source_counts(world: World) -> None:
     world.run(0.1)
     rebound = Peer(world, "192.0.2.33", polite)
     rebound.tag, rebound.remote_tag, rebound.cseq = carrier.tag, carrier.remote_tag, carrier.cseq
-    rebound.inside("INVITE", OFFER, contact="sip:peer@10.1.1.1")
+    rebound.inside("INVITE", MOVED, contact="sip:peer@10.1.1.1")
     world.run(0.1)
     assert agent.methods.count("INVITE") == 2
     end(world, edge)
@@ -400,7 +400,7 @@ def test_what_is_still_said_in_it_is_answered(world: World, edge: Edge, agent: P
     carrier.ack()
     world.run(0.1)
     after = crash(world, edge)
-    branch = carrier.inside("INVITE", OFFER)
+    branch = carrier.inside("INVITE", MOVED)
     carrier.inside("CANCEL", cseq=carrier.cseq, branch=branch)
     carrier.inside("BYE")
     world.run(0.1)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, Edge, records
-from tests.simulation.phone import OFFER, Behaviour, Phone
+from tests.simulation.phone import MOVED, Behaviour, Phone
 from tests.simulation.world import World
 from trunkline.call.events import Asked, Disconnected, Failed, Rang, Replied
 from trunkline.call.inputs import Drain, HangUp
@@ -201,7 +201,7 @@ def test_requests_cross_the_call(world: World, edge: Edge, carrier: Phone, agent
     world.run(3.0)
     asker, other = (carrier, agent) if who == "carrier" else (agent, carrier)
     (leg,) = asker.legs.values()
-    asker.ask(leg, method, OFFER if method != "INFO" else b"Signal=5\r\n")
+    asker.ask(leg, method, MOVED if method != "INFO" else b"Signal=5\r\n")
     world.run(2.0)
     (replied,) = asker.of(Replied)
     (asked,) = other.of(Asked)
@@ -235,8 +235,8 @@ def test_two_reinvites_at_once_are_told_491(world: World, edge: Edge, carrier: P
     carrier.dial(URI)
     world.run(3.0)
     (ours,), (theirs,) = carrier.legs.values(), agent.legs.values()
-    carrier.ask(ours, "INVITE", OFFER)
-    agent.ask(theirs, "INVITE", OFFER)
+    carrier.ask(ours, "INVITE", MOVED)
+    agent.ask(theirs, "INVITE", MOVED)
     world.run(3.0)
     statuses = sorted(e.status for p in (carrier, agent) for e in p.of(Replied) if isinstance(e, Replied))
     assert statuses == [491, 491] or statuses == [200, 491]

@@ -7,22 +7,27 @@ response to it (RFC 3261 §9.1).
 from __future__ import annotations
 
 from trunkline.call.credentials import Credentials
-from trunkline.call.events import LegEvent, Replied
+from trunkline.call.events import LegEvent, Lost, Refreshed, Replied
 from trunkline.call.headers import SDP
 from trunkline.call.headers import content_type as type_of
 from trunkline.call.outputs import Output, Resolve, Transmit
-from trunkline.call.question import Question
+from trunkline.call.question import REFRESH, Question
 from trunkline.call.route import settled
-from trunkline.call.user_agent import ALLOW, CHANGES, UserAgent
+from trunkline.call.user_agent import CAPABLE, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog
+from trunkline.sip.dialog.session_timer import SessionTimer
 from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.message import Response
 
 Outs = list[Output | LegEvent]
 """What a leg wants done, and what it tells its call, in order."""
 _MOST_ACKS = 4
+_ANOTHER_TRY = 10.0
+"""Seconds until a refresh is tried again that the peer refused for reasons of its own."""
+SESSION = "session"
+"""The alarm of a session timer."""
 
 
 class Asking:
@@ -41,7 +46,10 @@ class Asking:
         "_tls",
         "_ua",
         "_waiting",
+        "allows_update",
+        "description",
         "over",
+        "timer",
     )
 
     def __init__(
@@ -53,6 +61,7 @@ class Asking:
         nat: bool,
         credentials: Credentials | None,
         tls: TlsProfile | None,
+        timer: SessionTimer,
     ) -> None:
         self._ua = ua
         self._leg = leg
@@ -61,6 +70,11 @@ class Asking:
         self._nat = nat
         self._credentials = credentials
         self._tls = tls
+        self.timer = timer
+        self.allows_update = False
+        """Whether the peer's Allow names UPDATE."""
+        self.description = (b"", "")
+        """The session description that the peer has of us since both agreed, and its type."""
         self.over = False
         """The dialog has its BYE behind it: nothing is awaited any more."""
         self._outgoing: dict[str, Question] = {}
@@ -75,7 +89,10 @@ class Asking:
     @property
     def changing(self) -> bool:
         """Whether a change of the session that we asked for is open."""
-        return self._offered is not None or any(question.method in CHANGES for question in self._outgoing.values())
+        return self._offered is not None or any(
+            question.method == "INVITE" or (question.method == "UPDATE" and question.body)
+            for question in self._outgoing.values()
+        )
 
     # ── where requests go ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,10 +126,16 @@ class Asking:
         """Put a request of the other leg's to the peer."""
         text = compose.lines(headers)
         if method != "INFO":
-            text += self._ua.contact_in(self._dialog) + ALLOW
-        if body:
-            text += f"Content-Type: {content_type or SDP}\r\n"
-        return self.send(Question(method, exchange, text, body), now)
+            text += self._ua.contact_in(self._dialog) + CAPABLE
+        return self.send(Question(method, exchange, text, body, content_type), now)
+
+    def refresh(self, now: float) -> Outs:
+        """Keep the session alive: by UPDATE where the peer takes it, else by a re-INVITE that says what was said last
+        (RFC 4028 §7.4)."""
+        text = self._ua.contact_in(self._dialog) + CAPABLE
+        if self.allows_update:
+            return self.send(Question("UPDATE", REFRESH, text), now)
+        return self.send(Question("INVITE", REFRESH, text, *self.description), now)
 
     def send(self, question: Question, now: float) -> Outs:
         if self._resolving:
@@ -120,9 +143,10 @@ class Asking:
             return []
         dialog, ua = self._dialog, self._ua
         branch = ua.tokens.branch()
-        data = dialog.request(
-            question.method, ua.sent_by(dialog.flow), branch, question.lines, question.body, question.sequence
-        )
+        lines = question.lines
+        if question.method == "INVITE" or question.method == "UPDATE":
+            lines += self.timer.lines
+        data = dialog.request(question.method, ua.sent_by(dialog.flow), branch, lines, question.body, question.sequence)
         if question.method == "ACK":
             assert question.sequence is not None
             self._acks[question.sequence] = data
@@ -143,9 +167,9 @@ class Asking:
             if self._offered is None:
                 return []
             sequence, self._offered = self._offered, None
-        headers = "Content-Type: application/sdp\r\n" if body else ""
-        question = Question("ACK", "", headers, body, sequence=sequence)
-        return self.send(question, 0.0)
+        if body:
+            self.description = (body, SDP)
+        return self.send(Question("ACK", "", "", body, SDP, sequence=sequence), 0.0)
 
     def withdraw(self, exchange: str, now: float) -> Outs:
         """Take back what was asked of the peer: CANCEL a re-INVITE once there was a response to it (§9.1)."""
@@ -183,7 +207,14 @@ class Asking:
         if question.method == "BYE":
             self.over = True
             return []
+        if status == 422 and question.standing == "wanted" and self.timer.refused(response) and not self.over:
+            return self.send(question, now)
         outs: Outs = []
+        if status < 300 and (question.method == "INVITE" or question.method == "UPDATE"):
+            self.timer.agreed(response, now)
+            self.watch()
+            if question.body:
+                self.description = (question.body, question.kind)
         if question.method == "INVITE" and status < 300:
             if self._dialog.refresh(response):
                 outs += self.route(self._dialog.flow)
@@ -193,6 +224,8 @@ class Asking:
             else:
                 self._offered = response.cseq
         body, kind = response.body, type_of(response)
+        if question.exchange == REFRESH:
+            return outs + self._refreshed(question.method, status, body, kind, now)
         return [*outs, Replied(self._leg, question.exchange, status, response.phrase, body, kind)]
 
     def again(self, response: Response) -> Outs:
@@ -214,7 +247,46 @@ class Asking:
             self.over = True
         if question.method == "BYE" or question.standing == "cancelled":
             return []
+        if question.exchange == REFRESH:
+            return self._refreshed(question.method, status, b"", "", now)
         return [Replied(self._leg, question.exchange, status, phrase, b"", "")]
+
+    def _refreshed(self, method: str, status: int, body: bytes, kind: str, now: float) -> Outs:
+        """What became of a refresh."""
+        if status < 300:
+            return [Refreshed(self._leg, body, kind)] if body else []
+        if self.over:
+            return []
+        if status in (408, 481):
+            return [Lost(self._leg, "dialog-lost", f'SIP;cause={status};text="no answer to a refresh"')]
+        wait = _ANOTHER_TRY
+        if status == 491:
+            # §14.1: who made the Call-ID waits longer, so that one of the two gets through.
+            chance = self._ua.tokens.chance()
+            wait = 2.1 + 1.9 * chance if self._dialog.call_id.startswith(self._ua.tokens.worker) else 2.0 * chance
+        elif method == "UPDATE" and status in (405, 501):
+            self.allows_update, wait = False, 0.0
+        elif self.timer.alive(now):
+            self.watch()
+            return []
+        self.wait(now + wait)
+        return []
+
+    def wait(self, until: float) -> None:
+        """Refresh the session later, where it lives that long."""
+        self.timer.again()
+        due = self.timer.due
+        end = self.timer.end
+        if due is not None:
+            self._ua.alarms.set((self._leg, SESSION), min(max(due, until), end))
+
+    def watch(self) -> None:
+        """Set the alarm of the session timer."""
+        due = self.timer.due
+        if due is None:
+            self._ua.alarms.clear((self._leg, SESSION))
+        else:
+            self._ua.alarms.set((self._leg, SESSION), due)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

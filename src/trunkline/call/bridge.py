@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trunkline.call.asking import Outs
-from trunkline.call.events import Acknowledged, Asked, LegEvent, Replied, Withdrawn
+from trunkline.call.events import Acknowledged, Asked, LegEvent, Refreshed, Replied, Withdrawn
 from trunkline.call.exchange import Exchanges, Party
 from trunkline.call.ledger import LegEntry
 from trunkline.call.media_plan import End, MediaPlan
@@ -97,6 +97,8 @@ class Bridge:
             return exchanges.withdrawn(event, other, now)
         if isinstance(event, Replied):
             return exchanges.replied(event, other, party, now)
+        if isinstance(event, Refreshed):
+            return exchanges.refreshed(event, end, other, now)
         if isinstance(event, Acknowledged):
             return exchanges.acknowledged(event, other)
         return []

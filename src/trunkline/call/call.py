@@ -12,7 +12,7 @@ from trunkline.call.admission import Admission
 from trunkline.call.asking import Outs
 from trunkline.call.bridge import Bridge, Seat
 from trunkline.call.endpoint_leg import EndpointLeg
-from trunkline.call.events import Acknowledged, Connected, Disconnected, Failed, LegEvent, Rang
+from trunkline.call.events import Acknowledged, Connected, Disconnected, Failed, LegEvent, Lost, Rang
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import ENDS, End, MediaPlan, Terms, policy_of
@@ -174,6 +174,8 @@ class Call:
             return []
         if isinstance(event, Disconnected):
             return self._left(event, end, now)
+        if isinstance(event, Lost):
+            return self.hang_up(event.cause, "edge", event.reason, now)
         if isinstance(event, Acknowledged) and not event.exchange and self.agent is not None:
             return self._acknowledged(event, self.agent, now)
         return self._crossed(event, now)

@@ -166,6 +166,10 @@ class Core:
             if call is not None:
                 before = call.agent.id if call.agent is not None else ""
                 outs += self._carry(call.expire(what, now), before, now)
+                continue
+            leg = self.legs.get(call_id)
+            if leg is not None and not isinstance(leg, EndpointLeg):
+                outs += self._carry(leg.expire(what, "", now), call_id, now)
         self.overload.expire(now)
         return outs + self.probing.expire(now) + self.registering.expire(now)
 

@@ -77,6 +77,23 @@ class Disconnected(msgspec.Struct, frozen=True, gc=False):
     """Its Reason header, or ours for what it did; empty for none."""
 
 
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """The peer is there no more, as far as can be told: the call is for us to end."""
+
+    leg: str
+    cause: str
+    reason: str
+    """The Reason value that both sides are told."""
+
+
+class Refreshed(msgspec.Struct, frozen=True, gc=False):
+    """The peer's answer to a refresh of ours; `body` is what it describes of itself now."""
+
+    leg: str
+    body: bytes
+    content_type: str
+
+
 class Failed(msgspec.Struct, frozen=True, gc=False):
     """The peer was not reached, or refused."""
 
@@ -90,5 +107,5 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     """Whether the status came from the peer, or stands for what happened on the way."""
 
 
-LegEvent = Rang | Connected | Acknowledged | Asked | Replied | Withdrawn | Disconnected | Failed
-EVENTS = (Rang, Connected, Acknowledged, Asked, Replied, Withdrawn, Disconnected, Failed)
+LegEvent = Rang | Connected | Acknowledged | Asked | Replied | Withdrawn | Disconnected | Lost | Refreshed | Failed
+EVENTS = (Rang, Connected, Acknowledged, Asked, Replied, Withdrawn, Disconnected, Lost, Refreshed, Failed)

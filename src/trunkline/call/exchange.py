@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from trunkline.call.asking import Outs
-from trunkline.call.events import Acknowledged, Asked, Replied, Withdrawn
+from trunkline.call.events import Acknowledged, Asked, Refreshed, Replied, Withdrawn
 from trunkline.call.hunt import crossed as crossed_refusal
 from trunkline.call.media_plan import End, MediaPlan
 from trunkline.call.session import Session
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
+
+REFRESHED = "refreshed"
+"""The exchange of an offer that nobody asked for: an answer to a refresh brought it."""
 
 
 class Party(Protocol):
@@ -86,7 +89,13 @@ class Exchanges:
         method = event.method
         # Without a session description in it a body (ISUP, a location) is no offer, and nothing that must cross.
         body = event.body if find_sdp(event.content_type or None, event.body) is not None else b""
-        if method == "UPDATE" and (other.session is None or not other.session.allows_update):
+        if self._repeats(event, side, session):
+            # A refresh of the session (RFC 4028): of one leg, so not for the other.
+            same, kind = session.asking.description if body else (b"", "")
+            return session.reply(event.exchange, 200, "OK", same, kind, "", now)
+        if other.session is not None and other.session.asking.changing:
+            return session.reply(event.exchange, 491, "Request Pending", b"", "", "", now)
+        if method == "UPDATE" and (other.session is None or not other.session.asking.allows_update):
             if not body:
                 return session.reply(event.exchange, 200, "OK", b"", "", "", now)
             method = "INVITE"
@@ -99,6 +108,26 @@ class Exchanges:
             body = crossed
         self._open = _Open(event.exchange, side, bool(body), event.method == "INVITE")
         return other.ask(event.exchange, method, body, event.content_type, event.headers, now)
+
+    def _repeats(self, event: Asked, side: End, session: Session) -> bool:
+        """Whether a request says nothing that is new to the other side."""
+        if event.body:
+            return bool(session.asking.description[0]) and self._plan.unchanged(side, event.body)
+        return event.method == "UPDATE" and not event.headers
+
+    def refreshed(self, event: Refreshed, side: End, other: Party, now: float) -> Outs:
+        """A refresh of ours was answered. Who answers with something new has changed its end of the session: that
+        crosses as an offer."""
+        if self._open is not None or self._plan.offerer is not None or self._plan.unchanged(side, event.body):
+            return []
+        if other.session is not None and other.session.asking.changing:
+            return []
+        crossed = self._plan.offer(side, event.body, event.content_type)
+        if isinstance(crossed, Refusal):
+            return []
+        self._open = _Open(REFRESHED, side, True, False)
+        update = other.session is not None and other.session.asking.allows_update
+        return other.ask(REFRESHED, "UPDATE" if update else "INVITE", crossed, event.content_type, (), now)
 
     def replied(self, event: Replied, asker: Party, other: Party, now: float) -> Outs:
         """`asker` is the leg that asked; the event comes from the other."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from hashlib import blake2s
 from typing import NamedTuple
 
+from trunkline.call.extensions import SUPPORTED
 from trunkline.call.user_agent import ALLOW, METHODS
 from trunkline.sip.compose import Answering
+from trunkline.sip.dialog.session_timer import LEAST, SessionTimer, said
 from trunkline.sip.flow import Flow
 from trunkline.sip.grammar import split_commas
 from trunkline.sip.message import Request
@@ -18,8 +20,6 @@ from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.transmit import Transmit
 
 ACCEPT = "Accept: application/sdp\r\n"
-SUPPORTED: tuple[str, ...] = ()
-"""Option tags of extensions we know (§20.37)."""
 KNOWN = frozenset({*METHODS, "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"})
 """Methods that exist: one we do not take is 405; any other is 501."""
 
@@ -77,11 +77,16 @@ def examine(request: Request) -> Refusal | None:
     return None
 
 
-def examine_invite(request: Request) -> Refusal | None:
-    """What a new INVITE is refused for beyond that: hops, and a body that nobody here can read."""
+def examine_invite(request: Request, least: int = LEAST) -> Refusal | None:
+    """What a new INVITE is refused for beyond that: hops, a session shorter than `least` seconds (RFC 4028 §9), and a
+    body that nobody here can read."""
     hops = request.get("max-forwards")
     if hops is not None and hops.isdecimal() and int(hops) == 0:
         return Refusal(483, "hops")
+    if request.get("session-expires") is not None:
+        timer = SessionTimer(0, least)
+        if timer.too_short(said(request)):
+            return Refusal(422, "session-interval", timer.minimum)
     if request.body:
         kind = request.get("content-type")
         if kind is not None:

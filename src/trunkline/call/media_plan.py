@@ -21,6 +21,7 @@ An INVITE without SDP is the same with the sides exchanged: `offer("agent", ok.b
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 from trunkline.model.trunk import Trunk
@@ -35,6 +36,8 @@ from trunkline.sdp.relay import cross_answer, cross_offer
 End = Literal["caller", "agent"]
 ENDS: tuple[End, End] = ("agent", "caller")
 _SDP = "application/sdp"
+_ORIGIN = re.compile(rb"^o=[^\r\n]*", re.MULTILINE)
+_REJECTED = re.compile(rb"^m=\S+ 0[ /]", re.MULTILINE).search
 
 
 class Terms(NamedTuple):
@@ -200,6 +203,19 @@ class MediaPlan:
         source.crossed = _Crossed(body, source.offered, result)
         return result
 
+    def unchanged(self, side: End, body: bytes) -> bool:
+        """Whether an offer of `side` is what it said last, apart from its version: what it was sent last answers it."""
+        if self._agent is None or self._offerer is not None:
+            return False
+        source, target = self._legs(side)
+        mine, theirs = source.crossed, target.crossed
+        if mine is None or theirs is None or (mine.body != body and _bare(mine.body) != _bare(body)):
+            return False
+        if mine.offer is None:
+            return theirs.offer is not None
+        # Its last was an answer. An offer may stand in for an answer where nothing was refused or left open in it.
+        return b"a=setup:actpass" not in theirs.result and _REJECTED(body) is None
+
     def withdraw(self, side: End) -> None:
         """`side`'s offer was refused by the other side: what was agreed before it holds on (RFC 3264 §8).
 
@@ -228,6 +244,11 @@ class MediaPlan:
         if checked is not None and checked.offer is offer and checked.policy == policy:
             return checked.passed
         return cross_offer(offer, policy)
+
+
+def _bare(body: bytes) -> bytes:
+    """A description without its o= line, whose version some count on without a change."""
+    return _ORIGIN.sub(b"", body, 1)
 
 
 def _spliced(body: bytes, span: Span, sdp: bytes) -> bytes:

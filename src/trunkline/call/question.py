@@ -6,15 +6,21 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from trunkline.call.credentials import Credentials, Shown, authorize
+from trunkline.call.headers import SDP
 from trunkline.sip.message import Response
+
+REFRESH = "refresh"
+"""The exchange of what only keeps the session alive: it crosses nothing."""
 
 
 class Question(NamedTuple):
     method: str
     exchange: str
-    """The exchange it belongs to; empty for none."""
+    """The exchange it belongs to; empty for none, or `REFRESH`."""
     headers: str
-    body: bytes
+    body: bytes = b""
+    kind: str = ""
+    """The Content-Type of the body."""
     sequence: int | None = None
     """The CSeq number of an ACK; every other request takes the next."""
     shown: Shown = Shown()
@@ -26,8 +32,9 @@ class Question(NamedTuple):
 
     @property
     def lines(self) -> str:
-        """Its header lines, the credentials included."""
-        return f"{self.headers}{self.shown}"
+        """Its header lines, the credentials and the type of its body included."""
+        kind = f"Content-Type: {self.kind or SDP}\r\n" if self.body else ""
+        return f"{self.headers}{kind}{self.shown}"
 
     def with_credentials(
         self, credentials: Credentials | None, response: Response, uri: str, cnonce: str

@@ -79,7 +79,7 @@ class Reception:
         fault = inspect(request)
         if fault is not None:
             return self.malformed(fault, flow)
-        refusal = examine(request) or (examine_invite(request) if invite else None)
+        refusal = examine(request) or (examine_invite(request, self._ua.extensions.min_se) if invite else None)
         if refusal is not None:
             return [
                 Observed("refused", source(flow), refusal.reason, refusal.status),

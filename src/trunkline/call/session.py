@@ -11,17 +11,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trunkline.call.acceptance import Acceptance
-from trunkline.call.asking import Asking, Outs
+from trunkline.call.asking import SESSION, Asking, Outs
 from trunkline.call.credentials import Credentials
-from trunkline.call.events import Acknowledged, Asked, Disconnected, Withdrawn
+from trunkline.call.events import Acknowledged, Asked, Disconnected, Lost, Withdrawn
 from trunkline.call.gate import KNOWN
 from trunkline.call.headers import content_type, crossing, subscribing
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.question import Question
 from trunkline.call.route import latest
-from trunkline.call.user_agent import ALLOW, CHANGES, SUBSCRIBING, UserAgent
+from trunkline.call.user_agent import ALLOW, CAPABLE, CHANGES, SUBSCRIBING, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip.dialog.dialog import Dialog
+from trunkline.sip.dialog.session_timer import NOTHING, Said, SessionTimer, said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
 
@@ -34,6 +35,8 @@ class _Waiting(NamedTuple):
 
     method: str
     sequence: int
+    said: Said
+    """What it says of the session timer."""
 
 
 class Session:
@@ -45,7 +48,6 @@ class Session:
         "_incoming",
         "_nat",
         "allow",
-        "allows_update",
         "asking",
         "call",
         "dialog",
@@ -63,19 +65,19 @@ class Session:
         nat: bool,
         credentials: Credentials | None,
         tls: TlsProfile | None = None,
+        timer: SessionTimer | None = None,
     ) -> None:
         self.ua = ua
         self.leg = leg
         self.call = call
         self.dialog = dialog
-        self.asking = Asking(ua, leg, call, dialog, nat, credentials, tls)
+        timer = timer or SessionTimer(ua.extensions.session_expires, ua.extensions.min_se)
+        self.asking = Asking(ua, leg, call, dialog, nat, credentials, tls, timer)
         """Our requests to the peer."""
         self.ended = False
         """Nothing but the end of the end is awaited."""
         self.allow: str | None = None
         """The peer's Allow, as it was said when the dialog was made; None when it was not."""
-        self.allows_update = False
-        """Whether the peer's Allow names UPDATE."""
         self._nat = nat
         self._acceptance = Acceptance(ua, leg)
         self._ending: str | None = None
@@ -100,7 +102,7 @@ class Session:
     def met(self, message: Request | Response, flow: Flow) -> Outs:
         """Take from the message that made the dialog what the peer can do, and decide the flow for our requests."""
         self.allow = message.get("allow")
-        self.allows_update = "UPDATE" in (self.allow or "")
+        self.asking.allows_update = "UPDATE" in (self.allow or "")
         return self.asking.route(flow)
 
     def accepted(self, transaction: str, sequence: int, exchange: str, now: float) -> None:
@@ -124,24 +126,33 @@ class Session:
             return self._bye_received(request, key, now)
         if self.ended:
             return self._answer(key, 481, now)
+        return self._asked(request, key, flow, now)
+
+    def _asked(self, request: Request, key: str, flow: Flow, now: float) -> Outs:
+        """A request that wants an answer, of us or of the other side."""
+        method = request.method
         if method == "OPTIONS":
             return self._answer(key, 200, now, f"{ALLOW}Accept: application/sdp\r\n")
         if method not in CHANGES and method != "INFO":
             return self._answer(key, 405 if method in KNOWN else 501, now, ALLOW)
         if len(self._incoming) >= _MOST_WAITING:
             return self._answer(key, 500, now, "Retry-After: 3\r\n")
+        outs: Outs = []
+        told = NOTHING
         if method in CHANGES:
             if self.asking.changing:
                 return self._answer(key, 491, now)
-            if self._acceptance.pending or any(other.method in CHANGES for other in self._incoming.values()):
+            if self.changing:
                 return self._answer(key, 500, now, "Retry-After: 3\r\n")
-        outs: Outs = []
+            told = said(request)
+            if self.asking.timer.too_short(told):
+                return self._answer(key, 422, now, self.asking.timer.minimum)
         if method != "INFO" and method != "NOTIFY":
             if flow.transport != "udp" or self._nat:
                 self.dialog.flow = flow
             if self.dialog.refresh(request):
                 outs += self.asking.route(self.dialog.flow)
-        self._incoming[key] = _Waiting(method, request.cseq)
+        self._incoming[key] = _Waiting(method, request.cseq, told)
         if method == "INVITE":
             outs += self._answer(key, 100, now)
         headers = crossing(request, f"x-{self.ua.brand.lower()}-")
@@ -156,7 +167,7 @@ class Session:
             return []
         outs: Outs = [Acknowledged(self.leg, request.body, acceptance.exchange)]
         if self._ending is not None:
-            outs += self.asking.send(Question("BYE", "", self._ending, b""), now)
+            outs += self.asking.send(Question("BYE", "", self._ending), now)
             self._ending = None
         return outs
 
@@ -169,6 +180,8 @@ class Session:
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         """A wait of this session's is over."""
+        if what == SESSION:
+            return self._session_due(now)
         acceptance = self._acceptance
         if not acceptance.concerns(transaction):
             return []
@@ -177,7 +190,7 @@ class Session:
         acceptance.drop()
         reason = 'Reason: SIP;cause=408;text="no ACK"\r\n'
         outs = self._leave(now)
-        outs += self.asking.send(Question("BYE", "", self._ending or reason, b""), now)
+        outs += self.asking.send(Question("BYE", "", self._ending or reason), now)
         if self._ending is None:
             outs.append(Disconnected(self.leg, "no-ack", 'SIP;cause=408;text="no ACK"'))
         self._ending = None
@@ -197,7 +210,11 @@ class Session:
         if status >= 200:
             del self._incoming[exchange]
         if status < 300 and method != "INFO":
-            headers += self.ua.contact_in(self.dialog) + ALLOW
+            headers += self.ua.contact_in(self.dialog) + CAPABLE
+            if status >= 200 and method in CHANGES:
+                headers += self.begin(waiting.said, now)
+                if body:
+                    self.asking.description = (body, content_type)
         if body:
             headers += f"Content-Type: {content_type or 'application/sdp'}\r\n"
         if method == "INVITE" and 200 <= status < 300:
@@ -215,16 +232,39 @@ class Session:
         if self._acceptance.pending:
             self._ending = headers
             return outs
-        return outs + self.asking.send(Question("BYE", "", headers, b""), now)
+        return outs + self.asking.send(Question("BYE", "", headers), now)
+
+    def begin(self, told: Said, now: float) -> str:
+        """A 2xx of ours goes out to a request that said this of the session timer; the lines for it."""
+        lines = self.asking.timer.accept(told, now)
+        self.asking.watch()
+        return lines
 
     def close(self) -> None:
         """Forget the dialog."""
+        self.ua.alarms.clear((self.leg, SESSION))
         self.ua.forget([self.dialog.key])
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _session_due(self, now: float) -> Outs:
+        """The session is to be refreshed, or nobody refreshed it."""
+        asking = self.asking
+        if self.ended:
+            return []
+        if self.changing:
+            # What is under way refreshes the session as well.
+            self.ua.alarms.set((self.leg, SESSION), now + self.ua.layer.timing.t2)
+            return []
+        due = asking.timer.expire(now)
+        if due == "expired":
+            return [Lost(self.leg, "session-expired", 'SIP;cause=408;text="session expired"')]
+        asking.watch()
+        return asking.refresh(now) if due == "refresh" else []
+
     def _leave(self, now: float) -> Outs:
         """The dialog ends: nothing that is open in it, either way, stays so."""
+        self.ua.alarms.clear((self.leg, SESSION))
         outs: Outs = []
         for transaction in self._incoming:
             outs += self._answer(transaction, 487, now)

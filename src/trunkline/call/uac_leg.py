@@ -17,10 +17,11 @@ from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
-from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.call.user_agent import CAPABLE, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog, DialogKey, Ends, established
+from trunkline.sip.dialog.session_timer import SessionTimer
 from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.message import Request, Response
 
@@ -59,6 +60,7 @@ class UacLeg(SipLeg):
         "_key",
         "_sequence",
         "_shown",
+        "_timer",
         "body",
         "ends",
         "flow",
@@ -86,6 +88,7 @@ class UacLeg(SipLeg):
         """The INVITE has its final answer, or was given up before it was sent."""
         self._flows: list[Flow] = []
         self._shown = Shown()
+        self._timer = SessionTimer(ua.extensions.session_expires, ua.extensions.min_se)
         self._sequence = 0
         self._branch = ""
         self._key = ""
@@ -177,6 +180,8 @@ class UacLeg(SipLeg):
             if shown is not None and self.flow is not None:
                 self._shown = shown
                 return self._invite(self.flow, now)
+        if status == 422 and self.flow is not None and self._timer.refused(response):
+            return self._invite(self.flow, now)
         reason = response.header("reason") or f'SIP;cause={status};text="{_quoted(response.phrase)}"'
         warning = response.header("warning") or ""
         if status == 503:
@@ -222,7 +227,7 @@ class UacLeg(SipLeg):
             compose.via_line(flow, sent_by, self._branch),
             self.sip_call_id,
             f"{self._sequence} INVITE",
-            f"{route}From: {local}\r\nTo: {target.callee}\r\n{contact}{ALLOW}"
+            f"{route}From: {local}\r\nTo: {target.callee}\r\n{contact}{CAPABLE}{self._timer.lines}"
             f"User-Agent: {ua.brand}\r\n{self._shown}{target.headers}{kind}",
             self.body,
             target.max_forwards,
@@ -262,7 +267,12 @@ class UacLeg(SipLeg):
             return self._unwanted(dialog, response.cseq, now)
         self.over = True
         target = self.target
-        self.session = Session(self.ua, self.id, self.call, dialog, target.nat, target.credentials, target.tls)
+        self.session = Session(
+            self.ua, self.id, self.call, dialog, target.nat, target.credentials, target.tls, self._timer
+        )
+        self._timer.agreed(response, now)
+        self.session.asking.watch()
+        self.session.asking.description = (self.body, self.kind)
         outs = self.session.met(response, self.flow)
         if self.body or not response.body:
             outs += self.session.asking.acknowledge(response.cseq)

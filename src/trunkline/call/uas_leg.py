@@ -13,8 +13,9 @@ from trunkline.call.headers import SDP
 from trunkline.call.route import behind_nat
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
-from trunkline.call.user_agent import ALLOW, UserAgent
+from trunkline.call.user_agent import CAPABLE, UserAgent
 from trunkline.sip.dialog.dialog import DialogKey, accepted
+from trunkline.sip.dialog.session_timer import said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
@@ -88,8 +89,10 @@ class UasLeg(SipLeg):
         dialog = accepted(request, tag, self.flow)
         self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
         outs = self.session.met(request, self.flow)
-        headers += self.ua.contact(self.flow, self.tag, _secure(request)) + ALLOW
+        headers += self.ua.contact(self.flow, self.tag, _secure(request)) + CAPABLE
+        headers += self.session.begin(said(request), now)
         if body:
+            self.session.asking.description = (body, kind)
             headers += f"Content-Type: {kind or SDP}\r\n"
         outs += self.ua.layer.respond(self.invite, 200, now, tag, headers, body)
         self.session.accepted(self.invite, request.cseq, "", now)

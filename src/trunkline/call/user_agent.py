@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trunkline.call.extensions import SUPPORTED, USUAL, Extensions
 from trunkline.call.route import private
 from trunkline.sip.dialog.dialog import Dialog, DialogKey
 from trunkline.sip.flow import Address, Flow, host_port
@@ -22,6 +23,8 @@ SUBSCRIBING = frozenset({"REFER", "SUBSCRIBE", "NOTIFY"})
 """Those of the subscription that a REFER makes. A SUBSCRIBE is taken in such a one alone, and so not in Allow."""
 
 ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
+CAPABLE = f"{ALLOW}Supported: {', '.join(SUPPORTED)}\r\n"
+"""What INVITE, UPDATE and their 2xx say of us."""
 
 
 _MOST_SEEN = 4096
@@ -30,7 +33,7 @@ _MOST_SEEN = 4096
 class UserAgent:
     """One worker's user agent (RFC 3261 §6)."""
 
-    __slots__ = ("advertised", "alarms", "brand", "dialogs", "epoch", "layer", "seen", "timers", "tokens")
+    __slots__ = ("advertised", "alarms", "brand", "dialogs", "epoch", "extensions", "layer", "seen", "timers", "tokens")
 
     def __init__(
         self,
@@ -39,12 +42,13 @@ class UserAgent:
         advertised: Mapping[tuple[str, Address], Address],
         brand: str = "Trunkline",
         epoch: float = 0.0,
+        extensions: Extensions = USUAL,
     ) -> None:
         self.layer = TransactionLayer(timing)
         self.timers: Timers[tuple[str, str, str]] = Timers()
         """(leg, what, transaction): a leg's own waits."""
         self.alarms: Alarms[tuple[str, str]] = Alarms()
-        """(call, what): a call's long waits."""
+        """(call or leg, what): long waits."""
         self.dialogs: dict[DialogKey, str] = {}
         """The leg that each dialog belongs to."""
         self.tokens = tokens
@@ -57,6 +61,7 @@ class UserAgent:
         """What User-Agent says, and our own `X-` headers begin with."""
         self.epoch = epoch
         """Unix seconds when the monotonic clock stood at zero: what records are stamped with."""
+        self.extensions = extensions
 
     def address(self, flow: Flow) -> Address:
         """What the peer of a flow reaches this end of it by."""

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Protocol
 
 from trunkline.call.asking import Outs
-from trunkline.call.events import EVENTS, Asked, LegEvent
+from trunkline.call.events import EVENTS, Asked, Disconnected, LegEvent, Lost
 from trunkline.call.inputs import Input, Resolved, Unresolvable
 from trunkline.call.outputs import Resolve, Transmit
 from trunkline.call.uac_leg import Target, UacLeg
@@ -198,6 +198,10 @@ class Caller:
                     self.give(answer)
             elif isinstance(out, Asked):
                 self._asked(out)
+            elif isinstance(out, Lost):
+                self.events.put_nowait(Disconnected(out.leg, out.cause, out.reason))
+                if self._leg is not None:
+                    self._carry(self._leg.disconnect(out.reason, self._now()))
             elif isinstance(out, EVENTS):
                 self.events.put_nowait(out)
         self._settle()
@@ -229,7 +233,7 @@ class Caller:
         if self._leg is not None and self._leg.gone and not self.ended.is_set():
             self._leg.close()
             self.ended.set()
-        times = (self._ua.layer.deadline(), self._ua.timers.deadline())
+        times = (self._ua.layer.deadline(), self._ua.timers.deadline(), self._ua.alarms.deadline())
         deadline = min((at for at in times if at is not None), default=None)
         self.stop()
         if deadline is not None:
@@ -242,4 +246,7 @@ class Caller:
         for _, what, transaction in self._ua.timers.expire(now):
             if self._leg is not None:
                 self._carry(self._leg.expire(what, transaction, now))
+        for _, what in self._ua.alarms.expire(now):
+            if self._leg is not None:
+                self._carry(self._leg.expire(what, "", now))
         self._settle()

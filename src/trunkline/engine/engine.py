@@ -14,6 +14,7 @@ import msgspec
 from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
+from trunkline.call.extensions import Extensions
 from trunkline.call.gate import Stateless
 from trunkline.call.inputs import Drain, Input
 from trunkline.call.proof import Digest
@@ -51,6 +52,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     listeners: tuple[ListenerSpec, ...]
     limits: Limits = Limits()
     timing: Timing = Timing()
+    extensions: Extensions = Extensions()
     policy: Policy = Policy()
     overload: tuple[float, float, float] = (0.02, 0.1, 0.5)
     """Target, interval and limit, seconds."""
@@ -72,7 +74,7 @@ class Engine:
         self.transports = TransportLayer(plan.limits)
         self.advertised: dict[tuple[str, Address], Address] = {}
         tokens = Tokens(plan.worker, seed)
-        ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, epoch=time() - monotonic())
+        ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, time() - monotonic(), plan.extensions)
         self._digest = digest = Digest(plan.realm, Nonces(os.urandom(32)))
         arrival = Arrival(Table(), Admission(tolls=Tolls(ua.epoch)), digest, plan.policy)
         self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from trunkline.call.extensions import Extensions
 from trunkline.call.verdict import Policy
 from trunkline.engine.engine import Plan
 from trunkline.guard.rate import Rate
@@ -34,6 +35,7 @@ def plan_of(settings: Settings) -> Plan:
             idle_time=connections.idle_time,
         ),
         timing=Timing(sip.timers.t1, sip.timers.t2, sip.timers.t4),
+        extensions=Extensions(session_expires=sip.session_expires, min_se=sip.min_se),
         policy=Policy(
             domain=sip.domain or "",
             unknown_source=sip.unknown_sources,

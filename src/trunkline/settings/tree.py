@@ -84,6 +84,10 @@ class Sip(Section, frozen=True, kw_only=True):
     drain_limit: Annotated[float, Meta(ge=0)] = 300.0
     """How long live calls may go on after SIGTERM."""
     receive_buffer: Positive = 4194304
+    session_expires: Annotated[int, Meta(ge=0, le=86400)] = 1800
+    """The session interval that is asked for (RFC 4028); 0: none is."""
+    min_se: Annotated[int, Meta(ge=90, le=86400)] = 90
+    """The shortest session interval that is taken."""
     timers: Timers = Timers()
     overload: OverloadSettings = OverloadSettings()
     connections: Connections = Connections()
