@@ -76,6 +76,12 @@ class Around:
     def send(self, flow: Flow, data: bytes, transaction: str = "") -> None:
         self.sent.append((flow, data))
 
+    def refuse(self, source: str, everywhere: bool) -> None: ...
+
+    def allow(self, source: str) -> None: ...
+
+    def trust(self, flow: Flow) -> None: ...
+
     def close_flow(self, flow: Flow) -> None:
         raise AssertionError("datagrams need no connection")
 

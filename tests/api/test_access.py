@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/routes/explain": {"source": "127.0.0.1", "to": "+12025550100"},
     "POST /v1/api-keys": {"name": "Another"},
     "PATCH /v1/api-keys/{key_id}": {"name": "Stolen"},
+    "POST /v1/bans": {"source": "198.51.100.7"},
     "POST /v1/organizations": {"name": "Another"},
     "PATCH /v1/organizations/{organization_id}": {"name": "Stolen"},
 }
@@ -134,12 +135,15 @@ async def owned(
     engine.live[call.id] = call
     engine.traces.add(call.id, 1.0, "in", Flow("udp", ("127.0.0.1", 5060), ("127.0.0.2", 5060)), b"INVITE")
     engine.traces.own(call.id, organization)
+    ban = engine.bans.add(ids.mint(1.0, bytes(10)), "198.51.100.7", "flood", 60.0, 1.0)
+    assert ban is not None
     return {
         "trunk_id": trunk,
         "agent_id": echo,
         "phone_id": phone.json["id"],
         "key_id": made.json["id"],
         "call_id": f"call_{call.id}",
+        "ban_id": f"ban_{ban.id}",
         "organization_id": f"org_{organization}",
     }
 

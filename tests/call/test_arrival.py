@@ -95,7 +95,7 @@ def test_the_operator_may_close_the_door_to_unknown_sources(policy: str) -> None
 @pytest.mark.parametrize(
     ("other", "challenged"),
     [
-        ({"organization_id": "p"}, False),
+        ({"organization_id": "p"}, True),
         ({"enabled": False}, False),
         ({"provider": "elevenlabs"}, False),
         ({"password": None}, False),
@@ -108,12 +108,41 @@ def test_only_a_trunk_that_could_pass_is_a_reason_to_challenge(other: dict[str, 
     assert isinstance(verdict, Challenged) == challenged
 
 
-def test_the_trunk_that_the_request_uri_names_decides_whether_to_challenge() -> None:
+def test_a_stranger_learns_nothing_from_what_it_dials_or_names() -> None:
     open_, closed = a.id_of(1), a.id_of(2)
-    where = a.arrival(a.trunk(open_), a.protected(closed), a.agent(), a.number(trunk_id=None))
-    for id, challenged in ((open_, False), (closed, True)):
-        verdict = a.arrive(where, a.offer(f"sip:{a.E164}@192.0.2.250;trunk={id}", source="198.51.100.1"))
-        assert isinstance(verdict, Challenged) == challenged
+    where = a.arrival(a.trunk(open_), a.protected(closed, organization_id="p"), a.agent(), a.number(trunk_id=None))
+    told = {
+        type(a.arrive(where, a.offer(to, source="198.51.100.1")))
+        for to in (
+            a.E164,
+            "+19995550000",
+            "nobody",
+            *(f"sip:{a.E164}@192.0.2.250;trunk={id}" for id in (open_, closed, a.id_of(9))),
+        )
+    }
+    assert told == {Challenged}
+
+
+def test_a_digest_proves_one_request() -> None:
+    where = a.arrival(a.protected(networks=()), a.agent(), a.number())
+    asked = a.offer(source="198.51.100.1", digest_user="user-t")
+    request = a.on_the_wire(where, asked, 1.0)
+    assert request is not None
+    _admitted(where.arrive(request, a.flow(asked), "c", 1.0))
+    again = where.arrive(request, a.flow(asked), "d", 1.0)
+    assert isinstance(again, Challenged)
+    assert again.stale
+
+
+def test_a_wrong_password_says_whether_it_came_with_a_nonce_of_ours() -> None:
+    where = a.arrival(a.protected(networks=()), a.agent(), a.number())
+    for user in ("user-t", "nobody"):
+        asked = a.offer(source="198.51.100.1", digest_user=user)
+        request = a.on_the_wire(where, asked, 1.0, password="guess")
+        assert request is not None
+        assert _refused(where.arrive(request, a.flow(asked), "c", 1.0), "wrong-credentials", 403).proven
+        elsewhere = a.flow(a.offer(source="198.51.100.2"))
+        assert not _refused(where.arrive(request, elsewhere, "c", 1.0), "wrong-credentials", 403).proven
 
 
 def test_a_wrong_password_is_403_and_fills_nobodys_call_log_but_the_trunks_own() -> None:

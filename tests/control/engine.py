@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
 from trunkline.call.explain import explain
-from trunkline.call.inputs import HangUp
+from trunkline.call.inputs import AddBan, HangUp, LiftBan
 from trunkline.call.proof import Digest
 from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
+    Bans,
+    BanSeen,
     Endpoints,
     Explain,
     Health,
@@ -26,9 +28,11 @@ from trunkline.control.ports import (
     Trace,
     TrunkHealth,
 )
+from trunkline.guard import bans as guard
 from trunkline.guard.nonce import Nonces
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
+from trunkline.model.ids import mint
 from trunkline.providers.values import Endpoint
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Flow, Transport, host_port
@@ -48,6 +52,7 @@ class Engine:
         self.traces = Traces()
         self.health: dict[str, Health] = {}
         self.registrations: dict[str, Registration] = {}
+        self.bans = guard.Bans(guard.Terms())
         self.hung_up: list[str] = []
         self.applied: list[tuple[Change, ...]] = []
         self.reasons: tuple[str, ...] = ()
@@ -64,8 +69,18 @@ class Engine:
         answer: Any = self._answer(query)
         return answer  # type: ignore[no-any-return]
 
-    async def command(self, command: HangUp) -> bool:
+    async def command(self, command: HangUp | AddBan | LiftBan) -> bool:
         self._there()
+        if isinstance(command, AddBan):
+            if self.table.signals_from(command.source):
+                return False
+            ban = self.bans.add(
+                mint(1.0, bytes([len(self.bans)] * 10)), command.source, command.reason, command.seconds, 0
+            )
+            return ban is not None
+        if isinstance(command, LiftBan):
+            found = next((ban for ban in self.bans.list() if ban.id == command.id), None)
+            return found is not None and self.bans.lift(found.source) is not None
         if command.call not in self.live:
             return False
         self.hung_up.append(command.call)
@@ -103,6 +118,19 @@ class Engine:
                 return {id: self.health[id] for id in query.trunk_ids if id in self.health}
             case Registrations():
                 return {id: self.registrations[id] for id in query.trunk_ids if id in self.registrations}
+            case Bans():
+                return tuple(
+                    BanSeen(
+                        id=ban.id,
+                        source=ban.source,
+                        reason=ban.reason,
+                        since=ban.since,
+                        until=ban.until,
+                        transports="all",
+                        by="operator",
+                    )
+                    for ban in self.bans.list()
+                )
             case Tables():
                 return {"calls": len(self.live), "transactions": 0}
             case Readiness():

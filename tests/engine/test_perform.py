@@ -52,6 +52,12 @@ class Hands:
         self.done.append("send " + " ".join(data.partition(b"\r\n")[0].decode().split(" ")[:2]))
         return None
 
+    def refuse(self, source: str, everywhere: bool) -> None: ...
+
+    def allow(self, source: str) -> None: ...
+
+    def trust(self, flow: Flow) -> None: ...
+
     def close_flow(self, flow: Flow) -> None:
         self.done.append("close flow")
 

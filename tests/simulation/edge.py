@@ -10,12 +10,27 @@ from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
 from trunkline.call.gate import Stateless
 from trunkline.call.inputs import Input, MediaReady, Resolved, TransportFailed, Unresolvable
-from trunkline.call.outputs import CloseMedia, Finished, Journal, Observed, OpenMedia, Output, Ping, Resolve, Transmit
+from trunkline.call.outputs import (
+    Allow,
+    CloseMedia,
+    Finished,
+    Journal,
+    Observed,
+    OpenMedia,
+    Output,
+    Ping,
+    Refuse,
+    Resolve,
+    Transmit,
+    Trust,
+)
 from trunkline.call.proof import Digest
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Policy
+from trunkline.guard.bans import Terms
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload
+from trunkline.guard.source import source_of
 from trunkline.guard.toll import Tolls
 from trunkline.model.agent import Agent
 from trunkline.model.call import CallRecord
@@ -66,7 +81,12 @@ class Edge:
     """One node: the product without sockets."""
 
     def __init__(
-        self, world: World, changes: Iterable[Change] = (), seed: bytes = b"edge", policy: Policy | None = None
+        self,
+        world: World,
+        changes: Iterable[Change] = (),
+        seed: bytes = b"edge",
+        policy: Policy | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.world = world
         self.address: Address = (EDGE, 5060)
@@ -75,12 +95,16 @@ class Edge:
         digest = Digest("trunkline", Nonces(seed.ljust(32, b"0")))
         self.table = Table(changes or records())
         arrival = Arrival(self.table, Admission(tolls=Tolls(ua.epoch)), digest, policy or Policy())
-        self.core = Core(ua, arrival, digest, Stateless(seed), Overload())
+        self.core = Core(ua, arrival, digest, Stateless(seed), Overload(), terms or Terms())
         self.journal: list[JournalEntry] = []
         self.finished: list[CallRecord] = []
         self.observed: list[Observed] = []
         self.media: set[str] = set()
         self.opened: list[OpenMedia] = []
+        self.refused: dict[str, bool] = {}
+        """Sources that are not heard, and whether by no transport."""
+        self.trusted: set[str] = set()
+        """Connections that are."""
         self.sent: list[tuple[Flow, bytes]] = []
         self.names: dict[str, list[str]] = {}
         """Where names lead."""
@@ -92,6 +116,9 @@ class Edge:
         world.add(self.address, self)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        everywhere = self.refused.get(source_of(flow.remote[0]))
+        if everywhere or (everywhere is not None and flow.transport == "udp"):
+            return
         self.perform(self.core.receive(data, flow, now))
 
     def expire(self, now: float) -> None:
@@ -128,6 +155,12 @@ class Edge:
                 self.observed.append(out)
             elif isinstance(out, Ping):
                 self.pings.append((self.world.now, out.flow))
+            elif isinstance(out, Refuse):
+                self.refused[out.source] = out.everywhere
+            elif isinstance(out, Allow):
+                del self.refused[out.source]
+            elif isinstance(out, Trust):
+                self.trusted.add(out.flow.connection)
 
     def _resolve(self, question: Resolve) -> Input:
         uri = parse_uri(question.uri)

@@ -358,11 +358,11 @@ def test_what_no_stream_can_frame_is_answered(world: World, edge: Edge, carrier:
         b"To: <sip:a@b>\r\nCall-ID: f\r\nCSeq: 1 OPTIONS\r\nContent-Length: x\r\n\r\n"
     )
     flow = Flow("tcp", (EDGE, 5060), (CARRIER, 5060), "in:1")
-    edge.perform(edge.core.unframed(head, 400, "Content-Length is not a number", flow))
+    edge.perform(edge.core.unframed(head, 400, "Content-Length is not a number", flow, world.now))
     world.run(0.1)
     assert edge.observed[0].reason == "Content-Length is not a number"
     assert carrier.statuses() == [400]
-    assert edge.core.unframed(b"garbage", 400, "x", carrier.flow)[1:] == []
+    assert edge.core.unframed(b"garbage", 400, "x", carrier.flow, world.now)[1:] == []
 
 
 # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────────────────

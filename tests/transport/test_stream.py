@@ -8,6 +8,7 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -481,21 +482,24 @@ async def test_who_never_spoke_makes_room_for_who_comes(opened: OpenLayer, visit
     layer, heard = await opened(tcp("127.0.0.1"), limits=Limits(connections=3))
     speaker = await visit(layer.bound[0].address)
     await speaker.send(message("first"))
-    await soon(heard.messages)
+    layer.trust((await soon(heard.messages))[1])
     silent = [await visit(layer.bound[0].address) for _ in range(2)]
     await until(lambda: layer.counts()["connections_accepted"] == 3)
     late = await visit(layer.bound[0].address)
     assert await silent[0].ended() in (True, False), "the one that has been silent the longest"
     await late.send(message("late"))
-    assert (await soon(heard.messages))[0] == message("late")
+    data, flow = await soon(heard.messages)
+    assert data == message("late")
+    layer.trust(flow)
     await silent[1].send(message("not silent any more"))
-    await soon(heard.messages)
+    layer.trust((await soon(heard.messages))[1])
     await speaker.send(message("second"))
     assert (await soon(heard.messages))[0] == message("second")
     await until(lambda: layer.counts()["connections_accepted"] == 3)
     refused = await visit(layer.bound[0].address)
-    assert await refused.ended() in (True, False), "all that are there have spoken"
+    assert await refused.ended() in (True, False), "all that are there are trusted"
     assert layer.counts()["streams_crowded"] == 2
+    assert layer.counts()["streams_untrusted"] == 0
 
 
 async def test_a_peer_that_answered_keepalives_is_missed_when_it_answers_no_more(
@@ -531,3 +535,52 @@ async def test_a_peer_that_never_answered_keepalives_is_kept(opened: OpenLayer, 
     assert layer.counts()["connections_outbound"] == 1
     stranger.stream.close()
     assert await soon(heard.closures) == flow
+
+
+async def test_who_spoke_and_is_not_trusted_makes_room_too(opened: OpenLayer, visit: Visit) -> None:
+    layer, heard = await opened(tcp("127.0.0.1"), limits=Limits(connections=2))
+    strangers = [await visit(layer.bound[0].address) for _ in range(2)]
+    for stranger in strangers:
+        await stranger.send(message())
+        await soon(heard.messages)
+    late = await visit(layer.bound[0].address)
+    await strangers[0].ended()
+    await late.send(message("late"))
+    assert (await soon(heard.messages))[0] == message("late")
+    await strangers[1].send(message("still there"))
+    assert (await soon(heard.messages))[0] == message("still there")
+
+
+async def test_a_stranger_may_be_idle_for_less_long(opened: OpenLayer, visit: Visit) -> None:
+    layer, heard = await opened(tcp("127.0.0.1"), limits=Limits(idle_time=60.0, stranger_time=0.1))
+    stranger, friend = [await visit(layer.bound[0].address) for _ in range(2)]
+    await friend.send(message())
+    layer.trust((await soon(heard.messages))[1])
+    await stranger.send(message())
+    await soon(heard.messages)
+    assert await stranger.ended()
+    assert layer.counts()["connections_accepted"] == 1
+    await friend.send(message("still there"))
+    assert (await soon(heard.messages))[0] == message("still there")
+
+
+async def test_a_block_of_ipv6_is_one_source(opened: OpenLayer, visit: Visit) -> None:
+    if "00000000000000000000000000000001" not in Path("/proc/net/if_inet6").read_text():
+        pytest.skip("tool: IPv6 is not enabled here")
+    layer, heard = await opened(tcp("::1"), limits=Limits(connections_per_source=1))
+    stranger = await visit(layer.bound[0].address)
+    await stranger.send(message())
+    _, flow = await soon(heard.messages)
+    layer.refuse("::/64")
+    assert await soon(heard.closures) == flow
+    await (await visit(layer.bound[0].address)).ended()
+    assert layer.counts()["streams_banned"] == 1
+
+
+async def test_a_ban_of_udp_leaves_connections_alone(opened: OpenLayer, visit: Visit, host: str) -> None:
+    layer, heard = await opened(tcp(host))
+    stranger = await visit(layer.bound[0].address)
+    layer.refuse(host, everywhere=False)
+    await stranger.send(message())
+    assert (await soon(heard.messages))[0] == message()
+    assert layer.counts()["banned_sources"] == 1

@@ -204,6 +204,26 @@ async def test_a_stranger_to_tls_costs_a_place_for_a_bounded_time(opened: OpenLa
     assert heard.messages.empty()
 
 
+async def test_the_oldest_handshake_makes_room_for_the_next(opened: OpenLayer, authority: Authority) -> None:
+    for limits in (Limits(handshakes=2, handshake_time=60.0), Limits(connections=2, handshake_time=60.0)):
+        server, heard = await opened(tls("127.0.0.1", authority.issue("sip.example.com")), limits=limits)
+        with (
+            socket.create_connection(server.bound[0].address) as oldest,
+            socket.create_connection(server.bound[0].address) as other,
+        ):
+            await until(lambda server=server: server.counts()["connections_handshaking"] == 2)  # type: ignore[misc]
+            client, _ = await opened(tls("127.0.0.1"))
+            assert client.send(to(client, server, TlsProfile(ca_bundle=authority.pem)), message("in")) is None
+            assert (await soon(heard.messages))[0] == message("in")
+            oldest.settimeout(PATIENCE)
+            await asyncio.to_thread(oldest.recv, 1)
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                other.recv(1)
+            counts = server.counts()
+            assert (counts["connections_handshaking"], counts["streams_crowded"]) == (1, 1)
+
+
 async def test_closing_abandons_handshakes(authority: Authority) -> None:
     server = TransportLayer()
     await server.open([tls("127.0.0.1", authority.issue("sip.example.com"))], Heard())

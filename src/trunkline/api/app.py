@@ -204,7 +204,9 @@ class Door:
 
 
 _NOBODY = Caller(key_id="", organization_id=None, role="viewer", permissions=frozenset(), live=True)
-_ABOVE_ORGANIZATIONS = frozenset({"organizations:read", "organizations:write", "refusals:read", "status:read"})
+_ABOVE_ORGANIZATIONS = frozenset(
+    {"organizations:read", "organizations:write", "refusals:read", "status:read", "bans:read", "bans:write"}
+)
 _WITH_OR_WITHOUT = frozenset({"audit:read"})
 """Of an operator who names no organization: about all of them."""
 _LIVE_ONLY = frozenset({*_ABOVE_ORGANIZATIONS, "keys:read", "keys:write"})

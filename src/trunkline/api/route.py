@@ -98,5 +98,6 @@ PARAMETERS: dict[str, Parameter] = {
     "agent_id": Parameter(frozenset({"agent", "agt"}), "agent_not_found", "agent"),
     "call_id": Parameter(frozenset({"call"}), "call_not_found", "call"),
     "key_id": Parameter(frozenset({"key"}), "key_not_found", "API key"),
+    "ban_id": Parameter(frozenset({"ban"}), "ban_not_found", "ban"),
     "organization_id": Parameter(frozenset({"org"}), "organization_not_found", "organization"),
 }

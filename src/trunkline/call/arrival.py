@@ -41,6 +41,7 @@ from trunkline.sip.message import Request
 from trunkline.sip.uri import UriError, parse_uri
 from trunkline.trunk.identify import BY_USER_ALONE, Identified, Signs, identify
 
+_NOBODY = Trunk(id="", organization_id="", name="")
 _STATES = {
     "provisioning": "not-provisioned",
     "inactive": "inactive",
@@ -76,7 +77,8 @@ class Arrival:
         return verdict
 
     def decide(self, request: Request, flow: Flow, now: float, notes: Notes | None = None) -> Verdict:
-        """What `arrive` would say now. Nothing is taken and nothing is changed, but for `notes`."""
+        """What `arrive` would say now. Nothing is taken and nothing is changed, but for `notes`; credentials that are
+        right are used up where the proof is that of the wire."""
         case = Case(request, flow, now, notes)
         refused = _scheme(case)
         if refused is not None:
@@ -163,9 +165,11 @@ class Arrival:
         if policy == "drop":
             return Dropped(step="trunk", detail=detail, mend=mend)
         if policy == "challenge":
-            if signs.username is not None:
-                return case.refuse("trunk", "wrong-credentials", f"{detail} No trunk has the digest user it shows.")
-            if suspects.could_prove(self.table, case.asked.number, signs.endpoint):
+            if case.credentials is not None:
+                self.proof.verdict(case.credentials, case.request, _NOBODY, case.flow, case.now)
+                return self._wrong(case, "trunk", f"{detail} No trunk has the digest user it shows.")
+            # Whatever it dials or names: the answer must not say what there is.
+            if self.table.authenticates():
                 return Challenged(step="trunk", stale=False, trunk=None, detail=detail, mend=f"Authenticate. {mend}")
         return case.refuse("trunk", "unknown-source", detail)
 
@@ -189,10 +193,15 @@ class Arrival:
             if found.prefix == BY_USER_ALONE:
                 # Anybody can name a user; the call log of its owner is not for anybody to fill.
                 case.trunk = None
-            return case.refuse(step, "wrong-credentials", "The digest is not one of the trunk's password.")
+            return self._wrong(case, step, "The digest is not one of the trunk's password.")
         if case.notes is not None:
             case.notes.append(Note(step, f"It proved to be {credentials.username}."))
         return None
+
+    def _wrong(self, case: Case, step: str, detail: str) -> Refused:
+        assert case.credentials is not None
+        returned = self.proof.returned(case.credentials, case.flow, case.now)
+        return case.refuse(step, "wrong-credentials", detail, proven=returned)
 
     def _room(self, case: Case, trunk: Trunk) -> Refused | None:
         """Step `limits`."""

@@ -32,7 +32,14 @@ class Case:
         self.direction: Direction = "inbound"
 
     def refuse(
-        self, step: str, cause: str, detail: str, mend: str = "", status: int = 0, retry_after: int = 0
+        self,
+        step: str,
+        cause: str,
+        detail: str,
+        mend: str = "",
+        status: int = 0,
+        retry_after: int = 0,
+        proven: bool = False,
     ) -> Refused:
         known = CAUSES[cause]
         return Refused(
@@ -47,4 +54,5 @@ class Case:
             caller=self.caller,
             callee=self.asked.text or None,
             direction=self.direction,
+            proven=proven,
         )

@@ -17,16 +17,19 @@ from collections.abc import Iterable
 from trunkline.call.arrival import Arrival
 from trunkline.call.asking import Outs
 from trunkline.call.call import Call
+from trunkline.call.door import Door
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import EVENTS
 from trunkline.call.farewell import Farewell
 from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
+    AddBan,
     Drain,
     FlowClosed,
     HangUp,
     Input,
     Interrupted,
+    LiftBan,
     MediaEnded,
     MediaFailed,
     MediaReady,
@@ -35,7 +38,7 @@ from trunkline.call.inputs import (
     Unresolvable,
 )
 from trunkline.call.late import end_late
-from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit
+from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit, Trust
 from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
@@ -44,6 +47,7 @@ from trunkline.call.registering import Registering
 from trunkline.call.search import AgentLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
+from trunkline.guard.bans import Terms
 from trunkline.guard.overload import Overload
 from trunkline.model.change import Change, Put
 from trunkline.model.trunk import Trunk
@@ -61,9 +65,17 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = ("arrival", "calls", "legs", "overload", "probing", "reception", "registering", "ua")
+    __slots__ = ("arrival", "calls", "door", "legs", "overload", "probing", "reception", "registering", "ua")
 
-    def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
+    def __init__(
+        self,
+        ua: UserAgent,
+        arrival: Arrival,
+        digest: Digest,
+        gate: Stateless,
+        overload: Overload,
+        terms: Terms = Terms(),  # noqa: B008 (a value)
+    ) -> None:
         self.ua = ua
         self.arrival = arrival
         arrival.chance = ua.tokens.chance
@@ -72,6 +84,7 @@ class Core:
         self.legs: dict[str, Leg] = {}
         self.probing = Probing(ua)
         self.registering = Registering(ua, arrival.contacts)
+        self.door = Door(ua, arrival.table, digest.proved, terms)
         self.reception = Reception(ua, arrival, digest, gate, overload)
 
     @property
@@ -89,7 +102,7 @@ class Core:
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Output]:
         message = parse(data)
         if isinstance(message, Malformed):
-            return self.reception.malformed(message, flow)
+            return self.door.screen(self.reception.malformed(message, flow), len(data), flow, now)
         told = self.ua.layer.receive(message, now)
         if told is not None:
             return self._told(told, flow, data, now)
@@ -106,13 +119,12 @@ class Core:
             return []
         return self._new(message, flow, data, now)
 
-    def unframed(self, head: bytes, status: int, reason: str, flow: Flow) -> list[Output]:
+    def unframed(self, head: bytes, status: int, reason: str, flow: Flow, now: float) -> list[Output]:
         """A stream that cannot be cut into messages any more: what could be read of the last is answered."""
         message = parse(head)
         request = message.request if isinstance(message, Malformed) else message
-        return self.reception.malformed(
-            Malformed(status, reason, request if isinstance(request, Request) else None), flow
-        )
+        fault = Malformed(status, reason, request if isinstance(request, Request) else None)
+        return self.door.screen(self.reception.malformed(fault, flow), len(head), flow, now)
 
     def apply(self, changes: Iterable[Change], now: float) -> None:
         """Change the configuration: the next message meets it. Raises `TableError`, and then nothing was changed."""
@@ -126,6 +138,7 @@ class Core:
             elif change.kind == "trunk":
                 self.probing.remove(change.id)
                 self.registering.remove(change.id, now)
+        self.door.reconsider(now)
 
     def send(self, given: Input, now: float) -> list[Output]:
         if isinstance(given, Resolved | Unresolvable):
@@ -148,6 +161,10 @@ class Core:
         if isinstance(given, FlowClosed):
             self.registering.closed(given.flow, now)
             return []
+        if isinstance(given, AddBan):
+            return self.door.add(given.source, given.reason, given.seconds, now)
+        if isinstance(given, LiftBan):
+            return self.door.lift(given.id)
         assert isinstance(given, Interrupted)
         return self._interrupted(given, now)
 
@@ -171,12 +188,13 @@ class Core:
             if leg is not None and not isinstance(leg, EndpointLeg):
                 outs += self._carry(leg.expire(what, "", now), call_id, now)
         self.overload.expire(now)
-        return outs + self.probing.expire(now) + self.registering.expire(now)
+        return outs + self.probing.expire(now) + self.registering.expire(now) + self.door.expire(now)
 
     def deadline(self) -> float | None:
         ua = self.ua
         soonest = ua.layer.timers.deadline()
-        beside = (self.overload.deadline, self.probing.deadline(), self.registering.deadline())
+        door = self.door.deadline()
+        beside = (self.overload.deadline, self.probing.deadline(), self.registering.deadline(), door)
         for at in (ua.timers.deadline(), ua.alarms.deadline(), *beside):
             if at is not None and (soonest is None or at < soonest):
                 soonest = at
@@ -245,7 +263,7 @@ class Core:
         layer = self.ua.layer
         invite = layer.invite_of(request)
         if invite is None:
-            return [*self.reception.gate.answer(request, flow, 481)]
+            return self.door.screen([*self.reception.gate.answer(request, flow, 481)], len(data), flow, now)
         leg = self.legs.get(invite.owner)
         outs: list[Output] = [Heard(invite.call, flow, data)] if invite.call else []
         key = layer.open(request, flow, invite.owner, invite.call).key
@@ -260,25 +278,31 @@ class Core:
         leg_id = self.ua.dialogs.get((request.call_id, tag, request.from_tag or ""))
         leg = self.legs.get(leg_id) if leg_id is not None else None
         if leg is None or isinstance(leg, EndpointLeg):
-            return [*self.reception.gate.answer(request, flow, 481)]
+            return self.door.screen([*self.reception.gate.answer(request, flow, 481)], len(data), flow, now)
         refusal = examine(request) if request.get("require") is not None else None
         if refusal is not None and request.method != "ACK":
             return [*self.reception.gate.answer(request, flow, refusal.status, refusal.headers)]
         outs: list[Output] = [Heard(leg.call, flow, data)] if leg.call else []
+        if flow.transport != "udp" and not flow.pooled:
+            outs.append(Trust(flow))
         return outs + self._carry(leg.receive(request, flow, now), leg.id, now)
 
     def _new(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
         """A request outside of any dialog: answered at once, or the beginning of a call."""
         met = self.reception.receive(request, flow, data, self.calls, now)
         if not isinstance(met, Call):
-            return met
+            return self.door.screen(met, len(data), flow, now)
         self.calls[met.id] = met
         self.legs[met.caller.id] = met.caller
-        return [Heard(met.id, flow, data), *self._carry(met.begin(now), met.caller.id, now)]
+        outs: list[Output] = [Heard(met.id, flow, data), *self._carry(met.begin(now), met.caller.id, now)]
+        return outs if flow.transport == "udp" else [Trust(flow), *outs]
 
     # ── engine's answers ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _located(self, given: Resolved | Unresolvable, now: float) -> list[Output]:
+        if isinstance(given, Resolved):
+            for flow in given.flows:
+                self.door.target(flow, now)
         if given.leg.startswith(OWNER):
             trunk = given.leg[len(OWNER) :]
             if isinstance(given, Resolved):

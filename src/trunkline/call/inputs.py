@@ -75,6 +75,21 @@ class Drain(msgspec.Struct, frozen=True):
     on: bool
 
 
+class AddBan(msgspec.Struct, frozen=True):
+    """An operator bans a source."""
+
+    source: str
+    """As `guard.source` writes it."""
+    reason: str
+    seconds: float
+
+
+class LiftBan(msgspec.Struct, frozen=True):
+    """An operator ends a ban, known by its id."""
+
+    id: str
+
+
 class Interrupted(msgspec.Struct, frozen=True):
     """A dialog that an earlier process left open: end it with a BYE."""
 
@@ -91,5 +106,7 @@ Input = (
     | MediaEnded
     | HangUp
     | Drain
+    | AddBan
+    | LiftBan
     | Interrupted
 )

@@ -66,6 +66,8 @@ class Observed(msgspec.Struct, frozen=True):
     organization_id: str = ""
     trunk_id: str = ""
     detail: str = ""
+    proven: bool = False
+    """Whether the sender has shown that it receives what is sent to its address."""
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +91,26 @@ class Ping(msgspec.Struct, frozen=True):
     flow: Flow
 
 
+class Refuse(msgspec.Struct, frozen=True):
+    """Hear nothing more from this source: an IPv4 address, or an IPv6 block in CIDR form."""
+
+    source: str
+    everywhere: bool
+    """By all transports, and end its connections; else by UDP alone."""
+
+
+class Allow(msgspec.Struct, frozen=True):
+    """Hear it again."""
+
+    source: str
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """This accepted connection is one of a known peer's: it keeps its place when places are few."""
+
+    flow: Flow
+
+
 class Finished(msgspec.Struct, frozen=True):
     """A call ended and nothing of it is left; `Journal(Ended)` went before. For live views and the trace."""
 
@@ -96,6 +118,7 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 __all__ = [
+    "Allow",
     "CloseFlow",
     "CloseMedia",
     "Finished",
@@ -105,8 +128,24 @@ __all__ = [
     "OpenMedia",
     "Output",
     "Ping",
+    "Refuse",
     "Resolve",
     "Transmit",
+    "Trust",
 ]
 
-Output = Transmit | Resolve | OpenMedia | CloseMedia | Journal | Observed | Heard | CloseFlow | Ping | Finished
+Output = (
+    Transmit
+    | Resolve
+    | OpenMedia
+    | CloseMedia
+    | Journal
+    | Observed
+    | Heard
+    | CloseFlow
+    | Ping
+    | Refuse
+    | Allow
+    | Trust
+    | Finished
+)

@@ -152,6 +152,7 @@ class Reception:
                 verdict.organization_id or "",
                 trunk.id if trunk is not None else "",
                 verdict.detail,
+                verdict.proven,
             )
         ]
         if trunk is None:

@@ -90,6 +90,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     caller: str | None = None
     callee: str | None = None
     direction: Direction = "inbound"
+    proven: bool = False
+    """Whether the sender has shown that it receives what is sent to its address."""
 
     @property
     def phrase(self) -> str:

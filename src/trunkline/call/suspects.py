@@ -12,7 +12,7 @@ from typing import Final
 
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
-from trunkline.routing.table import Table, inbound_user
+from trunkline.routing.table import Table
 from trunkline.sip.uri import parse_uri
 from trunkline.trunk.endpoint import named
 from trunkline.trunk.identify import BY_CONTACT, BY_REGISTRAR, BY_USER_ALONE, Possible, Signs
@@ -103,11 +103,3 @@ def gather(
 def shared(possible: Sequence[Possible]) -> bool:
     """Whether trunks of several organizations are among them."""
     return len({trunk.organization_id for trunk, _ in possible}) > 1
-
-
-def could_prove(table: Table, number: Number | None, named: str | None) -> bool:
-    """Whether a challenge could be passed: by the trunk that the Request-URI names, else by one of the organization of
-    the number, else by any."""
-    if named is not None:
-        return inbound_user(table.trunks[named]) is not None
-    return table.authenticates(number.organization_id if number is not None else None)

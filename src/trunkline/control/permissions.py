@@ -26,6 +26,8 @@ Permission = Literal[
     "status:read",
     "refusals:read",
     "audit:read",
+    "bans:read",
+    "bans:write",
 ]
 """Every permission there is."""
 

@@ -14,7 +14,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import msgspec
 
 from trunkline.call.explain import Explanation, Hypothetical
-from trunkline.call.inputs import HangUp
+from trunkline.call.inputs import AddBan, HangUp, LiftBan
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
 from trunkline.providers.values import (
@@ -106,6 +106,22 @@ class Tables(Query[dict[str, int]], frozen=True, tag="tables"):
     """How many entries each table of the engine has: transactions, dialogs, calls, limits, timers, connections, …"""
 
 
+class BanSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that is not heard now. Times are Unix seconds."""
+
+    id: str
+    source: str
+    reason: str
+    since: float
+    until: float
+    transports: Literal["all", "udp"]
+    by: Literal["edge", "operator"]
+
+
+class Bans(Query[tuple[BanSeen, ...]], frozen=True, tag="bans"):
+    """Every ban that holds, the newest first."""
+
+
 class Settle(Query[None], frozen=True, tag="settle"):
     """Answered when every call that has ended is in the call log, or after a second: what is asked of the log next then
     holds what its caller has just seen happen."""
@@ -131,8 +147,8 @@ class EnginePort(Protocol):
 
     async def ask(self, query: Query[A]) -> A: ...
 
-    async def command(self, command: HangUp) -> bool:
-        """Whether there was something to do it to."""
+    async def command(self, command: HangUp | AddBan | LiftBan) -> bool:
+        """Whether there was something to do it to. A ban is not made of a source that a trunk's requests come from."""
 
 
 AnyQuery = (
@@ -141,6 +157,7 @@ AnyQuery = (
     | Trace
     | Explain
     | TrunkHealth
+    | Bans
     | Tables
     | Settle
     | Readiness

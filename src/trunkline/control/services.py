@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from trunkline.control.agents import Agents
 from trunkline.control.audit import AuditLog
+from trunkline.control.bans import Bans
 from trunkline.control.calls import Calls
 from trunkline.control.idempotency import Once
 from trunkline.control.keys import Keys
@@ -28,6 +29,7 @@ class Services:
     __slots__ = (
         "agents",
         "audit",
+        "bans",
         "calls",
         "clock",
         "keys",
@@ -62,6 +64,7 @@ class Services:
         self.audit = AuditLog(store)
         self.once = Once(store, wall)
         self.calls = Calls(self.state, store)
+        self.bans = Bans(self.state)
         self.routes = Routes(self.state)
         self.status = Status(self.state, store)
 

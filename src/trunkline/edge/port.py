@@ -12,8 +12,10 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from trunkline.call.explain import explain
-from trunkline.call.inputs import HangUp
+from trunkline.call.inputs import AddBan, HangUp, LiftBan
 from trunkline.control.ports import (
+    Bans,
+    BanSeen,
     Endpoints,
     Explain,
     Health,
@@ -67,11 +69,19 @@ class Port:
             answer = self._answer(query)
         return answer  # type: ignore[no-any-return]
 
-    async def command(self, command: HangUp) -> bool:
-        if command.call not in self._core.calls:
-            return False
-        self._engine.pump.give(command)
-        return True
+    async def command(self, command: HangUp | AddBan | LiftBan) -> bool:
+        door = self._core.door
+        if isinstance(command, HangUp):
+            there = command.call in self._core.calls
+        elif isinstance(command, AddBan):
+            there = not door.spares(command.source)
+        else:
+            there = any(ban.id == command.id for ban in door.bans.list())
+        if there:
+            self._engine.pump.give(command)
+            # The turn comes before whoever asks next.
+            await asyncio.sleep(0)
+        return there
 
     async def _settle(self) -> None:
         # A database that fails shows in readiness; the reader then gets what there is.
@@ -94,6 +104,8 @@ class Port:
                 return {id: health for id in ids if (health := self._health(id)) is not None}
             case Registrations(trunk_ids=ids):
                 return {id: known for id in ids if (known := self._registration(id)) is not None}
+            case Bans():
+                return self._bans()
             case Tables():
                 return self._engine.tables()
             case Readiness():
@@ -112,6 +124,21 @@ class Port:
                 host, port = listener.advertised
                 found[Endpoint(host=domain or host, port=port, transport=listener.transport)] = None
         return tuple(found)
+
+    def _bans(self) -> tuple[BanSeen, ...]:
+        epoch = self._core.ua.epoch
+        return tuple(
+            BanSeen(
+                id=ban.id,
+                source=ban.source,
+                reason=ban.reason,
+                since=ban.since + epoch,
+                until=ban.until + epoch,
+                transports="all" if ban.everywhere else "udp",
+                by="operator" if ban.by_operator else "edge",
+            )
+            for ban in reversed(self._core.door.bans.list())
+        )
 
     def _unready(self) -> tuple[str, ...]:
         """Why new calls should not be sent here; empty when they should."""

@@ -23,6 +23,7 @@ from trunkline.call.verdict import Policy
 from trunkline.engine.names import Names
 from trunkline.engine.perform import Performer
 from trunkline.engine.pump import Pump
+from trunkline.guard.bans import Terms
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload
 from trunkline.guard.toll import Tolls
@@ -56,6 +57,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     overload: tuple[float, float, float] = (0.02, 0.1, 0.5)
     """Target, interval and limit, seconds."""
+    abuse: Terms = Terms()
     media_host: str | None = None
     media_address: str | None = None
     media_ports: tuple[int, int] = (20000, 20999)
@@ -77,7 +79,7 @@ class Engine:
         ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, time() - monotonic(), plan.extensions)
         self._digest = digest = Digest(plan.realm, Nonces(os.urandom(32)))
         arrival = Arrival(Table(), Admission(tolls=Tolls(ua.epoch)), digest, plan.policy)
-        self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload))
+        self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload), plan.abuse)
         self.traces = Traces(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
         self.report = Report()
         self.observer = Observer(ua.epoch, self.traces, self.report)
@@ -103,17 +105,18 @@ class Engine:
             self.advertised[listener.transport, listener.address] = listener.advertised
         self._resolver = Resolver(families(self.transports.bound))
         self._finder = Finder(self._resolver, self.transports, self.pump.give)
-        self.names = Names(self.core.arrival.table, self._resolver)
+        self.names = Names(self.core.arrival.table, self._resolver, led=self._led)
         self.pump.start()
 
     def adapt(self, plan: Plan) -> None:
-        """Take over what can change while calls go on: policy, realm, overload, traces, how media is known outside and
-        how long it may be silent. The next call meets it; the rest of `plan` is passed over."""
+        """Take over what can change while calls go on: policy, realm, overload, bans, traces, how media is known
+        outside and how long it may be silent. The next call meets it; the rest of `plan` is passed over."""
         self._plan = plan
         core = self.core
         core.arrival.policy = plan.policy
         self._digest.realm = plan.realm
         core.overload.target, core.overload.interval, core.overload.limit = plan.overload
+        core.door.adapt(plan.abuse)
         self.traces.bound(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
         self.media.silence = plan.silence
 
@@ -122,6 +125,11 @@ class Engine:
         """An address that calls may come to: what `explain` supposes."""
         bound = self.transports.bound
         return bound[0].address if bound else ("127.0.0.1", 5060)
+
+    def _led(self) -> None:
+        """A trunk's name leads elsewhere: nobody there stays banned."""
+        self.core.door.reconsider(monotonic())
+        self.pump.start()
 
     def drain(self, on: bool) -> None:
         self.pump.give(Drain(on))
@@ -146,13 +154,14 @@ class Engine:
         }
 
     def standing(self) -> dict[str, float]:
-        """What stands beside the calls: open sockets, names that are remembered, how much of new calls is refused."""
+        """What stands beside the calls: open sockets, what is remembered, how much of new calls is refused."""
         counts = self.transports.counts() | self._names()
-        kept = ("listeners", "descriptors", "banned_sources", "names_kept")
+        kept = ("listeners", "descriptors", "banned_sources", "streams_untrusted", "names_kept")
         registrations = self.core.registering.states()
         return {
             **{name: float(counts.get(name, 0)) for name in kept},
             **{f"registrations_{state}": float(count) for state, count in registrations.items()},
+            "nonces_used": float(len(self._digest.nonces.replays)),
             "overload_share": self.core.overload.share,
         }
 
@@ -165,8 +174,10 @@ class Engine:
         """What has been since the start."""
         counts = self.transports.counts() | self._names()
         kept = ("udp_", "streams_", "dns_", "descriptors_exhausted")
+        standing = ("streams_untrusted",)
         return {
-            **{name: float(count) for name, count in counts.items() if name.startswith(kept)},
+            **{name: float(count) for name, count in counts.items() if name.startswith(kept) and name not in standing},
+            "bans_begun": float(self.core.door.bans.begun),
             "invites_dropped": float(self.pump.dropped),
             "turns": float(self.pump.turns),
             "faults": float(self.pump.faults),

@@ -48,12 +48,20 @@ class _Name:
 class Names:
     """One engine's. `keep` is a duty; `meet` is for whoever has just changed the table."""
 
-    __slots__ = ("_names", "_now", "_resolver", "_table")
+    __slots__ = ("_led", "_names", "_now", "_resolver", "_table")
 
-    def __init__(self, table: Table, resolver: Resolver, now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        table: Table,
+        resolver: Resolver,
+        now: Callable[[], float] = monotonic,
+        led: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`led` is told when a name leads elsewhere than before."""
         self._table = table
         self._resolver = resolver
         self._now = now
+        self._led = led
         self._names: dict[str, _Name] = {}
 
     async def keep(self) -> None:
@@ -113,7 +121,8 @@ class Names:
         current = self._table.named.get(trunk.id)
         if current is not None and _way(current) == name.way:
             newest = sorted(name.seen, key=lambda each: (-name.seen[each], each))[:_MOST]
-            self._table.lead(trunk.id, tuple(sorted(newest)))
+            if self._table.lead(trunk.id, tuple(sorted(newest))):
+                self._led()
 
     def __len__(self) -> int:
         return len(self._names)

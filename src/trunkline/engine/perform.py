@@ -8,7 +8,19 @@ from typing import Protocol
 
 from trunkline.call.core import Core
 from trunkline.call.inputs import Input, TransportFailed
-from trunkline.call.outputs import CloseFlow, CloseMedia, Journal, OpenMedia, Output, Ping, Resolve, Transmit
+from trunkline.call.outputs import (
+    Allow,
+    CloseFlow,
+    CloseMedia,
+    Journal,
+    OpenMedia,
+    Output,
+    Ping,
+    Refuse,
+    Resolve,
+    Transmit,
+    Trust,
+)
 from trunkline.model.journal import JournalEntry
 from trunkline.sip.flow import Flow
 
@@ -21,6 +33,11 @@ class Wire(Protocol):
     def close_flow(self, flow: Flow) -> None: ...
 
     def ping(self, flow: Flow) -> None: ...
+    def refuse(self, source: str, everywhere: bool) -> None: ...
+
+    def allow(self, source: str) -> None: ...
+
+    def trust(self, flow: Flow) -> None: ...
 
 
 class Log(Protocol):
@@ -48,6 +65,9 @@ class Watcher(Protocol):
     """The one observation point."""
 
     def outputs(self, outs: Iterable[Output], now: float) -> None: ...
+
+
+_SELDOM = frozenset({CloseFlow, Ping, Trust, Refuse, Allow})
 
 
 class Performer:
@@ -89,10 +109,8 @@ class Performer:
                     self._media.open(out)
                 elif type(out) is CloseMedia:
                     self._media.close(out)
-                elif type(out) is CloseFlow:
-                    self._wire.close_flow(out.flow)
-                elif type(out) is Ping:
-                    self._wire.ping(out.flow)
+                elif type(out) in _SELDOM:
+                    self._seldom(out)
                 if posted:
                     for given in posted:
                         outputs += core.send(given, now)
@@ -106,3 +124,16 @@ class Performer:
                 reason = self._wire.send(send.flow, send.data, send.transaction)
                 if reason is not None and send.transaction:
                     outputs += core.send(TransportFailed(send.flow, send.transaction, reason), now)
+
+    def _seldom(self, out: Output) -> None:
+        """What is said to the transports about whom they hear."""
+        if isinstance(out, CloseFlow):
+            self._wire.close_flow(out.flow)
+        elif isinstance(out, Ping):
+            self._wire.ping(out.flow)
+        elif isinstance(out, Trust):
+            self._wire.trust(out.flow)
+        elif isinstance(out, Refuse):
+            self._wire.refuse(out.source, out.everywhere)
+        elif isinstance(out, Allow):
+            self._wire.allow(out.source)

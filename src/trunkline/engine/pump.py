@@ -105,9 +105,9 @@ class Pump:
             self._loop.call_soon(self._turn)
 
     def unframed(self, flow: Flow, error: FramingError) -> None:
-        """What could be read of the message is answered as the malformed message that it is."""
-        if error.head:
-            self._perform(self._core.unframed(error.head, error.status, error.reason, flow))
+        """What could be read of the message, if anything, is answered as the malformed message that it is."""
+        self._perform(self._core.unframed(error.head, error.status, error.reason, flow, self._now()))
+        self._arm()
 
     def failed(self, flow: Flow, transaction: str, reason: str) -> None:
         self.give(TransportFailed(flow, transaction, reason))

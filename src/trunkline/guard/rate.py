@@ -45,13 +45,17 @@ class Rates:
         # Less than a nanosecond is rounding, not a limit.
         return short if short > 1e-9 else 0.0
 
-    def take(self, key: str, rate: Rate, now: float) -> None:
-        """Take one token, whether or not it is there."""
+    def take(self, key: str, rate: Rate, now: float, tokens: float = 1.0) -> None:
+        """Take a token, or more or less than one, whether or not it is there."""
         table = self._full_at
         full_at = table.pop(key, now)
-        table[key] = max(now, full_at) + 1.0 / rate.per_second
+        table[key] = max(now, full_at) + tokens / rate.per_second
         if len(table) > self.limit:
             del table[next(iter(table))]
+
+    def forget(self, key: str) -> None:
+        """Fill this bucket."""
+        self._full_at.pop(key, None)
 
     def expire(self, now: float) -> None:
         """Forget the buckets at the old end that are full again."""

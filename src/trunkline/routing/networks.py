@@ -46,6 +46,16 @@ class Networks:
             self._answers[host] = answer
         return answer
 
+    def meets(self, block: Block) -> bool:
+        """Whether any block has an address in common with this one. It looks at every block that is longer."""
+        version, length, value = block
+        for other in self._lengths[version]:
+            if other <= length and (version, other, value >> (length - other)) in self._blocks:
+                return True
+        return any(
+            held[0] == version and held[1] > length and held[2] >> (held[1] - length) == value for held in self._blocks
+        )
+
     def put(self, id: str, old: Iterable[Block], new: Iterable[Block]) -> None:
         """Trunk `id`, which had the blocks `old`, has the blocks `new` from now on."""
         before, after = set(old), set(new)
@@ -94,7 +104,8 @@ class Networks:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _block(text: str) -> Block:
+def block(text: str) -> Block:
+    """The block that this text in CIDR form means. Raises ValueError."""
     network = ip_network(text.strip(), strict=False)
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
@@ -111,11 +122,11 @@ def blocks(trunk: Trunk, found: Iterable[str] = ()) -> tuple[Block, ...]:
     name is at the addresses `found` for it.
     """
     if trunk.networks:
-        return tuple([_block(text) for text in trunk.networks])
+        return tuple([block(text) for text in trunk.networks])
     literal = _literal(trunk)
     if literal is not None:
         return (literal,)
-    return tuple([_block(address) for address in found]) if by_name(trunk) else ()
+    return tuple([block(address) for address in found]) if by_name(trunk) else ()
 
 
 def by_name(trunk: Trunk) -> bool:
@@ -129,6 +140,6 @@ def _literal(trunk: Trunk) -> Block | None:
     if not host[:1].isdigit() and ":" not in host:
         return None
     try:
-        return _block(host)
+        return block(host)
     except ValueError:
         return None

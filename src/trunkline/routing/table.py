@@ -18,7 +18,7 @@ from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
 from trunkline.routing import destination
-from trunkline.routing.networks import Networks, blocks, by_name
+from trunkline.routing.networks import Networks, block, blocks, by_name
 from trunkline.routing.telephone import E164, warm
 
 Key = tuple[str, str]
@@ -77,6 +77,13 @@ class Table:
         """Ids of the trunks whose networks hold this literal address, each with the length of the network's prefix, in
         falling order of that length."""
         return self._networks.find(host)
+
+    def signals_from(self, source: str) -> bool:
+        """Whether an enabled trunk's requests may come from this address, or from within this block of addresses."""
+        if "/" not in source:
+            trunks = self.trunks
+            return any(trunks[id].enabled for id in self._networks.find(source))
+        return self._networks.meets(block(source))
 
     def trunks_of(self, organization_id: str) -> Collection[str]:
         """Ids of an organization's trunks."""

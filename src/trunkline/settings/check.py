@@ -42,11 +42,11 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
                        ("media.external_address", settings.media.external_address)):  # fmt: skip
         if host is not None and not literal(host):
             yield name, f"{host!r} is no literal IPv4 or IPv6 address"
-    for text in settings.api.trusted_proxies:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            yield "api.trusted_proxies", f"{text!r} is no network, as 10.0.0.0/8 or 192.0.2.7: {error}"
+    yield from _networks("api.trusted_proxies", settings.api.trusted_proxies)
+    yield from _networks("sip.abuse.never", settings.sip.abuse.never)
+    abuse = settings.sip.abuse
+    if abuse.longest_ban < abuse.ban_time:
+        yield "sip.abuse.longest_ban", f"must not be less than sip.abuse.ban_time ({abuse.ban_time:g})"
     media = settings.media
     if media.first_port + media.first_port % 2 >= media.last_port:
         span = f"from {media.first_port} to {media.last_port}"
@@ -59,6 +59,14 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _pair("api", settings.api.certificate, settings.api.private_key)
     if settings.store.url is not None and not re.match(r"(?:sqlite|postgres(?:ql)?)://", settings.store.url):
         yield "store.url", "begin it with sqlite:/// or postgresql://"
+
+
+def _networks(name: str, networks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for text in networks:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            yield name, f"{text!r} is no network, as 10.0.0.0/8 or 192.0.2.7: {error}"
 
 
 def _listeners(listeners: tuple[Listener, ...]) -> Iterator[tuple[str, str]]:

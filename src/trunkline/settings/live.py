@@ -13,6 +13,7 @@ LIVE = (
     "log.",
     "trace.",
     "sip.overload.",
+    "sip.abuse.",
     "sip.domain",
     "sip.unknown_sources",
     "sip.max_calls",

@@ -7,9 +7,10 @@ import socket
 from trunkline.call.extensions import Extensions
 from trunkline.call.verdict import Policy
 from trunkline.engine.engine import Plan
+from trunkline.guard.bans import Terms
 from trunkline.guard.rate import Rate
 from trunkline.settings.check import external
-from trunkline.settings.tree import DEFAULT_LISTENERS, Listener, Settings
+from trunkline.settings.tree import DEFAULT_LISTENERS, Abuse, Listener, Settings
 from trunkline.sip.timers import Timing
 from trunkline.transport.limits import Limits
 from trunkline.transport.listener import ListenerSpec
@@ -28,11 +29,13 @@ def plan_of(settings: Settings) -> Plan:
             receive_buffer=sip.receive_buffer,
             connections=connections.accepted,
             connections_per_source=connections.per_source,
+            handshakes=connections.handshakes,
             connections_outbound=connections.outbound,
             connect_time=connections.connect_time,
             handshake_time=connections.handshake_time,
             message_time=connections.message_time,
             idle_time=connections.idle_time,
+            stranger_time=connections.stranger_time,
         ),
         timing=Timing(sip.timers.t1, sip.timers.t2, sip.timers.t4),
         extensions=Extensions(session_expires=sip.session_expires, min_se=sip.min_se),
@@ -43,6 +46,7 @@ def plan_of(settings: Settings) -> Plan:
             max_calls=sip.max_calls or None,
         ),
         overload=(sip.overload.target, sip.overload.interval, sip.overload.limit),
+        abuse=_terms(sip.abuse),
         media_host=media.address,
         media_address=media.external_address,
         media_ports=(media.first_port, media.last_port),
@@ -50,6 +54,18 @@ def plan_of(settings: Settings) -> Plan:
         traced_calls=settings.trace.calls,
         traced_messages=settings.trace.messages_per_call,
         traced_bytes=settings.trace.bytes_per_call,
+    )
+
+
+def _terms(abuse: Abuse) -> Terms:
+    answers = abuse.answers_per_second
+    return Terms(
+        offences=abuse.offences,
+        forgiven=abuse.forgiven_after,
+        first=abuse.ban_time,
+        longest=abuse.longest_ban,
+        answers=Rate(answers, max(2.0, 2 * answers)) if answers else None,
+        never=abuse.never,
     )
 
 

@@ -57,11 +57,28 @@ class OverloadSettings(Section, frozen=True, kw_only=True):
 class Connections(Section, frozen=True, kw_only=True):
     accepted: Positive = 4096
     per_source: Positive = 128
+    handshakes: Positive = 1024
     outbound: Positive = 1024
     connect_time: Seconds = 5.0
     handshake_time: Seconds = 5.0
     message_time: Seconds = 20.0
     idle_time: Seconds = 3600.0
+    stranger_time: Seconds = 60.0
+
+
+class Abuse(Section, frozen=True, kw_only=True):
+    """What is borne of sources that nobody knows."""
+
+    answers_per_second: Annotated[float, Meta(ge=0)] = 10.0
+    """To one source; 0: no limit."""
+    offences: Annotated[float, Meta(ge=0)] = 30.0
+    """That bring a ban; 0: nobody is banned for offences."""
+    forgiven_after: Seconds = 600.0
+    """In which so many are forgiven."""
+    ban_time: Seconds = 300.0
+    longest_ban: Seconds = 86400.0
+    never: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks that are never banned, nor limited as strangers are."""
 
 
 DEFAULT_LISTENERS = (
@@ -91,6 +108,7 @@ class Sip(Section, frozen=True, kw_only=True):
     timers: Timers = Timers()
     overload: OverloadSettings = OverloadSettings()
     connections: Connections = Connections()
+    abuse: Abuse = Abuse()
 
 
 class Media(Section, frozen=True, kw_only=True):

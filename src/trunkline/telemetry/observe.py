@@ -20,6 +20,7 @@ DELAYS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 DURATIONS = (1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 _REFUSALS = frozenset({"refused", "challenged", "dropped", "malformed", "shed", "draining"})
+_BANS = frozenset({"banned", "ban-ended"})
 _MOST_TRUNKS = 1024
 _MOST_KINDS = 96
 
@@ -121,6 +122,9 @@ class Observer:
         if out.kind == "registration":
             self.report.registration(out)
         self.events.add((out.kind, out.reason, str(out.status)))
+        if out.kind in _BANS:
+            self.report.ban(out)
+            return
         if out.kind in _REFUSALS and not out.trunk_id:
             # A refusal of a known trunk has a record of its own.
             reason = out.reason or out.kind

@@ -30,7 +30,7 @@ class _Burst:
 class Report:
     """Notes of one pump."""
 
-    __slots__ = ("_bursts", "_ended", "_lines", "_registrations", "_states", "_unkept", "_unnamed")
+    __slots__ = ("_bans", "_bursts", "_ended", "_lines", "_registrations", "_states", "_unkept", "_unnamed")
 
     def __init__(self, lines: int = 20) -> None:
         """`lines`: the most of a kind that are written at a time."""
@@ -39,6 +39,7 @@ class Report:
         self._unkept = 0
         self._states: deque[Observed] = deque(maxlen=lines)
         self._registrations: deque[Observed] = deque(maxlen=lines)
+        self._bans: deque[Observed] = deque(maxlen=lines)
         self._bursts: dict[tuple[str, str], _Burst] = {}
         self._unnamed = 0
 
@@ -53,6 +54,9 @@ class Report:
 
     def registration(self, seen: Observed) -> None:
         self._registrations.append(seen)
+
+    def ban(self, seen: Observed) -> None:
+        self._bans.append(seen)
 
     def refused(self, source: str, reason: str, now: float) -> None:
         burst = self._bursts.get((source, reason))
@@ -83,6 +87,12 @@ class Report:
                 detail = f": {seen.detail}" if seen.detail else ""
                 _log.log(level, "the registration of trunk %s: %s%s", seen.trunk_id, seen.reason, detail)
         self._registrations.clear()
+        for seen in self._bans:
+            if seen.kind == "banned":
+                _log.warning("banned %s for %s: %s", seen.source, seen.detail, seen.reason)
+            else:
+                _log.info("the ban of %s has ended: %s", seen.source, seen.reason)
+        self._bans.clear()
         self._write_bursts(now)
 
     def _write_bursts(self, now: float) -> None:

@@ -12,6 +12,7 @@ import socket
 from contextlib import suppress
 
 from trunkline.sip.flow import Address, Transport
+from trunkline.transport.banned import Key, key_of
 from trunkline.transport.connections import Connections
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
@@ -41,7 +42,7 @@ class Acceptor:
         certificate: ServerCertificate | None,
         connections: Connections,
         sink: Sink,
-        banned: set[str],
+        banned: set[Key],
         limits: Limits,
     ) -> None:
         self._loop = loop
@@ -75,7 +76,7 @@ class Acceptor:
                     return
                 continue
             host = str(source[0])
-            if host in self._banned:
+            if self._banned and key_of(host) in self._banned:
                 self.banned += 1
                 accepted.close()
             elif not self._connections.admit(host):
@@ -100,6 +101,9 @@ class Acceptor:
         connection = Connection(self._loop, flow, self._connections, self._sink, self._limits)
         context = self.certificate.context if self.certificate is not None else None
         handed = False
+        task = asyncio.current_task()
+        if context is not None and task is not None:
+            self._connections.shaking(flow, task.cancel)
         try:
             accepted.setblocking(False)
             prepare(accepted)
@@ -113,7 +117,11 @@ class Acceptor:
             )
         except (OSError, ValueError):
             self.failed += 1
+        except asyncio.CancelledError:
+            # Given up for want of room, or because the edge stops: either way there is nobody to tell.
+            self.failed += 1
         finally:
+            self._connections.shaken(flow)
             if not handed:
                 accepted.close()
             if not connection.made:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip.flow import Address, Flow, Transport
 from trunkline.transport.accept import Acceptor
+from trunkline.transport.banned import Banned
 from trunkline.transport.connections import Connections
 from trunkline.transport.errors import CertificateError
 from trunkline.transport.interfaces import SourceAddresses
@@ -36,7 +37,7 @@ class TransportLayer:
         self._pool: Pool | None = None
         self._contexts = ClientContexts()
         self._certificates: list[ServerCertificate] = []
-        self._banned: set[str] = set()
+        self._banned = Banned()
         self._sources = SourceAddresses()
         self.bound: tuple[Listener, ...] = ()
         """What is open, as configured and in that order; then the addresses that outbound connections of a transport
@@ -67,11 +68,13 @@ class TransportLayer:
             # A wildcard on any free port has the same port on every address.
             socket = bind(spec, host, port or free)
             if spec.transport == "udp":
-                opened = UdpSocket(loop, socket, sink, self._banned, self._limits)
+                opened = UdpSocket(loop, socket, sink, self._banned.udp, self._limits)
                 self._udp[opened.local] = opened
                 local = opened.local
             else:
-                acceptor = Acceptor(loop, socket, certificate, self._connections, sink, self._banned, self._limits)
+                acceptor = Acceptor(
+                    loop, socket, certificate, self._connections, sink, self._banned.streams, self._limits
+                )
                 self._acceptors.append(acceptor)
                 local = acceptor.local
             free = local[1]
@@ -160,14 +163,20 @@ class TransportLayer:
         if connection is not None:
             connection.give_up("closed by the edge")
 
-    def refuse(self, source: str) -> None:
-        """Hear nothing more from this literal address, until `allow`: its datagrams end at the socket, its connections
-        end now and at the accept. The caller bounds how many there are."""
-        self._banned.add(source)
-        self._connections.end(source, "the source is banned")
+    def refuse(self, source: str, everywhere: bool = True) -> None:
+        """Hear nothing more from this IPv4 address, or this /64 block of IPv6 addresses, until `allow`: its datagrams
+        end at the socket and, when `everywhere`, its connections end now and at the accept. The caller bounds how many
+        there are."""
+        self._banned.refuse(source, everywhere)
+        if everywhere:
+            self._connections.end(source, "the source is banned")
 
     def allow(self, source: str) -> None:
-        self._banned.discard(source)
+        self._banned.allow(source)
+
+    def trust(self, flow: Flow) -> None:
+        """This accepted connection is a known peer's: it keeps its place, and may be idle, as long as any."""
+        self._connections.trust(flow)
 
     def reload_certificates(self) -> tuple[str, ...]:
         """Read the listeners' certificates again; new connections meet the new ones. A sentence for each that cannot be

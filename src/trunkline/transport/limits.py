@@ -27,6 +27,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Apart from the accepted ones, so that a crowd at the door does not keep our own calls in."""
     connect_time: float = 5.0
     """TCP connect and TLS handshake of an outbound connection, together. Below Timer B with room for another target."""
+    handshakes: int = 1024
+    """TLS handshakes of accepted connections under way."""
     handshake_time: float = 5.0
     """TLS handshake of an accepted connection."""
     message_time: float = 20.0
@@ -36,6 +38,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     (RFC 3261 §18)."""
     pong_time: float = 10.0
     """How long a peer that answers keep-alives may take to (RFC 5626 §4.4.1)."""
+    stranger_time: float = 60.0
+    """The same for a connection whose peer the core does not know."""
     linger_time: float = 1.0
     """How long a connection that is being given up may take to read our last answer."""
     queued_messages: int = 256

@@ -34,13 +34,15 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closing", "_framer", "_limits", "_linger_until", "_loop", "_met", "_owner", "_pinged_at", "_pongs", "_since",
-        "_sink", "_spoke", "_transport", "_unheard", "_why", "flow", "made",
+        "_sink", "_spoke", "_transport", "_unheard", "_why", "flow", "made", "trusted",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, flow: Flow, owner: Owner, sink: Sink, limits: Limits) -> None:
         self.flow = flow
         self.made = False
         """Whether it ever opened, TLS included."""
+        self.trusted = flow.pooled
+        """Whether its peer is known."""
         self._loop = loop
         self._owner = owner
         self._sink = sink
@@ -147,12 +149,13 @@ class Connection(asyncio.Protocol):
                 else:
                     self.give_up(self._why)
             return False
+        idle = limits.idle_time if self.trusted else min(limits.stranger_time, limits.idle_time)
         if self._since is not None and now - self._since >= limits.message_time:
             self.abort(f"no whole message within {limits.message_time:g} s")
         elif self._pongs and self._pinged_at is not None and now - self._pinged_at >= limits.pong_time:
             self.abort(f"a keep-alive was not answered within {limits.pong_time:g} s")
-        elif now - self._spoke >= limits.idle_time:
-            self.close(f"idle for {limits.idle_time:g} s")
+        elif now - self._spoke >= idle:
+            self.close(f"idle for {idle:g} s")
         else:
             return False
         return True

@@ -17,6 +17,7 @@ import sys
 from collections import deque
 
 from trunkline.sip.flow import Address, Flow
+from trunkline.transport.banned import Key, key_of
 from trunkline.transport.errors import in_words
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
@@ -32,12 +33,12 @@ class UdpSocket:
     """A bound socket and its counters. The owner closes it."""
 
     __slots__ = (
-        "_backlog", "_banned", "_batch", "_flows", "_known_sources", "_loop", "_receive", "_room", "_send", "_sink",
-        "_socket", "banned", "dropped", "ignored", "local", "received", "refused", "sent",
+        "_backlog", "_banned", "_batch", "_blocks", "_flows", "_known_sources", "_loop", "_receive", "_room", "_send",
+        "_sink", "_socket", "banned", "dropped", "ignored", "local", "received", "refused", "sent",
     )  # fmt: skip
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, bound: socket.socket, sink: Sink, banned: set[str], limits: Limits
+        self, loop: asyncio.AbstractEventLoop, bound: socket.socket, sink: Sink, banned: set[Key], limits: Limits
     ) -> None:
         self._loop = loop
         self._socket = bound
@@ -50,6 +51,8 @@ class UdpSocket:
         self._flows: dict[tuple[str | int, ...], Flow] = {}
         self._backlog: deque[tuple[bytes, Address]] = deque()
         self._room = limits.backlog
+        self._blocks = bound.family == socket.AF_INET6
+        """Whether sources are banned by block."""
         host, port = bound.getsockname()[:2]
         self.local: Address = (host, port)
         self.received = 0
@@ -76,7 +79,7 @@ class UdpSocket:
         try:
             for _ in range(self._batch):
                 data, source = receive(_LARGEST)
-                if banned and source[0] in banned:
+                if banned and (key_of(str(source[0])) if self._blocks else source[0]) in banned:
                     self.banned += 1
                 elif len(data) >= _SMALLEST and (33 <= data[0] < 127 or _begins_late(data)):
                     flow = known(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trunkline.api.native import (
     agents,
     audit,
+    bans,
     calls,
     keys,
     organizations,
@@ -26,5 +27,6 @@ ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *organizations.ROUTES,
     *audit.ROUTES,
+    *bans.ROUTES,
     *status.ROUTES,
 )
