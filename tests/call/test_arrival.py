@@ -16,6 +16,7 @@ from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
+from trunkline.sip.flow import Transport
 from trunkline.sip.message import Request, parse
 
 
@@ -231,6 +232,22 @@ def test_trunks_of_one_peer_by_different_transports_are_told_apart_by_them() -> 
     assert _trunk_of(a.arrive(where)) == "1"
     assert _trunk_of(a.arrive(where, a.offer(transport="tls"))) == "2"
     _refused(a.arrive(where, a.offer(transport="tcp")), "wrong-transport", 403)
+
+
+@pytest.mark.parametrize(
+    ("trunk", "transport", "taken"),
+    [
+        (a.trunk(), "tcp", True),
+        (a.trunk(), "tls", False),
+        (a.trunk(tcp_fallback=False), "tcp", False),
+        (a.trunk(transport="tls"), "tcp", False),
+    ],
+)
+def test_what_is_too_large_for_udp_may_come_by_tcp(trunk: Trunk, transport: Transport, taken: bool) -> None:
+    """RFC 3261 §18.1.1."""
+    where = a.arrival(trunk, a.agent(), a.number())
+    verdict = a.arrive(where, a.offer(transport=transport, headers=(("X-Large", "x" * 1000),)))
+    assert isinstance(verdict, Admitted) is taken
 
 
 @pytest.mark.parametrize("provider", ["elevenlabs", "openai", "livekit"])

@@ -134,6 +134,8 @@ def test_every_fault_is_told_at_once_with_its_place(tmp_path: Path) -> None:
             '[[sip.listeners]]\nexternal_address = "a b"',
             "sip.listeners[0].external_address (in FILE): 'a b' is neither",
         ),
+        ('[sip]\nname_servers = ["dns.example"]', "sip.name_servers (in FILE): 'dns.example' is neither a literal"),
+        ('[sip]\nname_servers = ["192.0.2.1:99999"]', "sip.name_servers (in FILE): '192.0.2.1:99999' is neither"),
         ('[[sip.listeners]]\ncertificate = "/c"', "sip.listeners[0].certificate (in FILE): only a tls listener"),
         (
             '[[sip.listeners]]\ntransport = "tls"\nprivate_key = "/c"',

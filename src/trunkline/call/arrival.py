@@ -50,6 +50,10 @@ _STATES = {
 }
 
 
+_LARGE = 1000
+"""Bytes from which a request may be too large for UDP: 1300, says the RFC, or 200 less than the path takes."""
+
+
 class Arrival:
     """Decides about new INVITEs, over the live table. `now` is monotonic seconds everywhere."""
 
@@ -236,13 +240,19 @@ def _allowed(case: Case, trunk: Trunk) -> Refused | None:
     if not trunk.enabled:
         return case.refuse("state", "trunk-disabled", f"Trunk {trunk.name} is disabled.")
     transport = case.flow.transport
-    if transport != trunk.transport:
+    if transport != trunk.transport and not _too_large(case, trunk):
         detail = f"Trunk {trunk.name} calls by {trunk.transport}, and this came by {transport}."
         return case.refuse("transport", "wrong-transport", detail)
     if case.notes is not None:
         case.notes.append(Note("state", "The trunk is enabled."))
         case.notes.append(Note("transport", f"{transport}, as it must."))
     return None
+
+
+def _too_large(case: Case, trunk: Trunk) -> bool:
+    """Whether it came by TCP only because it would have been too large for UDP (RFC 3261 §18.1.1)."""
+    by_tcp = trunk.transport == "udp" and case.flow.transport == "tcp" and trunk.tcp_fallback
+    return by_tcp and len(case.request.raw) > _LARGE
 
 
 def _known(case: Case, trunk: Trunk) -> Number | Refused:

@@ -188,6 +188,7 @@ class Core:
             if leg is not None and not isinstance(leg, EndpointLeg):
                 outs += self._carry(leg.expire(what, "", now), call_id, now)
         self.overload.expire(now)
+        ua.penalties.expire(now)
         return outs + self.probing.expire(now) + self.registering.expire(now) + self.door.expire(now)
 
     def deadline(self) -> float | None:
@@ -195,7 +196,7 @@ class Core:
         soonest = ua.layer.timers.deadline()
         door = self.door.deadline()
         beside = (self.overload.deadline, self.probing.deadline(), self.registering.deadline(), door)
-        for at in (ua.timers.deadline(), ua.alarms.deadline(), *beside):
+        for at in (ua.timers.deadline(), ua.alarms.deadline(), ua.penalties.deadline(), *beside):
             if at is not None and (soonest is None or at < soonest):
                 soonest = at
         return soonest

@@ -64,6 +64,7 @@ def target(
         proxy=trunk.outbound_proxy if trunk is not None else None,
         nat=trunk.nat if trunk is not None else False,
         credentials=credentials,
+        by_tcp=trunk.tcp_fallback if trunk is not None else True,
     )
 
 

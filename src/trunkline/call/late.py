@@ -1,19 +1,27 @@
-"""Answers that come when their leg is gone (RFC 3261 §13.2.2.4): the second fork of an INVITE may pick up seconds after
-the call with the first has ended. It is acknowledged and ended, or it would ring out its patience on a dead line."""
+"""Answers that come when nobody waits for them any more (RFC 3261 §13.2.2.4): the second fork of an INVITE may pick up
+seconds after the call with the first has ended, and an address that was given up for another may wake. Who rings is
+cancelled, and who picks up is acknowledged and ended, or it would ring out its patience on a dead line."""
 
 from __future__ import annotations
 
 from trunkline.call.early import MOST_FORKS
 from trunkline.call.user_agent import UserAgent
+from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Ends, established
 from trunkline.sip.message import Response
+from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transmit import Transmit
 
 
 def end_late(ua: UserAgent, transaction: str, response: Response, now: float) -> list[Transmit]:
-    """ACK and BYE for a 2xx to an INVITE; nothing for any other response. A repeat gets its ACK alone."""
+    """ACK and BYE for a 2xx to an INVITE, CANCEL for a 1xx; nothing for any other response. A repeated 2xx gets its ACK
+    alone."""
     client = ua.layer.clients.get(transaction)
-    if client is None or client.method != "INVITE" or not 200 <= response.status < 300:
+    if client is None or client.method != "INVITE":
+        return []
+    if response.status < 200:
+        return _cancel(ua, client, now)
+    if response.status >= 300:
         return []
     client.forks += 1
     if client.forks > MOST_FORKS:
@@ -28,3 +36,12 @@ def end_late(ua: UserAgent, transaction: str, response: Response, now: float) ->
         bye = dialog.request("BYE", sent_by, branch)
         told += ua.layer.request(bye, "BYE", branch, dialog.flow, "", "", now)[1]
     return told
+
+
+def _cancel(ua: UserAgent, client: ClientTransaction, now: float) -> list[Transmit]:
+    branch = client.key.partition(" ")[0]
+    if f"{branch} CANCEL" in ua.layer.clients:
+        return []
+    ua.layer.abandon(client.key, now)
+    data = compose.alongside(client.data, "CANCEL", "", "")
+    return ua.layer.request(data, "CANCEL", branch, client.flow, "", "", now)[1]

@@ -178,6 +178,8 @@ class Search:
             invitation.facts(ledger) if number is not None and number.metadata else {},
             wanted.max_forwards,
         )
+        if self._candidates and 408 in candidate.hunt_on:
+            target = target._replace(others=True)
         return UacLeg(ua, leg, ledger.id, target, offer, wanted.kind or SDP)
 
     def _more(self, now: float) -> bool:

@@ -1,6 +1,6 @@
 """The leg that our own INVITE opens: we are its UAC (RFC 3261 §13.2).
 
-It goes to the resolved flows in turn (RFC 3263 §4.3), answers one challenge, keeps early dialogs apart, and ends
+It goes to the resolved flows in turn (`call/course.py`), answers one challenge, keeps early dialogs apart, and ends
 whatever answers after it stopped asking: a 200 that crosses the CANCEL, and the second 200 of a forking proxy, are
 acknowledged and ended with BYE.
 """
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from trunkline.call import early
 from trunkline.call.asking import Outs
+from trunkline.call.course import Course
 from trunkline.call.credentials import Credentials, Shown, authorize
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
@@ -44,6 +45,10 @@ class Target(NamedTuple):
     """A URI that the INVITE passes first, as a loose Route."""
     nat: bool = False
     credentials: Credentials | None = None
+    by_tcp: bool = True
+    """Whether an INVITE that is too large for UDP goes by TCP."""
+    others: bool = False
+    """Whether somebody else is called when nobody answers here."""
 
 
 class UacLeg(SipLeg):
@@ -54,9 +59,9 @@ class UacLeg(SipLeg):
         "_byes",
         "_branch",
         "_cancel",
+        "_course",
         "_data",
         "_dialogs",
-        "_flows",
         "_key",
         "_sequence",
         "_shown",
@@ -86,7 +91,7 @@ class UacLeg(SipLeg):
         """Whether any response came."""
         self.over = False
         """The INVITE has its final answer, or was given up before it was sent."""
-        self._flows: list[Flow] = []
+        self._course = Course(ua.penalties)
         self._shown = Shown()
         self._timer = SessionTimer(ua.extensions.session_expires, ua.extensions.min_se)
         self._sequence = 0
@@ -136,7 +141,12 @@ class UacLeg(SipLeg):
             return super().resolved(flows, now)
         if self.over:
             return []
-        self._flows = list(flows)
+        course = self._course
+        if course.asked and course.udp is not None:
+            udp = course.udp
+            tcp = course.arrived(flows, now)
+            return self._invite(tcp or udp, now, as_it_is=tcp is None)
+        course.found(flows, now)
         return self._next(now, 503, "Service Unavailable", "unreachable", "no address to send to", False)
 
     def unresolvable(self, reason: str, now: float) -> Outs:
@@ -144,6 +154,8 @@ class UacLeg(SipLeg):
             return super().unresolvable(reason, now)
         if self.over:
             return []
+        if self._course.asked:
+            return self.resolved((), now)
         self.over = True
         return [Failed(self.id, 503, "Service Unavailable", "unresolvable", reason, "", False)]
 
@@ -165,6 +177,8 @@ class UacLeg(SipLeg):
                 self._byes.discard(transaction)
             return super().answered(transaction, response, now)
         status = response.status
+        if status == 503 or self.ua.penalties or self._course.udp is not None:
+            self._course.answered(self.flow, response, now)
         if status < 200:
             return self._progress(response, now)
         if status < 300:
@@ -193,11 +207,23 @@ class UacLeg(SipLeg):
         if transaction != self._key:
             self._byes.discard(transaction)
             return super().failed(transaction, status, phrase, now, why)
+        udp = self._course.failed(self.flow, now) if not self.provisional else None
         if self.over or self._cancel is not None:
             self.over = True
             return []
+        if udp is not None:
+            return self._invite(udp, now, as_it_is=True)
         cause = "timeout" if status == 408 else "unreachable"
         return self._next(now, status, phrase, cause, why or f'SIP;cause={status};text="{_quoted(phrase)}"', False)
+
+    def expire(self, what: str, transaction: str, now: float) -> Outs:
+        if what != "attempt":
+            return super().expire(what, transaction, now)
+        if transaction != self._key or self.provisional or self.over or self._cancel is not None:
+            return []
+        self.ua.layer.leave(self._key, now)
+        why = f"no answer within {self.ua.attempt:g} s"
+        return self.failed(self._key, 408, "Request Timeout", now, f'SIP;cause=408;text="{why}"')
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,12 +231,14 @@ class UacLeg(SipLeg):
         self, now: float, status: int, phrase: str, cause: str, reason: str, by_peer: bool, warning: str = ""
     ) -> Outs:
         """The next address, or the failure of the last."""
-        if self._flows:
-            return self._invite(self._flows.pop(0), now)
+        flow = self._course.next()
+        if flow is not None:
+            return self._invite(flow, now)
         self.over = True
         return [Failed(self.id, status, phrase, cause, reason, warning, by_peer)]
 
-    def _invite(self, flow: Flow, now: float) -> Outs:
+    def _invite(self, flow: Flow, now: float, as_it_is: bool = False) -> Outs:
+        """Send it over this flow; first by TCP when it is too large for UDP, unless it is to go `as_it_is`."""
         ua, target = self.ua, self.target
         self.flow = flow
         self.provisional = False
@@ -232,7 +260,13 @@ class UacLeg(SipLeg):
             self.body,
             target.max_forwards,
         )
+        if len(self._data) > ua.mtu and flow.transport == "udp" and target.by_tcp and not as_it_is:
+            # A literal address, which is answered at once; the number of this INVITE goes to the one that is sent.
+            self._sequence -= 1
+            return [Resolve(self.id, self._course.detour(flow), "tcp")]
         self._key, told = ua.layer.request(self._data, "INVITE", self._branch, flow, self.id, self.call, now)
+        if target.others or self._course.more:
+            ua.timers.arm(now, ua.attempt, (self.id, "attempt", self._key))
         return [*told]
 
     def _progress(self, response: Response, now: float) -> Outs:

@@ -12,6 +12,7 @@ from trunkline.sip.timers import Alarms, Timers, Timing
 from trunkline.sip.token import Tokens
 from trunkline.sip.transaction.layer import TransactionLayer
 from trunkline.sip.via import Via
+from trunkline.trunk.penalty import Penalties
 
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 """What we take inside and outside of dialogs (§20.5)."""
@@ -33,7 +34,21 @@ _MOST_SEEN = 4096
 class UserAgent:
     """One worker's user agent (RFC 3261 §6)."""
 
-    __slots__ = ("advertised", "alarms", "brand", "dialogs", "epoch", "extensions", "layer", "seen", "timers", "tokens")
+    __slots__ = (
+        "advertised",
+        "alarms",
+        "attempt",
+        "brand",
+        "dialogs",
+        "epoch",
+        "extensions",
+        "layer",
+        "mtu",
+        "penalties",
+        "seen",
+        "timers",
+        "tokens",
+    )
 
     def __init__(
         self,
@@ -43,6 +58,8 @@ class UserAgent:
         brand: str = "Trunkline",
         epoch: float = 0.0,
         extensions: Extensions = USUAL,
+        attempt: float = 4.0,
+        mtu: int = 1300,
     ) -> None:
         self.layer = TransactionLayer(timing)
         self.timers: Timers[tuple[str, str, str]] = Timers()
@@ -59,6 +76,12 @@ class UserAgent:
         for the others beyond the same NAT."""
         self.brand = brand
         """What User-Agent says, and our own `X-` headers begin with."""
+        self.penalties = Penalties()
+        """The addresses that failed a while ago."""
+        self.attempt = attempt
+        """Seconds without any answer after which an INVITE goes to another address, or agent, where there is one."""
+        self.mtu = mtu
+        """Bytes. A larger request does not go by UDP, where TCP will do (§18.1.1)."""
         self.epoch = epoch
         """Unix seconds when the monotonic clock stood at zero: what records are stamped with."""
         self.extensions = extensions
@@ -128,6 +151,7 @@ class UserAgent:
         return {
             **self.layer.counts(),
             "dialogs": len(self.dialogs),
+            "penalties": len(self.penalties),
             "leg_timers": len(self.timers),
             "call_timers": len(self.alarms),
         }

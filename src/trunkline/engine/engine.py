@@ -54,6 +54,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     timing: Timing = Timing()
     extensions: Extensions = Extensions()
+    attempt: float = 4.0
+    """Seconds without an answer after which an INVITE goes elsewhere."""
+    mtu: int = 1300
+    """Bytes of the largest request that goes by UDP."""
+    name_servers: tuple[str, ...] = ()
+    """`address` or `address:port`; empty: those of the system."""
     policy: Policy = Policy()
     overload: tuple[float, float, float] = (0.02, 0.1, 0.5)
     """Target, interval and limit, seconds."""
@@ -76,7 +82,16 @@ class Engine:
         self.transports = TransportLayer(plan.limits)
         self.advertised: dict[tuple[str, Address], Address] = {}
         tokens = Tokens(plan.worker, seed)
-        ua = UserAgent(tokens, plan.timing, self.advertised, plan.brand, time() - monotonic(), plan.extensions)
+        ua = UserAgent(
+            tokens,
+            plan.timing,
+            self.advertised,
+            plan.brand,
+            time() - monotonic(),
+            plan.extensions,
+            plan.attempt,
+            plan.mtu,
+        )
         self._digest = digest = Digest(plan.realm, Nonces(os.urandom(32)))
         arrival = Arrival(Table(), Admission(tolls=Tolls(ua.epoch)), digest, plan.policy)
         self.core = Core(ua, arrival, digest, Stateless(os.urandom(32)), Overload(*plan.overload), plan.abuse)
@@ -103,17 +118,19 @@ class Engine:
         await self.transports.open(self._plan.listeners, self.pump)
         for listener in self.transports.bound:
             self.advertised[listener.transport, listener.address] = listener.advertised
-        self._resolver = Resolver(families(self.transports.bound))
+        self._resolver = Resolver(families(self.transports.bound), name_servers=self._plan.name_servers)
         self._finder = Finder(self._resolver, self.transports, self.pump.give)
         self.names = Names(self.core.arrival.table, self._resolver, led=self._led)
         self.pump.start()
 
     def adapt(self, plan: Plan) -> None:
-        """Take over what can change while calls go on: policy, realm, overload, bans, traces, how media is known
-        outside and how long it may be silent. The next call meets it; the rest of `plan` is passed over."""
+        """Take over what can change while calls go on: policy, realm, when calls go elsewhere, overload, bans, traces,
+        how media is known outside and how long it may be silent. The next call meets it; the rest of `plan` is passed
+        over."""
         self._plan = plan
         core = self.core
         core.arrival.policy = plan.policy
+        core.ua.attempt, core.ua.mtu = plan.attempt, plan.mtu
         self._digest.realm = plan.realm
         core.overload.target, core.overload.interval, core.overload.limit = plan.overload
         core.door.adapt(plan.abuse)

@@ -47,6 +47,10 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     abuse = settings.sip.abuse
     if abuse.longest_ban < abuse.ban_time:
         yield "sip.abuse.longest_ban", f"must not be less than sip.abuse.ban_time ({abuse.ban_time:g})"
+    for text in settings.sip.name_servers:
+        match = _HOST_PORT.fullmatch(text)
+        if not literal(text) and (match is None or not literal(match[1].strip("[]")) or int(match[2] or 53) > 65535):
+            yield "sip.name_servers", f"{text!r} is neither a literal address nor address:port"
     media = settings.media
     if media.first_port + media.first_port % 2 >= media.last_port:
         span = f"from {media.first_port} to {media.last_port}"

@@ -19,6 +19,8 @@ LIVE = (
     "sip.max_calls",
     "sip.source_calls_per_second",
     "sip.drain_limit",
+    "sip.attempt_timeout",
+    "sip.mtu",
     "media.external_address",
     "media.silence_timeout",
     "store.records_kept_days",

@@ -39,6 +39,9 @@ def plan_of(settings: Settings) -> Plan:
         ),
         timing=Timing(sip.timers.t1, sip.timers.t2, sip.timers.t4),
         extensions=Extensions(session_expires=sip.session_expires, min_se=sip.min_se),
+        attempt=sip.attempt_timeout,
+        mtu=sip.mtu,
+        name_servers=sip.name_servers,
         policy=Policy(
             domain=sip.domain or "",
             unknown_source=sip.unknown_sources,

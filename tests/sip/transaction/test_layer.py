@@ -137,6 +137,25 @@ def test_an_abandoned_invite_is_given_up(layer: TransactionLayer) -> None:
     assert not layer.clients
 
 
+def test_an_invite_that_is_left_is_silent_and_ends_with_its_time(layer: TransactionLayer) -> None:
+    key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
+    assert [type(told) for told in layer.expire(10.5)] == [Transmit]
+    layer.leave(key, 11.0)
+    layer.leave("nobody", 11.0)
+    assert layer.expire(41.9) == []
+    assert layer.clients
+    assert layer.expire(42.0) == []
+    assert not layer.clients
+
+
+def test_what_comes_of_one_that_was_left_is_nobodys(layer: TransactionLayer) -> None:
+    key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
+    layer.leave(key, 14.0)
+    (told,) = layer.receive(response(180, "INVITE"), 15.0) or []
+    assert isinstance(told, Answered)
+    assert told.owner == ""
+
+
 def test_one_that_is_answered_in_time_is_not_given_up(layer: TransactionLayer) -> None:
     key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
     layer.receive(response(180, "INVITE"), 10.0)

@@ -118,6 +118,14 @@ class TransactionLayer:
         if key in self.clients:
             self.timers.arm(now, self.timing.patience, (key, "abandoned"))
 
+    def leave(self, key: str, now: float) -> None:
+        """An INVITE of ours that nobody answered is given up for another address: it is not sent again, and nobody owns
+        what may still come of it."""
+        client = self.clients.get(key)
+        if client is not None:
+            client.owner = ""
+            self._client(client, "left", now, None)
+
     def expire(self, now: float) -> list[Told]:
         told: list[Told] = []
         for key, letter in self.timers.expire(now):

@@ -12,8 +12,11 @@ Actions:
   failed     tell the transaction user that the transport could not
   <letter>   arm that timer
 
-The event `abandoned` is no figure's: §9.1 gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so
-must whoever ends a dialog with an INVITE open in it.
+The event `left`, and the state, are no figure's: the user has gone on to another address, before there was any answer
+to cancel (§9.1). Nothing is sent any more, and what still comes is ended by `call/late.py`.
+
+Nor is the event `abandoned`: §9.1 gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so must
+whoever ends a dialog with an INVITE open in it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,12 @@ INVITE_CLIENT: Final[Table] = {
     ("proceeding", "2xx"): ("accepted", ("deliver", "M")),
     ("proceeding", "300-699"): ("completed", ("ack", "deliver", "D")),
     ("proceeding", "abandoned"): (TERMINATED, ("timeout",)),
+    ("calling", "left"): ("left", ()),
+    ("left", "B"): (TERMINATED, ()),
+    ("left", "transport"): (TERMINATED, ()),
+    ("left", "1xx"): ("proceeding", ("deliver",)),
+    ("left", "2xx"): ("accepted", ("deliver", "M")),
+    ("left", "300-699"): ("completed", ("ack", "D")),
     ("completed", "300-699"): ("completed", ("ack",)),
     ("completed", "transport"): (TERMINATED, ("failed",)),
     ("completed", "D"): (TERMINATED, ()),

@@ -1,0 +1,336 @@
+"""An agent of several addresses: which is tried first, when the next is, and what becomes of those that wake late."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.simulation.edge import AGENT, CARRIER, EDGE, SIP_AGENT, TRUNK, Edge, id_of, records
+from tests.simulation.peer import Message, Peer, answers, polite
+from tests.simulation.phone import ANSWER
+from tests.simulation.world import World
+from trunkline.call.inputs import HangUp, Input, Resolved, Unresolvable
+from trunkline.call.outputs import Resolve
+from trunkline.model.trunk import Trunk
+from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.message import Request, Response
+from trunkline.sip.uri import parse_uri
+
+FIRST, SECOND, THIRD = "192.0.2.61", "192.0.2.62", "192.0.2.63"
+BOT_TRUNK = Trunk(id=id_of(40), organization_id=TRUNK.organization_id, name="bots", host="bots.example")
+LARGE = "X-Large: " + "x" * 1200
+
+
+def flow(host: str, transport: Transport = "udp") -> Flow:
+    return Flow(transport, (EDGE, 5060), (host, 5060), "out:" if transport == "tcp" else "")
+
+
+class Named(Edge):
+    """The name of the agent leads to these addresses; literal ones lead where they say."""
+
+    leads: tuple[Flow, ...] = (flow(FIRST), flow(SECOND), flow(THIRD))
+    tcp = True
+    """Whether a way by TCP is found."""
+
+    def _resolve(self, question: Resolve) -> Input:
+        uri = parse_uri(question.uri)
+        if not uri.host[0].isdigit():
+            return Resolved(question.leg, self.leads)
+        if question.transport == "tcp" and not self.tcp:
+            return Unresolvable(question.leg, "no listener and route towards it")
+        return Resolved(question.leg, (flow(uri.host, question.transport or "udp"),))
+
+
+def named(**fields: object) -> Named:
+    trunk = msgspec.structs.replace(BOT_TRUNK, **fields)
+    return Named(
+        World(), records(trunk, msgspec.structs.replace(SIP_AGENT, uri="sip:bot@bots.example", trunk_id=trunk.id))
+    )
+
+
+def call(carrier: Peer, number: int = 1, extra: str = "") -> None:
+    carrier.tag, carrier.remote_tag = f"tag{number}", ""
+    carrier.invite(call_id=f"call{number}", extra=extra)
+
+
+def calling(peer: Peer, message: Message) -> None:
+    """A caller of several calls."""
+    if isinstance(message, Response) and message.cseq_method == "INVITE" and 200 <= message.status < 300:
+        peer.ack(message.cseq, call_id=message.call_id)
+    elif isinstance(message, Request):
+        polite(peer, message)
+
+
+def end(edge: Edge, seconds: float = 700.0) -> None:
+    for live in list(edge.core.calls):
+        edge.give(HangUp(live))
+    edge.world.run(seconds)
+    assert edge.clean() == {}
+    edge.whole()
+
+
+def refusing(status: int, extra: str = "") -> object:
+    def react(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            peer.reply(message, status, extra=extra)
+
+    return react
+
+
+def invites(*peers: Peer) -> list[int]:
+    return [peer.methods.count("INVITE") for peer in peers]
+
+
+def test_what_did_not_answer_is_tried_last_by_the_next_call() -> None:
+    edge = named()
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    call(carrier)
+    edge.world.run(4.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    call(carrier, 2)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200, "at once"
+    assert invites(second) == [2]
+    end(edge)
+
+
+def test_an_address_that_is_back_is_first_again() -> None:
+    edge = named()
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    call(carrier)
+    edge.world.run(5.0)
+    first = Peer(edge.world, FIRST, answers)
+    edge.world.run(10.0)
+    call(carrier, 2)
+    edge.world.run(0.1)
+    assert invites(first, second) == [1, 1]
+    end(edge)
+
+
+@pytest.mark.parametrize(
+    ("extra", "rest"), [("", 10.0), ("Retry-After: 60 (later);duration=5", 60.0), ("Retry-After: soon", 10.0)]
+)
+def test_who_says_503_rests_as_long_as_it_asks(extra: str, rest: float) -> None:
+    edge = named()
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    first = Peer(edge.world, FIRST, refusing(503, extra))  # type: ignore[arg-type]
+    call(carrier)
+    edge.world.run(rest - 0.1)
+    assert invites(first, second) == [1, 1]
+    call(carrier, 2)
+    edge.world.run(0.2)
+    assert invites(first, second) == [1, 2]
+    call(carrier, 3)
+    edge.world.run(0.1)
+    assert invites(first, second) == [2, 3]
+    end(edge)
+
+
+def test_where_all_have_failed_all_are_tried() -> None:
+    edge = named()
+    carrier = Peer(edge.world, CARRIER, calling)
+    peers = [Peer(edge.world, host, refusing(503)) for host in (FIRST, SECOND, THIRD)]  # type: ignore[arg-type]
+    for number in (1, 2):
+        call(carrier, number)
+        edge.world.run(1.0)
+        assert carrier.statuses("INVITE")[-1] == 503
+        assert invites(*peers) == [number] * 3
+    end(edge)
+
+
+def test_a_partition_costs_one_call_four_seconds_and_the_others_nothing() -> None:
+    edge = named()
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    for number in range(1, 6):
+        call(carrier, number)
+        edge.world.run(4.1 if number == 1 else 0.1)
+        assert carrier.statuses("INVITE")[-1] == 200
+    assert invites(second) == [5]
+    end(edge)
+
+
+def test_the_last_address_has_all_the_time_there_is() -> None:
+    edge = named()
+    edge.leads = (flow(FIRST),)
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST)
+    call(carrier)
+    edge.world.run(10.0)
+    assert len(first.requests) > 3, "it is sent again"
+    first.reply(first.request("INVITE"), 200, ANSWER)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    end(edge)
+
+
+def test_who_rings_has_been_reached() -> None:
+    edge = named()
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+
+    def trying(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            peer.reply(message, 100, tag="")
+        if isinstance(message, Request) and message.method == "CANCEL":
+            peer.reply(message, 200)
+            peer.reply(peer.request("INVITE"), 487)
+
+    first = Peer(edge.world, FIRST, trying)
+    call(carrier)
+    edge.world.run(15.0)
+    assert invites(first, second) == [1, 0]
+    end(edge)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_who_wakes_late_is_told_that_nobody_waits(answered: bool) -> None:
+    """The first address rings, or picks up, after the second one has."""
+    edge = named()
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST)
+    Peer(edge.world, SECOND, answers)
+    call(carrier)
+    edge.world.run(5.0)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert set(first.methods) == {"INVITE"}
+    sent = len(first.heard)
+    edge.world.run(5.0)
+    assert len(first.heard) == sent, "what was given up is not sent again"
+    invite = first.request("INVITE")
+    if answered:
+        first.reply(invite, 200, ANSWER)
+        edge.world.run(0.1)
+        assert first.methods[sent:] == ["ACK", "BYE"]
+        first.reply(first.request("BYE"), 200)
+    else:
+        first.reply(invite, 180)
+        first.reply(invite, 180)
+        edge.world.run(0.1)
+        assert first.methods[sent:] == ["CANCEL"]
+        first.reply(first.request("CANCEL"), 200)
+        first.reply(invite, 487)
+        edge.world.run(0.1)
+        assert first.methods[sent:] == ["CANCEL", "ACK"]
+    assert carrier.statuses("INVITE").count(200) == 1
+    assert "BYE" not in carrier.methods
+    end(edge)
+
+
+def test_who_hangs_up_while_nobody_answers_is_done_with_all_addresses() -> None:
+    edge = named()
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    branch = carrier.invite()
+    edge.world.run(1.0)
+    carrier.inside("CANCEL", cseq=1, branch=branch, to_tag="")
+    edge.world.run(10.0)
+    assert second.heard == []
+    assert carrier.statuses("INVITE")[-1] == 487
+    end(edge)
+
+
+# ── too large for a datagram (RFC 3261 §18.1.1) ──────────────────────────────────────────────────────────────────────
+
+
+def sent_to(edge: Edge, host: str, start: bytes = b"INVITE") -> list[str]:
+    return [flow.transport for flow, data in edge.sent if flow.remote[0] == host and data.startswith(start)]
+
+
+def test_a_large_invite_goes_by_tcp_to_the_same_address() -> None:
+    edge = named()
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    first.flow = Flow("tcp", first.address, (EDGE, 5060), "out:")
+    call(carrier, extra=LARGE)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    invite = first.request("INVITE")
+    assert sent_to(edge, FIRST) == ["tcp"]
+    assert invite.via.transport == "TCP"
+    assert ";transport=tcp" in (invite.header("contact") or "")
+    assert invite.cseq == 1
+    assert sent_to(edge, FIRST, b"ACK") == ["tcp"], "the dialog stays where it is"
+    end(edge)
+
+
+def test_a_small_invite_goes_by_udp() -> None:
+    edge = named()
+    carrier, _ = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    call(carrier)
+    edge.world.run(0.1)
+    assert sent_to(edge, FIRST) == ["udp"]
+    end(edge)
+
+
+def test_a_trunk_may_forbid_it() -> None:
+    edge = named(tcp_fallback=False)
+    carrier, _ = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    call(carrier, extra=LARGE)
+    edge.world.run(0.1)
+    assert sent_to(edge, FIRST) == ["udp"]
+    end(edge)
+
+
+def test_where_nobody_listens_by_tcp_the_datagram_goes_and_later_calls_know() -> None:
+    edge = named()
+    edge.broken.add("out:")
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    call(carrier, extra=LARGE)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert sent_to(edge, FIRST) == ["udp"]
+    assert (first.request("INVITE").via.transport, first.request("INVITE").cseq) == ("UDP", 2)
+    edge.broken.clear()
+    edge.world.run(500.0)
+    call(carrier, 2, LARGE)
+    edge.world.run(0.1)
+    assert sent_to(edge, FIRST) == ["udp", "udp"]
+    end(edge, 1500.0)
+
+
+def test_without_a_way_by_tcp_the_datagram_goes() -> None:
+    edge = named()
+    edge.tcp = False
+    carrier, _ = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    call(carrier, extra=LARGE)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert sent_to(edge, FIRST) == ["udp"]
+    end(edge)
+
+
+def test_a_connection_that_never_opens_is_given_up_for_the_datagram() -> None:
+    """Somebody throws the SYNs away: the transport says nothing for a while."""
+    edge = named()
+    carrier = Peer(edge.world, CARRIER, calling)
+    first = Peer(edge.world, FIRST)
+
+    def by_udp(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.via.transport == "UDP":
+            answers(peer, message)
+
+    first.react = by_udp
+    call(carrier, extra=LARGE)
+    edge.world.run(3.9)
+    assert sent_to(edge, FIRST) == ["tcp"]
+    edge.world.run(0.2)
+    assert sent_to(edge, FIRST) == ["tcp", "udp"]
+    assert carrier.statuses("INVITE")[-1] == 200
+    end(edge, 1500.0)
+
+
+def test_an_address_that_does_neither_is_followed_by_the_next() -> None:
+    edge = named()
+    edge.unreachable.add(FIRST)
+    carrier, _ = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    call(carrier, extra=LARGE)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert sent_to(edge, SECOND) == ["tcp"]
+    end(edge, 1500.0)
+
+
+def test_an_agent_by_its_address_alone_takes_the_same_detour() -> None:
+    edge = Named(World(), records())
+    carrier, agent = Peer(edge.world, CARRIER, calling), Peer(edge.world, AGENT, answers)
+    agent.flow = Flow("tcp", agent.address, (EDGE, 5060), "out:")
+    call(carrier, extra=LARGE)
+    edge.world.run(0.1)
+    assert sent_to(edge, AGENT) == ["tcp"]
+    assert carrier.statuses("INVITE")[-1] == 200
+    end(edge)
