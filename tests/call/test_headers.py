@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.headers import IDENTITY, crossing, identity, reason, warning
+from trunkline.call.headers import crossing, reason, warning
 from trunkline.sip.message import Request, parse
 
 
@@ -35,14 +35,6 @@ def test_what_this_edge_writes_is_not_taken_from_others() -> None:
 def test_there_is_an_end_to_it() -> None:
     assert crossing(request("X-A: " + "a" * 2049, "X-B: " + "b" * 2048)) == (("X-B", "b" * 2048),)
     assert len(crossing(request(*[f"X-{n}: {n}" for n in range(100)]))) == 32
-
-
-def test_identity() -> None:
-    lines = [f"{name}: {n}" for n, name in enumerate(IDENTITY)]
-    assert identity(request(*lines, "P-Asserted-Identity: <tel:+1>", "P-Preferred-Identity: stays")) == (
-        ("P-Asserted-Identity", "0"), ("P-Asserted-Identity", "<tel:+1>"), ("Privacy", "1"), ("Diversion", "2"),
-        ("Remote-Party-ID", "3"), ("P-Charging-Vector", "4"),
-    )  # fmt: skip
 
 
 def test_reason() -> None:

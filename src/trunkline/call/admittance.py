@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from trunkline.call.admission import Admission
 from trunkline.call.call import Call
-from trunkline.call.headers import crossing, identity
+from trunkline.call.headers import crossing
 from trunkline.call.ledger import Ledger, LegEntry, peer
+from trunkline.call.privacy import identity
 from trunkline.call.refusals import Refused
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent

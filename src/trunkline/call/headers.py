@@ -3,7 +3,7 @@
 The legs are dialogs of their own: Via, Route, Contact, Supported, Require, Allow, User-Agent and everything else that
 speaks of a hop or of a user agent stays on its leg. Across go the body, Max-Forwards less one, private `X-` headers
 (not those this edge itself writes), User-to-User (RFC 7433), and, between trunks that both are trusted, who the caller
-is (RFC 3325, RFC 5806, RFC 3323).
+is (`call.privacy`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from trunkline.sip.message import Request, Response
 
 _WARNING = re.compile(r'(\d{3}) +[^ "]+ +("(?:[^"\\]|\\.)*")').match
 
-IDENTITY = ("P-Asserted-Identity", "Privacy", "Diversion", "Remote-Party-ID", "P-Charging-Vector")
 _LONGEST = 2048
 """Characters of one crossing header; a longer one stays."""
 _MOST = 32
@@ -48,11 +47,6 @@ _SUBSCRIBING = ("CSeq", "Refer-To", "Referred-By", "Refer-Sub", "Event", "Subscr
 def subscribing(request: Request) -> tuple[tuple[str, str], ...]:
     """What a REFER and the requests of its subscription say: for the call, none of it crosses."""
     return tuple([(name, value) for name in _SUBSCRIBING for value in request.headers(name)[:2]])
-
-
-def identity(request: Request) -> tuple[tuple[str, str], ...]:
-    """Who the caller is, as a trusted trunk says it; for a trusted trunk only."""
-    return tuple((name, value) for name in IDENTITY for value in request.headers(name))
 
 
 def reason(value: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from trunkline.call.privacy import asserted, withheld
 from trunkline.call.suspects import first
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
@@ -22,8 +23,6 @@ from trunkline.sip.grammar import split_commas
 from trunkline.sip.message import Request
 
 _CALLED: Final = ("P-Called-Party-ID", "To", "Diversion")
-_ASSERTED: Final = ("P-Asserted-Identity", "Remote-Party-ID")
-_PRIVATE: Final = frozenset({"id", "user", "header"})
 
 
 class Dialled(NamedTuple):
@@ -94,17 +93,15 @@ def _look_up(asked: Party, countries: list[str | None], table: Table) -> Dialled
 
 def caller(request: Request, trunk: Trunk) -> str | None:
     """Who calls: E.164 where it is a number, else the user as it came; None when it is withheld."""
+    if withheld(request, trunk.trust_identity):
+        return None
     if trunk.trust_identity:
-        privacy = request.header("Privacy")
-        if privacy is not None and not _PRIVATE.isdisjoint(word.strip().lower() for word in privacy.split(";")):
-            return None
-        for header in _ASSERTED:
-            said = [_named(value, trunk.country) for line in request.headers(header) for value in split_commas(line)]
-            # A name may stand beside the number, in either order (RFC 3325 §9.1).
-            who = next((one for one in said if one is not None and one[0] == "+"), None)
-            who = who or next((one for one in said if one is not None), None)
-            if who is not None:
-                return who
+        said = [_named(value, trunk.country) for value in asserted(request)]
+        # A name may stand beside the number, in either order (RFC 3325 §9.1).
+        who = next((one for one in said if one is not None and one[0] == "+"), None)
+        who = who or next((one for one in said if one is not None), None)
+        if who is not None:
+            return who
     return _named(request.header("From") or "", trunk.country)
 
 
@@ -122,12 +119,11 @@ class Calling(NamedTuple):
 def calling(request: Request, trunk: Trunk, table: Table) -> Calling:
     """Whose number an agent's side calls from: P-Asserted-Identity, Remote-Party-ID where it is trusted, else From."""
     said = [request.header("From") or ""]
-    privacy = request.header("Privacy") or ""
-    private = not _PRIVATE.isdisjoint(word.strip().lower() for word in privacy.split(";"))
+    private = withheld(request, trunk.trust_identity)
     if trunk.trust_identity:
         found = party_of_address(said[0])
         private = private or (found is not None and found.anonymous)
-        said[:0] = [value for name in _ASSERTED for line in request.headers(name) for value in split_commas(line)]
+        said[:0] = asserted(request)
     text: str | None = None
     for value in said:
         who = _named(value, trunk.country)
