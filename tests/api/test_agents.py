@@ -9,7 +9,9 @@ import pytest
 from tests.api.conftest import ELEVENLABS, Client, Clock, Engine, Keys
 from trunkline.call.refusals import Refused
 from trunkline.call.verdict import Admitted
+from trunkline.control.ports import Health
 from trunkline.control.services import Services
+from trunkline.model import ids
 
 
 async def made(client: Client, **body: Any) -> str:
@@ -188,3 +190,26 @@ async def test_nobody_is_asked_again_what_somebody_has_answered(admin: Client, e
     assert answer.details["provided"] == status
     word = "nobody else is tried" if status >= 486 else "400 to 599"
     assert word in answer.json["error"]["message"]
+
+
+async def test_an_agent_is_as_its_probes_or_those_of_its_trunks_peer_find_it(
+    admin: Client, engine: Engine, clock: Clock
+) -> None:
+    config = {"server": "bots.example.com", "probe": True}
+    trunk = (await admin.post("/v1/sip/trunks", {"name": "Bots", "provider": "generic", "config": config})).json["id"]
+    here = await made(admin, kind="sip", trunk_id=trunk)
+    same = await made(admin, kind="sip", trunk_id=trunk, uri="sip:bot@bots.example.com")
+    elsewhere = await made(admin, kind="sip", trunk_id=trunk, uri="sip:bot@other.example.com")
+    alone = await made(admin, kind="sip", uri="sip:bot@third.example.com", probe=True, probe_interval=10)
+    engine.health[str(ids.bare(trunk))] = Health(state="unreachable", since=clock.wall, detail="no answer within 4 s")
+    engine.health[str(ids.bare(alone))] = Health(state="reachable", latency=0.0123)
+    listed = {item["id"]: item["reachability"] for item in (await admin.get("/v1/agents")).json["data"]}
+    assert {id: shown["state"] for id, shown in listed.items() if id in (here, same, elsewhere, alone)} == {
+        here: "unreachable",
+        same: "unreachable",
+        elsewhere: "unknown",
+        alone: "reachable",
+    }
+    assert listed[alone]["latency_ms"] == 12.3
+    assert (await admin.get(f"/v1/agents/{here}")).json["reachability"] == listed[here]
+    assert listed[here]["detail"] == "no answer within 4 s"

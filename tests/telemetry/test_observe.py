@@ -96,6 +96,12 @@ def test_trunk_states(observer: Observer) -> None:
     assert observer.trunk_states == {"t1": "reachable"}
 
 
+def test_agent_states(observer: Observer) -> None:
+    observer.output(Observed("agent-state", reason="unreachable", agent_id="a1"), 1.0)
+    assert observer.agent_states == {"a1": "unreachable"}
+    assert observer.trunk_states == {}
+
+
 def test_what_peers_invent_is_bounded(observer: Observer) -> None:
     for number in range(20_000):
         observer.output(Observed("refused", f"udp:10.0.{number >> 8}.{number & 255}", f"r{number}", 400), 1.0)

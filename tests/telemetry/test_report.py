@@ -101,3 +101,10 @@ def test_trunks_that_come_and_go(lines: pytest.LogCaptureFixture) -> None:
         ("WARNING", "trunk t1 is unreachable: 3 probes lost"),
         ("INFO", "trunk t1 is reachable"),
     ]
+
+
+def test_agents_that_come_and_go(lines: pytest.LogCaptureFixture) -> None:
+    report = Report()
+    report.agent_state(Observed("agent-state", reason="unreachable", agent_id="a1", detail="no answer within 4 s"))
+    report.write(1.0)
+    assert lines.messages == ["agent a1 is unreachable: no answer within 4 s"]

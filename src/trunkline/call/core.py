@@ -49,6 +49,7 @@ from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.guard.bans import Terms
 from trunkline.guard.overload import Overload
+from trunkline.model.agent import Agent
 from trunkline.model.change import Change, Put
 from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow
@@ -82,7 +83,8 @@ class Core:
         self.overload = overload
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
-        self.probing = Probing(ua)
+        self.probing = Probing(ua, arrival.table.trunks)
+        arrival.silent = self.probing.silent
         self.registering = Registering(ua, arrival.contacts)
         self.door = Door(ua, arrival.table, digest.proved, terms)
         self.reception = Reception(ua, arrival, digest, gate, overload)
@@ -135,9 +137,12 @@ class Core:
                 if isinstance(change.record, Trunk):
                     self.probing.put(change.record, now)
                     self.registering.put(change.record, now)
-            elif change.kind == "trunk":
+                elif isinstance(change.record, Agent):
+                    self.probing.put(change.record, now)
+            elif change.kind in ("trunk", "agent"):
                 self.probing.remove(change.id)
-                self.registering.remove(change.id, now)
+                if change.kind == "trunk":
+                    self.registering.remove(change.id, now)
         self.door.reconsider(now)
 
     def send(self, given: Input, now: float) -> list[Output]:
@@ -230,7 +235,7 @@ class Core:
                 elif word.owner.startswith(OWNER):
                     if flow is not None:
                         self.registering.seen(flow, word.response.via, now)
-                    outs += self.probing.answered(word.owner[len(OWNER) :], word.response, now)
+                    outs += self.probing.answered(word.owner[len(OWNER) :], word.transaction, word.response, now)
                 elif word.owner.startswith(REGISTER):
                     number = word.owner[len(REGISTER) :]
                     outs += self.registering.answered(number, word.transaction, word.response, now)
@@ -244,7 +249,7 @@ class Core:
             elif isinstance(word, TimedOut | Failed):
                 if word.owner.startswith(OWNER):
                     reason = word.reason if isinstance(word, Failed) else "no answer"
-                    outs += self.probing.failed(word.owner[len(OWNER) :], reason, now)
+                    outs += self.probing.failed(word.owner[len(OWNER) :], word.transaction, reason, now)
                     continue
                 if word.owner.startswith(REGISTER):
                     reason = word.reason if isinstance(word, Failed) else "no answer"
@@ -305,10 +310,10 @@ class Core:
             for flow in given.flows:
                 self.door.target(flow, now)
         if given.leg.startswith(OWNER):
-            trunk = given.leg[len(OWNER) :]
+            probed = given.leg[len(OWNER) :]
             if isinstance(given, Resolved):
-                return self.probing.resolved(trunk, given.flows, now)
-            return self.probing.failed(trunk, given.reason, now)
+                return self.probing.resolved(probed, given.flows, now)
+            return self.probing.failed(probed, "", given.reason, now)
         if given.leg.startswith(REGISTER):
             number = given.leg[len(REGISTER) :]
             if isinstance(given, Resolved):

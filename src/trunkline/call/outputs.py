@@ -58,7 +58,7 @@ class Observed(msgspec.Struct, frozen=True):
     """Something worth counting or showing that no other output carries (a refusal before any call, a state change)."""
 
     kind: str
-    """`refused`, `challenged`, `dropped`, `malformed`, `shed`, `trunk-state`, …"""
+    """`refused`, `challenged`, `dropped`, `malformed`, `shed`, `trunk-state`, `agent-state`, …"""
     source: str = ""
     """Transport and remote address."""
     reason: str = ""
@@ -68,6 +68,7 @@ class Observed(msgspec.Struct, frozen=True):
     detail: str = ""
     proven: bool = False
     """Whether the sender has shown that it receives what is sent to its address."""
+    agent_id: str = ""
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):

@@ -17,6 +17,7 @@ from trunkline.control.trunks import MOST_LISTED
 from trunkline.model import ids
 from trunkline.model.agent import Agent, Strategy
 from trunkline.model.trunk import ENGINES
+from trunkline.trunk.health import speaks_for
 
 
 class AgentWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,8 @@ class Agents:
 
     async def health(self, agents: Iterable[Agent]) -> dict[str, Health]:
         """By agent id, what probes found, the agent's own or its trunk's; nothing when the engine cannot be asked."""
-        asked = {agent.id: agent.id if agent.probe else agent.trunk_id for agent in agents}
+        trunks = self._state.catalogue.trunks
+        asked = {agent.id: speaks_for(agent, trunks.get(agent.trunk_id or "")) for agent in agents}
         ids = tuple(dict.fromkeys([id for id in asked.values() if id is not None]))
         if not ids:
             return {}

@@ -164,7 +164,7 @@ class Port:
         return tuple(found)
 
     def _health(self, trunk_id: str) -> Health | None:
-        health = self._core.probing.healths.get(trunk_id)
+        health = self._core.probing.health(trunk_id)
         if health is None:
             return None
         epoch = self._core.ua.epoch

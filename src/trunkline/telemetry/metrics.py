@@ -82,6 +82,12 @@ class _Edge(Collector):
         for trunk, state in seen.trunk_states.items():
             trunks.add_metric([trunk], float(state == "reachable"))
         yield trunks
+        agents = GaugeMetricFamily(
+            "trunkline_agent_reachable", "Whether its own probes reach the agent.", labels=["agent"]
+        )
+        for agent, state in seen.agent_states.items():
+            agents.add_metric([agent], float(state == "reachable"))
+        yield agents
         yield _asked(GaugeMetricFamily("trunkline_table", "What stands now.", labels=["table"]), self._tables)
         yield _asked(CounterMetricFamily("trunkline_count", "What passed.", labels=["what"]), self._counters)
         expiries = GaugeMetricFamily(

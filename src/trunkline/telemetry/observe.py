@@ -31,6 +31,7 @@ class Observer:
     __slots__ = (
         "answered", "begun", "durations", "ended", "epoch", "events", "heard", "refusals", "report", "ring_delays",
         "setup_delays", "traces", "transmitted", "trunk_calls", "trunk_states",
+        "agent_states",
     )  # fmt: skip
 
     def __init__(self, epoch: float, traces: Traces, report: Report) -> None:
@@ -47,6 +48,8 @@ class Observer:
         """Ended calls by trunk and status."""
         self.trunk_states: dict[str, str] = {}
         """The last state that each trunk's probes found."""
+        self.agent_states: dict[str, str] = {}
+        """The same of agents that are probed by themselves."""
         self.events = Tally(3, 512)
         """What was observed, by kind, reason and SIP status."""
         self.heard: dict[bytes, int] = {}
@@ -121,6 +124,11 @@ class Observer:
             return
         if out.kind == "registration":
             self.report.registration(out)
+        if out.kind == "agent-state":
+            if out.agent_id in self.agent_states or len(self.agent_states) < _MOST_TRUNKS:
+                self.agent_states[out.agent_id] = out.reason
+            self.report.agent_state(out)
+            return
         self.events.add((out.kind, out.reason, str(out.status)))
         if out.kind in _BANS:
             self.report.ban(out)

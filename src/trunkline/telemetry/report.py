@@ -52,6 +52,9 @@ class Report:
     def trunk_state(self, seen: Observed) -> None:
         self._states.append(seen)
 
+    def agent_state(self, seen: Observed) -> None:
+        self._states.append(seen)
+
     def registration(self, seen: Observed) -> None:
         self._registrations.append(seen)
 
@@ -79,7 +82,8 @@ class Report:
         for seen in self._states:
             level = logging.INFO if seen.reason == "reachable" else logging.WARNING
             detail = f": {seen.detail}" if seen.detail else ""
-            _log.log(level, "trunk %s is %s%s", seen.trunk_id, seen.reason or "unknown", detail)
+            who = f"trunk {seen.trunk_id}" if seen.trunk_id else f"agent {seen.agent_id}"
+            _log.log(level, "%s is %s%s", who, seen.reason or "unknown", detail)
         self._states.clear()
         for seen in self._registrations:
             if seen.reason != "registering":

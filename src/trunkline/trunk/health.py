@@ -1,7 +1,7 @@
-"""Is a trunk's peer reachable? Probed with OPTIONS (RFC 3261 §11), believed only when it repeats.
+"""Is a trunk's peer, or an agent, reachable? Probed with OPTIONS (RFC 3261 §11), believed only when it repeats.
 
-One lost probe is a lost datagram. So many misses in a row make a trunk unreachable, so many hits in a row make it
-reachable again, both the trunk's own settings; nobody has to reset anything. Health is shown and never blocks a call:
+One lost probe is a lost datagram. So many misses in a row make a peer unreachable, so many hits in a row make it
+reachable again, both the record's own settings; nobody has to reset anything. Health is shown and never blocks a call:
 whether a peer takes a call is found out by calling it.
 
 Four words, as for every machine here: `receive` takes the answer of a probe, `expire` passes a deadline and may say
@@ -15,7 +15,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from trunkline.model.agent import Agent
 from trunkline.model.trunk import Trunk
+from trunkline.sip.uri import UriError, parse_uri
 
 State = Literal["unknown", "reachable", "unreachable"]
 
@@ -25,16 +27,16 @@ long for an operator who watches."""
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """Send an OPTIONS by this trunk now; `number` comes back with its answer."""
+    """Send an OPTIONS to this trunk or agent now; `number` comes back with its answer."""
 
-    trunk_id: str
+    id: str
     number: int
 
 
 class Transition(msgspec.Struct, frozen=True):
     """The peer is thought of otherwise from now on."""
 
-    trunk_id: str
+    id: str
     old: State
     new: State
     at: float
@@ -44,7 +46,7 @@ class Transition(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """The reachability of one trunk. `chance` is evenly spread, 0 <= chance < 1."""
+    """The reachability of one trunk or agent. `chance` is evenly spread, 0 <= chance < 1."""
 
     __slots__ = (
         "_awaited",
@@ -52,22 +54,22 @@ class Health:
         "_hits",
         "_hits_needed",
         "_interval",
-        "_misses",
         "_misses_allowed",
         "_number",
         "_patience",
         "_sent_at",
         "checked_at",
         "detail",
+        "id",
         "latency",
+        "misses",
         "since",
         "state",
-        "trunk_id",
     )
 
-    def __init__(self, trunk: Trunk, now: float, chance: float) -> None:
+    def __init__(self, of: Trunk | Agent, now: float, chance: float) -> None:
         """The first probe is due within one interval, but not later than five seconds."""
-        self.trunk_id = trunk.id
+        self.id = of.id
         self.state: State = "unknown"
         self.since = now
         """When the state began."""
@@ -77,19 +79,19 @@ class Health:
         """Seconds that the last answered probe took."""
         self.detail: str | None = None
         """Why the last probe failed; None when it did not."""
-        self._hits = self._misses = 0
+        self._hits = self.misses = 0
         self._number = 0
         self._awaited = False
         self._sent_at = now
-        self.configure(trunk)
+        self.configure(of)
         self._due = now + min(self._interval, 5.0) * chance
 
-    def configure(self, trunk: Trunk) -> None:
-        """The trunk was changed. What is known of its peer stays known until probes say otherwise."""
-        self._interval = max(1.0, trunk.probe_interval)
+    def configure(self, of: Trunk | Agent) -> None:
+        """The record was changed. What is known of its peer stays known until probes say otherwise."""
+        self._interval = max(1.0, of.probe_interval)
         self._patience = min(PATIENCE, 0.9 * self._interval)
-        self._misses_allowed = max(1, trunk.probe_misses)
-        self._hits_needed = max(1, trunk.probe_hits)
+        self._misses_allowed = max(1, of.probe_misses)
+        self._hits_needed = max(1, of.probe_hits)
 
     @property
     def deadline(self) -> float:
@@ -108,7 +110,7 @@ class Health:
             self._sent_at = now
             # Counted from now, so that an edge that stalled does not send them in a row.
             self._due = now + self._interval * (0.9 + 0.2 * chance)
-            out.append(Probe(self.trunk_id, self._number))
+            out.append(Probe(self.id, self._number))
         return out
 
     def receive(self, number: int, status: int, now: float, reason: str = "") -> list[Transition]:
@@ -130,7 +132,7 @@ class Health:
         self.checked_at = now
         self.latency = latency
         self.detail = None
-        self._misses = 0
+        self.misses = 0
         self._hits += 1
         if self.state == "unreachable" and self._hits < self._hits_needed:
             return []
@@ -140,8 +142,8 @@ class Health:
         self.checked_at = now
         self.detail = detail
         self._hits = 0
-        self._misses += 1
-        if self._misses < self._misses_allowed:
+        self.misses += 1
+        if self.misses < self._misses_allowed:
             return []
         return self._become("unreachable", now, detail)
 
@@ -149,4 +151,18 @@ class Health:
         if state == self.state:
             return []
         old, self.state, self.since = self.state, state, now
-        return [Transition(self.trunk_id, old, state, now, detail)]
+        return [Transition(self.id, old, state, now, detail)]
+
+
+def speaks_for(agent: Agent, trunk: Trunk | None) -> str | None:
+    """Whose probes say whether an agent is there: its own, or those of the trunk whose peer it is. None: nobody's."""
+    if agent.probe:
+        return agent.id
+    if trunk is None:
+        return None
+    if agent.uri is None or trunk.outbound_proxy:
+        return trunk.id
+    try:
+        return trunk.id if parse_uri(agent.uri).host.lower() == (trunk.host or "").lower() else None
+    except UriError:
+        return None
