@@ -257,7 +257,10 @@ def agent_shown(agent: Agent | None) -> str | None:
 
 def _first_state(trunk: Trunk) -> NumberState:
     # An engine has to be told of the number first; a carrier sends its calls already.
-    return "provisioning" if trunk.provider in ("elevenlabs", "openai") else "active"
+    told = trunk.provider not in ("elevenlabs", "openai") or (
+        trunk.provider == "openai" and trunk.provisioned_at is not None
+    )
+    return "active" if told else "provisioning"
 
 
 def _config(config: NumberConfig, wanted: ConfigWanted | None) -> NumberConfig:

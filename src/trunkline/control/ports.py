@@ -174,6 +174,8 @@ class NumberProvider(Protocol):
     name: str
     fields: tuple[tuple[str, bool], ...]
     """The credentials it takes, each with whether it must be there."""
+    settles_within: float
+    """Seconds after which a number that was asked for and is not in the account was not bought."""
 
     def wrong(self, credentials: Credentials) -> tuple[str, str] | None:
         """By its shape alone: the credential that cannot be, and why."""
@@ -205,6 +207,9 @@ class NumberProvider(Protocol):
 
     async def pointed(self, credentials: Credentials, number: Owned, endpoint: Endpoint, line: Line) -> Check:
         """Whether they are."""
+
+    async def outbound(self, credentials: Credentials, line: Line) -> Check:
+        """Whether we may send it calls to the telephone network, as far as the provider tells."""
 
 
 class EngineProvisioning(Protocol):

@@ -115,6 +115,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     enabled: bool = True
     """The admin state: the only state that blocks calls."""
     reprovision_required: bool = False
+    provisioned_at: float | None = None
+    """When an engine's project was last found good as a whole: numbers that come after it work at once."""
     settings: dict[str, Secret] = {}
     """Provider credentials beyond the digest pair (an API key, a project id, a webhook secret)."""
     created_at: float = 0.0

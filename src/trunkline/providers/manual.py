@@ -20,6 +20,7 @@ from trunkline.providers.values import (
 
 class Manual:
     name = "manual"
+    settles_within = 0.0
     fields: tuple[tuple[str, bool], ...] = (("username", False), ("password", False))
 
     def wrong(self, credentials: Credentials) -> tuple[str, str] | None:
@@ -62,3 +63,8 @@ class Manual:
     async def pointed(self, credentials: Credentials, number: Owned, endpoint: Endpoint, line: Line) -> Check:
         """Taken on trust: only the carrier knows, and a call tells."""
         return Check(ok=True, detail=f"Have the carrier send the number's calls to {endpoint.uri}.")
+
+    async def outbound(self, credentials: Credentials, line: Line) -> Check:
+        if line.host is None:
+            return Check(ok=False, detail="Say in sip_config.domain where the carrier takes calls.")
+        return Check(ok=True)

@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 
-import phonenumbers
 from msgspec import structs
 
 from trunkline.model.secret import Secret
+from trunkline.providers.plan import calling_code
 from trunkline.providers.values import (
     CAPABILITIES,
     Account,
@@ -44,6 +44,8 @@ HOST = "sip.sandbox.invalid"
 class Sandbox:
     """Stands in for the provider `name`, with the credentials that it asks for."""
 
+    settles_within = 0.0
+
     def __init__(self, name: str, fields: tuple[tuple[str, bool], ...]) -> None:
         self.name = name
         self.fields = fields
@@ -58,8 +60,8 @@ class Sandbox:
 
     async def search(self, credentials: Credentials, wanted: Search) -> list[Offer]:
         _accept(self.name, credentials)
-        code = phonenumbers.country_code_for_region(wanted.country)
-        area = "800" if wanted.toll_free else wanted.area_code or ("415" if code == 1 else "20")
+        code = calling_code(wanted.country)
+        area = "800" if wanted.toll_free else wanted.area_code or ("415" if code == "1" else "20")
         region, locality = _PLACES.get(area, (None, None))
         lines = [*_FIRST, *(f"01{tail:02d}" for tail in range(100) if f"01{tail:02d}" not in _FIRST)]
         found = []
@@ -116,6 +118,9 @@ class Sandbox:
     async def pointed(self, credentials: Credentials, number: Owned, endpoint: Endpoint, line: Line) -> Check:
         if number.e164 == FAILS:
             return Check(ok=False, detail="This number of the sandbox never passes.")
+        return Check(ok=True)
+
+    async def outbound(self, credentials: Credentials, line: Line) -> Check:
         return Check(ok=True)
 
 

@@ -62,6 +62,13 @@ class SignalWire(TwilioNumbers):
             detail=f"At SignalWire, let the number's calls run LaML that dials {endpoint.uri}.",
         )
 
+    async def outbound(self, credentials: Credentials, line: Line) -> Check:
+        if line.username is None:
+            return Check(
+                ok=False, detail="Make a SIP endpoint at SignalWire and put its username and password into sip_config."
+            )
+        return Check(ok=True)
+
     def _space(self, credentials: Credentials) -> str:
         match = _SPACE.fullmatch(credentials["space"].reveal().lower())
         assert match is not None

@@ -164,6 +164,7 @@ class _ProfilePage(msgspec.Struct):
 
 class Telnyx:
     name = "telnyx"
+    settles_within = 7 * 86_400.0
     fields: tuple[tuple[str, bool], ...] = (("api_key", True),)
 
     def __init__(

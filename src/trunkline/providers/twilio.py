@@ -79,6 +79,7 @@ class _Trunk(msgspec.Struct):
     sid: str
     friendly_name: str | None = None
     domain_name: str | None = None
+    auth_type_set: list[str] | None = None
 
 
 class _TrunkPage(msgspec.Struct):
@@ -119,6 +120,7 @@ class TwilioNumbers:
     """Numbers by the 2010-04-01 API, which SignalWire has too."""
 
     name = "twilio"
+    settles_within = 3600.0
     suffix = ".json"
     account_field = "account_sid"
 
@@ -310,6 +312,20 @@ class Twilio(TwilioNumbers):
         urls = await self._originations(credentials, sid)
         if not any(each.enabled and _same(each.sip_url, endpoint) for each in urls):
             return Check(ok=False, detail=f"Add {endpoint.uri} as an origination URI of the SIP trunk at Twilio.")
+        return Check(ok=True)
+
+    async def outbound(self, credentials: Credentials, line: Line) -> Check:
+        sid = line.settings.get("trunk_sid")
+        if sid is None:
+            return Check(ok=False, detail="This connection has no SIP trunk at Twilio yet.")
+        trunk = read(self.name, await self._send(credentials, "GET", f"{self._trunking}/v1/Trunks/{sid}"), _Trunk)
+        if not trunk.domain_name:
+            return Check(ok=False, detail="Give the SIP trunk a termination URI at Twilio.")
+        if not trunk.auth_type_set:
+            return Check(
+                ok=False,
+                detail="At Twilio, let the SIP trunk's termination accept this edge's address, or a user of it.",
+            )
         return Check(ok=True)
 
     async def _led(self, credentials: Credentials, sid: str, endpoint: Endpoint) -> None:

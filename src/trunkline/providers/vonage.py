@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import phonenumbers
 from msgspec import structs
 
 from trunkline.model.secret import Secret
+from trunkline.providers.plan import calling_code, country_of
 from trunkline.providers.rest import Reply, Rest, clean, read
 from trunkline.providers.values import (
     Account,
@@ -57,6 +57,7 @@ class _Done(msgspec.Struct):
 
 class Vonage:
     name = "vonage"
+    settles_within = 3600.0
     fields: tuple[tuple[str, bool], ...] = (("api_key", True), ("api_secret", True))
 
     def __init__(self, rest: Rest, base: str = "https://rest.nexmo.com") -> None:
@@ -73,9 +74,8 @@ class Vonage:
     async def search(self, credentials: Credentials, wanted: Search) -> list[Offer]:
         query = {"country": wanted.country, "size": str(_SIZE if wanted.contains else wanted.limit)}
         query["type"] = "landline-toll-free" if wanted.toll_free else "landline"
-        code = phonenumbers.country_code_for_region(wanted.country)
         if wanted.area_code is not None:
-            query |= {"pattern": f"{code or ''}{wanted.area_code}", "search_pattern": "0"}
+            query |= {"pattern": f"{calling_code(wanted.country)}{wanted.area_code}", "search_pattern": "0"}
         elif wanted.contains is not None:
             query |= {"pattern": wanted.contains, "search_pattern": "1"}
         if wanted.capabilities:
@@ -156,6 +156,11 @@ class Vonage:
             return Check(ok=False, detail=f"At Vonage, forward the number's voice to {callback}.")
         return Check(ok=True)
 
+    async def outbound(self, credentials: Credentials, line: Line) -> Check:
+        """By the account's own key and secret, which are good when it answers."""
+        await self.test(credentials)
+        return Check(ok=True)
+
     async def _numbers(self, credentials: Credentials, e164: str | None, index: int) -> _Page:
         query = {"size": str(_SIZE), "index": str(index)}
         if e164 is not None:
@@ -192,22 +197,11 @@ class Vonage:
 
 
 def _country(e164: str) -> str:
-    """ISO 3166-1 alpha-2 of a number. Raises `ProviderError` when it cannot be told."""
-    try:
-        region = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
-    except phonenumbers.NumberParseException:
-        region = None
-    if region is None:
-        # A number that is not valid by the plan is still in a country: the first with its code.
-        code = next((int(e164[1 : 1 + size]) for size in (1, 2, 3) if _regions(int(e164[1 : 1 + size]))), 0)
-        region = next(iter(_regions(code)), None)
-    if region is None:
+    """Raises `ProviderError` when it cannot be told."""
+    country = country_of(e164)
+    if country is None:
         raise ProviderError("refused", f"The country of {e164} cannot be told.", provider="vonage")
-    return str(region)
-
-
-def _regions(code: int) -> tuple[str, ...]:
-    return tuple(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ()))
+    return country
 
 
 def _callback(e164: str, endpoint: Endpoint) -> str:

@@ -104,6 +104,7 @@ TRUNKS = Table(
     Column("probe_hits", Integer, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("reprovision_required", Boolean, nullable=False),
+    Column("provisioned_at", Double),
     Column("settings", Text, nullable=False),
     *stamps(),
     Index("trunks_name", "organization_id", "sandbox", "name", unique=True),

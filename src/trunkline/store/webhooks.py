@@ -124,8 +124,9 @@ class Webhooks:
             await self._session.execute(insert_missing(self._backend, DELIVERIES), rows)
         return len(rows)
 
-    async def due(self, wall: float, limit: int) -> list[Delivery]:
-        """What may be sent now: due, of an enabled webhook, and with nothing pending before it of the same subject."""
+    async def due(self, wall: float, limit: int, except_: Sequence[str] = ()) -> list[Delivery]:
+        """What may be sent now: due, of an enabled webhook that is not among `except_`, and with nothing pending before
+        it of the same subject."""
         before = DELIVERIES.alias("before")
         first = ~exists().where(
             and_(
@@ -139,20 +140,11 @@ class Webhooks:
             select(DELIVERIES)
             .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
             .where(DELIVERIES.c.state == "pending", DELIVERIES.c.due_at <= wall, WEBHOOKS.c.enabled, first)
+            .where(DELIVERIES.c.webhook_id.not_in(except_))
             .order_by(DELIVERIES.c.due_at, DELIVERIES.c.seq)
             .limit(limit)
         )
         return [_delivery(row) for row in await self._session.rows(statement)]
-
-    async def next_due(self) -> float | None:
-        """When the next pending delivery is due; None when there is none."""
-        statement = (
-            select(func.min(DELIVERIES.c.due_at))
-            .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-            .where(DELIVERIES.c.state == "pending", WEBHOOKS.c.enabled)
-        )
-        found: float | None = await self._session.scalar(statement)
-        return found
 
     async def attempted(self, attempt: Attempt, state: DeliveryState, due_at: float) -> None:
         """Write down what came of an attempt, and what is to be done next."""
@@ -160,9 +152,6 @@ class Webhooks:
         done = None if state == "pending" else attempt.at + attempt.seconds
         statement = update(DELIVERIES).where(DELIVERIES.c.seq == attempt.delivery)
         await self._session.execute(statement.values(state=state, attempts=attempt.number, due_at=due_at, done_at=done))
-
-    async def postpone(self, seq: int, due_at: float) -> None:
-        await self._session.execute(update(DELIVERIES).where(DELIVERIES.c.seq == seq).values(due_at=due_at))
 
     async def again(self, seq: int, wall: float) -> bool:
         """Send it once more, from now on, whatever came of it; its attempts are kept and counted on."""
