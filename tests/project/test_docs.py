@@ -24,7 +24,7 @@ WITH_COMMANDS = tuple(page for page in PAGES if "```sh" in text(page))
 
 _FILE = re.compile(r"((?:[\w.-]+/)*[\w.-]+\.(?:py|toml|md|lock|service|json))(?::([A-Za-z_][\w.]*))?")
 _FOLDER = re.compile(r"(?:[a-z_]+/)+")
-_SETTING = re.compile(r"((?:sip|media|api|store|secrets|log|trace)\.[a-z0-9_.]+)(?: = .*)?")
+_SETTING = re.compile(r"((?:sip|media|api|store|secrets|log|trace|providers|webhooks)\.[a-z0-9_.]+)(?: = .*)?")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _ROUTE = re.compile(r"(GET|POST|PATCH|DELETE) (/[\w/{}.-]*)")
 _AN_ID = ids.mint(0.0, bytes(10))

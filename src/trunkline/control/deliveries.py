@@ -134,9 +134,7 @@ class Dispatcher:
         if lasting:
             reason = f"Nothing was taken for a day; the last attempt: {posted.error}."
             if await self._webhooks.disable(webhook.id, reason):
-                _log.warning(
-                    "webhook %s of organization %s is disabled: %s", webhook.id, webhook.organization_id, reason
-                )
+                _log.warning("webhook %s is disabled: %s", webhook.id, reason)
 
     def _headers(self, webhook: Webhook, delivery: Delivery, body: bytes) -> dict[str, str]:
         return {

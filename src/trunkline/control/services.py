@@ -6,20 +6,29 @@ import os
 import time
 from collections.abc import Callable
 
+from trunkline.control.accounts import Accounts
 from trunkline.control.agents import Agents
 from trunkline.control.audit import AuditLog
 from trunkline.control.bans import Bans
 from trunkline.control.calls import Calls
+from trunkline.control.connected import ConnectedNumbers
+from trunkline.control.connections import Connections
+from trunkline.control.deliveries import Dispatcher
 from trunkline.control.idempotency import Once
 from trunkline.control.keys import Keys
 from trunkline.control.ledger import StoreLedger
+from trunkline.control.market import Market
 from trunkline.control.numbers import IMPORTS, Numbers
 from trunkline.control.organizations import Organizations
-from trunkline.control.ports import EnginePort
+from trunkline.control.ports import EnginePort, ProviderDirectory
+from trunkline.control.provisioning import Provisioning
 from trunkline.control.routes import Routes
 from trunkline.control.state import State
 from trunkline.control.status import Status
 from trunkline.control.trunks import Trunks
+from trunkline.control.webhooks import Webhooks
+from trunkline.providers.post import Post
+from trunkline.providers.registry import Providers
 from trunkline.store.store import Store
 
 
@@ -32,14 +41,20 @@ class Services:
         "bans",
         "calls",
         "clock",
+        "connected",
+        "connections",
+        "dispatcher",
         "keys",
+        "market",
         "numbers",
         "once",
         "organizations",
+        "provisioning",
         "routes",
         "state",
         "status",
         "trunks",
+        "webhooks",
     )
 
     def __init__(
@@ -49,10 +64,15 @@ class Services:
         *,
         brand: str = "trunkline",
         imports_per_minute: int = IMPORTS,
+        providers: ProviderDirectory | None = None,
+        post: Post | None = None,
+        patience: float = 3.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[int], bytes] = os.urandom,
     ) -> None:
+        """`providers`: number providers and engines (None: the real ones, where they are). `post`: what posts to
+        webhooks. `patience`: seconds that a request waits for provisioning."""
         self.state = State(StoreLedger(store), engine, wall, chance)
         self.clock = clock
         """Monotonic seconds now."""
@@ -67,6 +87,15 @@ class Services:
         self.bans = Bans(self.state)
         self.routes = Routes(self.state)
         self.status = Status(self.state, store)
+        directory = providers or Providers()
+        post = post or Post()
+        accounts = Accounts(self.state, directory)
+        self.connections = Connections(self.state, store, accounts)
+        self.connected = ConnectedNumbers(self.state, accounts, self.connections)
+        self.market = Market(self.state, store, accounts)
+        self.provisioning = Provisioning(self.state, store, directory, accounts, patience)
+        self.webhooks = Webhooks(self.state, store, post)
+        self.dispatcher = Dispatcher(self.state, store, self.webhooks, post, brand=brand, clock=clock)
 
     async def load(self) -> None:
         """Read the configuration from the store into memory and into the engine's table."""

@@ -127,10 +127,10 @@ class Webhooks:
                 found = await unit.webhooks.deliveries(
                     webhook.id, event=event, state=state, page=page, per_page=per_page
                 )
-                attempts = await unit.webhooks.attempts([each.seq for each in found.records])
+                attempts = await unit.webhooks.attempts([each.seq for each in found.rows])
         except store_errors.Unavailable:
             raise Unavailable("store_unavailable", "The database does not answer now.") from None
-        return Page([Sent(each, attempts.get(each.seq, ())) for each in found.records], found.total)
+        return Page([Sent(each, attempts.get(each.seq, ())) for each in found.rows], found.total)
 
     async def again(self, organization_id: str, id: str, seq: int) -> Sent:
         """Send a delivery once more, whatever came of it; its attempts are kept. Raises `NotFound` and

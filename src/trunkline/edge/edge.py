@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic, time
 
 import msgspec
+from msgspec import structs
 
 from trunkline.api import app as api_app
 from trunkline.api import server as api_server
@@ -32,6 +33,9 @@ from trunkline.engine.notify import Notifier
 from trunkline.engine.pulse import Pulse
 from trunkline.engine.tidy import tidy_up
 from trunkline.guard.toll import DAY
+from trunkline.providers.post import Post
+from trunkline.providers.registry import Providers, Urls
+from trunkline.providers.rest import Rest
 from trunkline.settings import Settings, SettingsError
 from trunkline.settings.live import reread
 from trunkline.settings.plan import plan_of
@@ -122,7 +126,7 @@ class Edge:
         await self._restore_tolls()
         metrics = metrics_of(self.engine, self.mover, self._log, self.duties, self._api_expires)
         port = Port(self.engine, self.mover, metrics.text)
-        self.services = Services(self.store, port, brand=settings.brand)
+        self.services = self._control(port)
         await self.services.load()
         key = await self._first_records(demo, seed)
 
@@ -145,10 +149,28 @@ class Edge:
         self.duties.begin("tidying up", lambda: tidy_up(self.engine.resting, lambda: self.engine.pump.turns))
         self._close_interrupted(replayed)
         await self._open_door()
+        self.duties.begin("the purchases", self.services.market.keep_reconciling)
+        self.duties.begin("the provisioning", self.services.provisioning.keep_provisioning)
+        self.duties.begin("the webhooks", self.services.dispatcher.keep_delivering)
         undo.callback(pulse.rest)
         for sentence in advertise.warnings(self.engine.transports.bound):
             _log.warning("%s", sentence)
         return self._started(key)
+
+    def _control(self, port: Port) -> Services:
+        """The control plane, with what it speaks to the outside with."""
+        urls, webhooks = structs.asdict(self.settings.providers), self.settings.webhooks
+        rest = Rest(urls.pop("timeout"))
+        patience = urls.pop("patience")
+        providers = Providers(Urls(**urls), rest, slow=2 * patience)
+        post = Post(allow_private=webhooks.allow_private, timeout=webhooks.timeout)
+        self._undo.push_async_callback(providers.close)
+        self._undo.push_async_callback(post.close)
+        services = Services(
+            self.store, port, brand=self.settings.brand, providers=providers, post=post, patience=patience
+        )
+        self._undo.push_async_callback(services.provisioning.close)
+        return services
 
     async def _first_records(self, demo: bool, seed: Path | None) -> str | None:
         if seed is not None:

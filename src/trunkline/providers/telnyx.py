@@ -86,7 +86,7 @@ class _Number(msgspec.Struct):
     connection_name: str | None = None
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, frozen=True):
     total_pages: int = 1
 
 

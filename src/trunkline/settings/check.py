@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from trunkline.settings.tree import Listener, Settings
 from trunkline.sip.flow import Address
 
@@ -61,6 +63,10 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     if 0 < settings.sip.session_expires < settings.sip.min_se:
         yield "sip.session_expires", f"must not be less than sip.min_se ({settings.sip.min_se}); 0 asks for no timer"
     yield from _pair("api", settings.api.certificate, settings.api.private_key)
+    for field in structs.fields(settings.providers):
+        url = getattr(settings.providers, field.name)
+        if isinstance(url, str) and not re.fullmatch(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", url):
+            yield f"providers.{field.name}", f"{url!r} is no http or https URL without a query"
     if settings.store.url is not None and not re.match(r"(?:sqlite|postgres(?:ql)?)://", settings.store.url):
         yield "store.url", "begin it with sqlite:/// or postgresql://"
 

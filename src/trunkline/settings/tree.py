@@ -163,6 +163,30 @@ class Trace(Section, frozen=True, kw_only=True):
     bytes_per_call: Positive = 131072
 
 
+class ProviderUrls(Section, frozen=True, kw_only=True):
+    """Where number providers and engines are reached."""
+
+    twilio: str = "https://api.twilio.com"
+    twilio_trunking: str = "https://trunking.twilio.com"
+    twilio_pricing: str = "https://pricing.twilio.com"
+    telnyx: str = "https://api.telnyx.com/v2"
+    vonage: str = "https://rest.nexmo.com"
+    signalwire: str = "https://{space}.signalwire.com"
+    """`{space}` stands for the account's space."""
+    elevenlabs: str = "https://api.elevenlabs.io"
+    openai: str = "https://api.openai.com"
+    timeout: Seconds = 15.0
+    """Of one request; what may be repeated is sent three times at most."""
+    patience: Seconds = 3.0
+    """How long a request to the API waits for provisioning that it began."""
+
+
+class WebhookSettings(Section, frozen=True, kw_only=True):
+    allow_private: bool = False
+    """Whether webhooks may be sent to addresses that are not public."""
+    timeout: Seconds = 10.0
+
+
 class Settings(Section, frozen=True, kw_only=True):
     brand: Brand = "trunkline"
     """The product's name on the wire: header names, key prefixes."""
@@ -174,6 +198,8 @@ class Settings(Section, frozen=True, kw_only=True):
     api: Api = Api()
     store: StoreSettings = StoreSettings()
     secrets: Secrets = Secrets()
+    providers: ProviderUrls = ProviderUrls()
+    webhooks: WebhookSettings = WebhookSettings()
     log: Log = Log()
     trace: Trace = Trace()
 
