@@ -167,6 +167,23 @@ async def test_a_commit_whose_answer_was_lost_is_not_taken_for_another_process(e
         assert [left.id for left in await unit.open_calls.of_journal("main")] == [call(100).id]
 
 
+async def test_a_failure_after_a_lost_answer_does_not_forget_it(edge: Edge) -> None:
+    """What was committed is known of no try that came after it."""
+    faulty = Faulty.over(edge.store)
+    mover = Mover(edge.journal, faulty, at=edge.journal.writer.end)
+    faulty.after = 1
+    edge.journal.append([Ended(call(100))])
+    with pytest.raises(Unavailable, match="lost"):
+        await mover.flush()
+    faulty.before = 1
+    edge.journal.append([Ended(call(101))])
+    with pytest.raises(Unavailable, match="full"):
+        await mover.flush()
+    edge.journal.append([Ended(call(102))])
+    await mover.flush()
+    assert await edge.log() == [call(100), call(101), call(102)]
+
+
 async def test_another_process_on_the_same_journal_is_told_of(edge: Edge) -> None:
     edge.journal.append([Ended(call(100))])
     async with edge.store.write() as unit:

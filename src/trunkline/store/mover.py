@@ -80,7 +80,7 @@ class Mover:
         self._reason = ""
         self._rejected = 0
         self._fresh = True
-        self._tried: Position | None = None
+        self._tried: list[Position] = []
         self._busy = asyncio.Lock()
         self._stop = asyncio.Event()
 
@@ -166,17 +166,21 @@ class Mover:
         async def place(unit: Unit) -> None:
             if await unit.positions.advance(self._name, self._at, end):
                 return
-            # A commit whose answer was lost is where we meant to be; anywhere else somebody has taken the journal.
-            if self._tried is None or not await unit.positions.advance(self._name, self._tried, end):
-                raise Unavailable(f"another process moves the journal {self._name!r}")
+            # A commit whose answer was lost is where one of the tries meant to be; which of them it was, none of those
+            # that came after it knows. Anywhere else somebody has taken the journal.
+            for tried in self._tried:
+                if await unit.positions.advance(self._name, tried, end):
+                    return
+            raise Unavailable(f"another process moves the journal {self._name!r}")
 
         try:
             self._rejected += await write_group(self._store, self._name, entries, place, fresh=self._fresh)
         except BaseException:
-            self._tried = end
+            if end not in self._tried:
+                self._tried.append(end)
             raise
         self._at = end
-        self._tried = None
+        self._tried.clear()
 
 
 def _unlink(paths: list[Path]) -> None:
