@@ -403,7 +403,7 @@ def test_our_own_ringing_is_in_the_dialog_of_the_agents(world: World, carrier: P
     hang_up(world, edge)
 
 
-@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "UPDATE", "INVITE", "PRACK"])
+@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "UPDATE", "INVITE"])
 def test_a_request_in_an_early_dialog_does_not_end_it(world: World, edge: Edge, carrier: Peer, method: str) -> None:
     """481 would: §12.2.1.2."""
     waiting = Agent(world)

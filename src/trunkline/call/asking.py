@@ -86,6 +86,15 @@ class Asking:
         self._resolving = False
         self._waiting: list[Question] = []
 
+    def knows(self, transaction: str) -> bool:
+        """Whether a client transaction is one of this dialog's."""
+        return transaction in self._outgoing
+
+    @property
+    def resolving(self) -> bool:
+        """Whether it is being asked where the peer is."""
+        return self._resolving
+
     @property
     def changing(self) -> bool:
         """Whether a change of the session that we asked for is open."""
@@ -204,6 +213,8 @@ class Asking:
             retry = question.with_credentials(self._credentials, response, self._dialog.target, cnonce)
             if retry is not None and not self.over:
                 return self.send(retry, now)
+        if question.method == "PRACK":
+            return []
         if question.method == "BYE":
             self.over = True
             return []
@@ -245,7 +256,7 @@ class Asking:
             return self._find(flow.transport)
         if question.method == "BYE":
             self.over = True
-        if question.method == "BYE" or question.standing == "cancelled":
+        if question.method in ("BYE", "PRACK") or question.standing == "cancelled":
             return []
         if question.exchange == REFRESH:
             return self._refreshed(question.method, status, b"", "", now)

@@ -77,6 +77,11 @@ class Bridge:
             return []
         return self._cross(event, end, self._seats[end].party, other.party, now)
 
+    def abandon(self, end: End, now: float) -> Outs:
+        """Who had the place opposite `end` is gone before the answer."""
+        seat = self._seats.get(end)
+        return self._exchanges.abandon(end, seat.party, now) if seat is not None else []
+
     def lost(self, event: LegEvent) -> int:
         """The status by which an answer says that the dialog of the leg it comes from is gone; 0 when it says no such
         thing."""

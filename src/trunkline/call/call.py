@@ -12,7 +12,7 @@ from trunkline.call.admission import Admission
 from trunkline.call.asking import Outs
 from trunkline.call.bridge import Bridge, Seat
 from trunkline.call.endpoint_leg import EndpointLeg
-from trunkline.call.events import Acknowledged, Connected, Disconnected, Failed, LegEvent, Lost, Rang
+from trunkline.call.events import Acknowledged, Asked, Cleared, Connected, Disconnected, Failed, LegEvent, Lost, Rang
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import ENDS, End, MediaPlan, Terms, policy_of
@@ -35,6 +35,7 @@ class Call:
     __slots__ = (
         "_admission",
         "_caller_line",
+        "_held",
         "_kind",
         "_longest",
         "_offer",
@@ -78,6 +79,8 @@ class Call:
         self.caller = caller
         self.answered = False
         self.ended = False
+        self._held: Connected | None = None
+        """The agent's answer, while early media is not acknowledged by the caller (RFC 3262 §3)."""
         self._trunk = trunk
         self._kind = request.get("content-type")
         self._offer = request.body if find_sdp(self._kind, request.body) is not None else b""
@@ -88,7 +91,18 @@ class Call:
         self._longest = longest
         self._admission = admission
         self._tolled = tolled
-        wanted = Wanted(trunk, number, caller.flow, self._offer, self._kind, crossing, identity, max_forwards, private)
+        wanted = Wanted(
+            trunk,
+            number,
+            caller.flow,
+            self._offer,
+            self._kind,
+            crossing,
+            identity,
+            max_forwards,
+            caller.reliable,
+            private,
+        )
         self._search = Search(ua, ledger, wanted, candidates, admission, self._plan)
         line = LegEntry("caller", ledger.started_at, request.call_id, request.uri, trunk.id)
         line.peer = peer(caller.flow)
@@ -122,7 +136,7 @@ class Call:
             return self._between(event, now)
         agent = self.agent
         if event.leg == self.caller.id:
-            return self._abandoned(event, agent, now) if isinstance(event, Disconnected) else []
+            return self._from_caller(event, agent, now)
         if agent is None or event.leg != agent.id:
             return []
         if isinstance(event, Rang):
@@ -130,13 +144,14 @@ class Call:
         if isinstance(event, Connected):
             return self._connected(event, agent, now)
         if isinstance(event, Failed):
-            return self._searched(self._search.failed(event, now), now)
+            outs = self.bridge.abandon("caller", now)
+            return outs + self._searched(self._search.failed(event, now), now)
         if isinstance(event, Disconnected):
             if self._search.line is not None:
                 self._search.line.reason = event.reason or None
             outs = agent.disconnect("", now) + self.caller.disconnect(event.reason, now)
             return outs + self._finish("failed", event.cause, "agent", None, now)
-        return []
+        return self._early(event, agent, agent, now)
 
     def expire(self, what: str, now: float) -> Outs:
         if self.ended:
@@ -161,10 +176,37 @@ class Call:
 
     # ── from the legs ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _from_caller(self, event: LegEvent, agent: AgentLeg | None, now: float) -> Outs:
+        """The caller's word before the answer."""
+        if isinstance(event, Disconnected):
+            return self._abandoned(event, agent, now)
+        if agent is None:
+            return []
+        if isinstance(event, Cleared):
+            held, self._held = self._held, None
+            return self._connected(held, agent, now) if held is not None and held.leg == agent.id else []
+        if isinstance(event, Acknowledged):
+            return self._acknowledged(event, agent, now)
+        return self._early(event, self.caller, agent, now)
+
+    def _early(self, event: LegEvent, asker: UasLeg | AgentLeg, agent: AgentLeg, now: float) -> Outs:
+        """A change of the session before the answer (RFC 3311): it crosses where both sides have agreed on one."""
+        if self.caller.current is not None and agent.current is not None:
+            self._sit(agent)
+            return self.bridge.receive(event, now)
+        if not isinstance(event, Asked) or asker.current is None:
+            return []
+        if event.method == "PRACK":
+            return asker.current.reply(event.exchange, 488, "Not Acceptable Here", b"", "", "", now)
+        headers = "Retry-After: 5\r\n"
+        return asker.current.reply(event.exchange, 500, "Server Internal Error", b"", "", headers, now)
+
     def _abandoned(self, event: Disconnected, agent: AgentLeg | None, now: float) -> Outs:
         """The caller gave up before the answer."""
         self._caller_line.reason = event.reason or None
         outs = agent.disconnect(event.reason, now) if agent is not None else []
+        if event.cause == "no-prack":
+            return outs + self._finish("failed", "no-prack", "edge", 504, now)
         return outs + self._finish("no-answer", "cancelled", "caller", 487, now)
 
     def _between(self, event: LegEvent, now: float) -> Outs:
@@ -214,7 +256,14 @@ class Call:
         return self.caller.ring(event.status, event.phrase, body, event.content_type, event.early, "", now)
 
     def _connected(self, event: Connected, agent: AgentLeg, now: float) -> Outs:
-        crossed, kind = self._search.answer(event)
+        if self.caller.holds:
+            self._held = event
+            self.ua.alarms.clear((self.id, "ring"))
+            return []
+        crossed: bytes | Refusal = b""
+        kind = ""
+        if not event.settled or not self.caller.settled(event.early):
+            crossed, kind = self._search.answer(event)
         if isinstance(crossed, Refusal):
             if crossed.status != 488:
                 crossed = crossed._replace(status=502, phrase="Bad Gateway")
@@ -242,8 +291,8 @@ class Call:
         return outs
 
     def _acknowledged(self, event: Acknowledged, agent: AgentLeg, now: float) -> Outs:
-        """The ACK of the call's own 200, which brings the answer when the agent made the offer."""
-        if self._offer:
+        """The first ACK, or the PRACK before it, which brings the answer when the agent made the offer."""
+        if self._offer or self._plan.offerer != "agent":
             return []
         crossed = self._plan.answer("caller", event.body) if event.body else None
         if crossed is None or isinstance(crossed, Refusal):

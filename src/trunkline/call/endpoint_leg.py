@@ -23,6 +23,7 @@ class EndpointLeg:
         "call",
         "codec",
         "connected",
+        "current",
         "flow",
         "gone",
         "id",
@@ -40,6 +41,7 @@ class EndpointLeg:
         self.offer = offer
         self.flow: Flow | None = None
         self.session: None = None
+        self.current: None = None
         self.codec = ""
         self.connected = False
         self.gone = False

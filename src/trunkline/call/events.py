@@ -17,6 +17,8 @@ class Rang(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     content_type: str
     early: str
+    reliable: bool = False
+    """Whether it waits for an acknowledgement, so that a session description in it counts (RFC 3262)."""
 
 
 class Connected(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +28,8 @@ class Connected(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     content_type: str
     early: str
+    settled: bool = False
+    """Whether offer and answer had crossed reliably before."""
 
 
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +81,12 @@ class Disconnected(msgspec.Struct, frozen=True, gc=False):
     """Its Reason header, or ours for what it did; empty for none."""
 
 
+class Cleared(msgspec.Struct, frozen=True, gc=False):
+    """The peer acknowledged early media: it may be answered now."""
+
+    leg: str
+
+
 class Lost(msgspec.Struct, frozen=True, gc=False):
     """The peer is there no more, as far as can be told: the call is for us to end."""
 
@@ -107,5 +117,7 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     """Whether the status came from the peer, or stands for what happened on the way."""
 
 
-LegEvent = Rang | Connected | Acknowledged | Asked | Replied | Withdrawn | Disconnected | Lost | Refreshed | Failed
-EVENTS = (Rang, Connected, Acknowledged, Asked, Replied, Withdrawn, Disconnected, Lost, Refreshed, Failed)
+LegEvent = (
+    Rang | Connected | Acknowledged | Asked | Replied | Withdrawn | Cleared | Disconnected | Lost | Refreshed | Failed
+)
+EVENTS = (Rang, Connected, Acknowledged, Asked, Replied, Withdrawn, Cleared, Disconnected, Lost, Refreshed, Failed)

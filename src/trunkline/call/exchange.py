@@ -31,6 +31,9 @@ class Party(Protocol):
     def session(self) -> Session | None: ...
 
     @property
+    def current(self) -> Session | None: ...
+
+    @property
     def gone(self) -> bool: ...
 
     def acknowledge(self, body: bytes) -> Outs: ...
@@ -78,7 +81,7 @@ class Exchanges:
         return self._open is None
 
     def asked(self, event: Asked, side: End, asker: Party, other: Party, now: float) -> Outs:
-        session = asker.session
+        session = asker.current
         if session is None:
             return []
         if event.method == "INFO":
@@ -93,9 +96,11 @@ class Exchanges:
             # A refresh of the session (RFC 4028): of one leg, so not for the other.
             same, kind = session.asking.description if body else (b"", "")
             return session.reply(event.exchange, 200, "OK", same, kind, "", now)
-        if other.session is not None and other.session.asking.changing:
+        if other.current is not None and other.current.asking.changing:
             return session.reply(event.exchange, 491, "Request Pending", b"", "", "", now)
-        if method == "UPDATE" and (other.session is None or not other.session.asking.allows_update):
+        if method == "PRACK":
+            method = "UPDATE"
+        if method == "UPDATE" and (other.current is None or not other.current.asking.allows_update):
             if not body:
                 return session.reply(event.exchange, 200, "OK", b"", "", "", now)
             method = "INVITE"
@@ -120,18 +125,18 @@ class Exchanges:
         crosses as an offer."""
         if self._open is not None or self._plan.offerer is not None or self._plan.unchanged(side, event.body):
             return []
-        if other.session is not None and other.session.asking.changing:
+        if other.current is not None and other.current.asking.changing:
             return []
         crossed = self._plan.offer(side, event.body, event.content_type)
         if isinstance(crossed, Refusal):
             return []
         self._open = _Open(REFRESHED, side, True, False)
-        update = other.session is not None and other.session.asking.allows_update
+        update = other.current is not None and other.current.asking.allows_update
         return other.ask(REFRESHED, "UPDATE" if update else "INVITE", crossed, event.content_type, (), now)
 
     def replied(self, event: Replied, asker: Party, other: Party, now: float) -> Outs:
         """`asker` is the leg that asked; the event comes from the other."""
-        session = asker.session
+        session = asker.current
         status, words = event.status, event.phrase
         if status >= 300:
             status, words = crossed_refusal(status, words)
@@ -172,12 +177,12 @@ class Exchanges:
         else:
             # Its offer stays unanswered, but its 2xx must have an ACK.
             outs += other.acknowledge(b"")
-        if asker.session is None:
+        if asker.current is None:
             return outs
         status = refusal.status if refusal.status == 488 else 502
         words = refusal.phrase if status == refusal.status else "Bad Gateway"
         warning = f"Warning: {refusal.warning}\r\n"
-        return outs + asker.session.reply(current.exchange, status, words, b"", "", warning, now)
+        return outs + asker.current.reply(current.exchange, status, words, b"", "", warning, now)
 
     def acknowledged(self, event: Acknowledged, other: Party) -> Outs:
         """The ACK that brings the answer to an offer of the other side's."""
@@ -200,7 +205,15 @@ class Exchanges:
         self._open = None
         if current.offered:
             self._plan.withdraw(current.side)
-        return other.session.asking.withdraw(event.exchange, now) if other.session is not None else []
+        return other.current.asking.withdraw(event.exchange, now) if other.current is not None else []
+
+    def abandon(self, side: End, asker: Party, now: float) -> Outs:
+        """The other side is gone before the answer: what `asker` asked is told so, and may be asked again."""
+        current, self._open = self._open, None
+        if current is None or current.side != side or asker.current is None:
+            return []
+        headers = "Retry-After: 3\r\n"
+        return asker.current.reply(current.exchange, 500, "Server Internal Error", b"", "", headers, now)
 
     def lost(self, exchange: str, status: int) -> bool:
         """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2)."""

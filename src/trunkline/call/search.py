@@ -50,6 +50,8 @@ class Wanted(NamedTuple):
     identity: tuple[tuple[str, str], ...]
     """Headers that go on to an agent of a trusted trunk."""
     max_forwards: int
+    reliable: bool = False
+    """Whether who wants it takes reliable provisional responses, so that an offer may come in one."""
     private: bool = False
     """Whether a carrier is told to withhold the calling number."""
 
@@ -149,7 +151,9 @@ class Search:
         if wanted.offer:
             crossed = self._plan.offer("caller", wanted.offer, wanted.kind)
             if isinstance(crossed, Refusal):
-                return [], refused(crossed)
+                self.leg = None
+                self._close(crossed.status, crossed.phrase, crossed.detail, now)
+                return self.attempt(now) if self._candidates else ([], refused(crossed))
             offer = crossed
         leg = self.leg = self._leg(candidate, offer)
         if isinstance(leg, UacLeg):
@@ -162,7 +166,7 @@ class Search:
         if isinstance(candidate, Carrier):
             calling = ledger.phone_number or ""
             outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
-            return UacLeg(ua, leg, ledger.id, outward, offer, wanted.kind or SDP)
+            return UacLeg(ua, leg, ledger.id, outward._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
         if candidate.uri is None:
             return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, wanted.trunk.codecs)
         target = invitation.target(
@@ -180,7 +184,7 @@ class Search:
         )
         if self._candidates and 408 in candidate.hunt_on:
             target = target._replace(others=True)
-        return UacLeg(ua, leg, ledger.id, target, offer, wanted.kind or SDP)
+        return UacLeg(ua, leg, ledger.id, target._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
 
     def _more(self, now: float) -> bool:
         """Whether there is another to try, and time for it."""
@@ -204,8 +208,14 @@ class Search:
         if line is not None and line.ringing_at is None and event.status != 183:
             line.ringing_at = now + self._ua.epoch
             ledger.ringing_at = ledger.ringing_at or line.ringing_at
-        if not event.body or not self._wanted.offer:
+        if not event.body:
             return b""
+        if not self._wanted.offer:
+            # Only a reliable one counts as an offer, and one at a time.
+            if not event.reliable or self._plan.offerer is not None:
+                return b""
+            offered = self._plan.offer("agent", event.body, event.content_type)
+            return b"" if isinstance(offered, Refusal) else offered
         self._early[event.early] = event
         crossed = self._plan.answer("agent", event.body, event.content_type)
         # An early answer that does not fit is left out: the final one decides.

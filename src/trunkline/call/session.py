@@ -52,6 +52,7 @@ class Session:
         "call",
         "dialog",
         "ended",
+        "invite",
         "leg",
         "ua",
     )
@@ -74,6 +75,8 @@ class Session:
         timer = timer or SessionTimer(ua.extensions.session_expires, ua.extensions.min_se)
         self.asking = Asking(ua, leg, call, dialog, nat, credentials, tls, timer)
         """Our requests to the peer."""
+        self.invite = dialog.remote_sequence or 0
+        """The CSeq number of the peer's INVITE, where that made the dialog."""
         self.ended = False
         """Nothing but the end of the end is awaited."""
         self.allow: str | None = None
@@ -95,7 +98,7 @@ class Session:
         """Whether a change of the session is open, either way, or waits for its ACK."""
         if self.asking.changing or self._acceptance.pending:
             return True
-        return any(waiting.method in CHANGES for waiting in self._incoming.values())
+        return any(waiting.method in CHANGES or waiting.method == "PRACK" for waiting in self._incoming.values())
 
     # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,6 +136,9 @@ class Session:
         method = request.method
         if method == "OPTIONS":
             return self._answer(key, 200, now, f"{ALLOW}Accept: application/sdp\r\n")
+        if method == "PRACK":
+            # Of no provisional response that waits for one (RFC 3262 §3).
+            return self._answer(key, 481, now)
         if method not in CHANGES and method != "INFO":
             return self._answer(key, 405 if method in KNOWN else 501, now, ALLOW)
         if len(self._incoming) >= _MOST_WAITING:
@@ -152,13 +158,18 @@ class Session:
                 self.dialog.flow = flow
             if self.dialog.refresh(request):
                 outs += self.asking.route(self.dialog.flow)
-        self._incoming[key] = _Waiting(method, request.cseq, told)
         if method == "INVITE":
             outs += self._answer(key, 100, now)
+        return outs + self.take(request, key, told)
+
+    def take(self, request: Request, key: str, told: Said = NOTHING) -> Outs:
+        """A request goes on to the other side; its server transaction waits for `reply`."""
+        method = request.method
+        self._incoming[key] = _Waiting(method, request.cseq, told)
         headers = crossing(request, f"x-{self.ua.brand.lower()}-")
         if method in SUBSCRIBING:
             headers = (*subscribing(request), *headers)
-        return [*outs, Asked(self.leg, key, method, request.body, content_type(request), headers)]
+        return [Asked(self.leg, key, method, request.body, content_type(request), headers)]
 
     def acknowledged(self, request: Request, now: float) -> Outs:
         """The ACK of a 2xx of ours. One for another, or a repeat, does nothing."""
@@ -213,8 +224,8 @@ class Session:
             headers += self.ua.contact_in(self.dialog) + CAPABLE
             if status >= 200 and method in CHANGES:
                 headers += self.begin(waiting.said, now)
-                if body:
-                    self.asking.description = (body, content_type)
+            if status >= 200 and body:
+                self.asking.description = (body, content_type)
         if body:
             headers += f"Content-Type: {content_type or 'application/sdp'}\r\n"
         if method == "INVITE" and 200 <= status < 300:
@@ -239,6 +250,11 @@ class Session:
         lines = self.asking.timer.accept(told, now)
         self.asking.watch()
         return lines
+
+    def drop(self, now: float) -> Outs:
+        """An early dialog comes to nothing; what its peer asked in it has no answer."""
+        self.ended = self.asking.over = True
+        return self._leave(now)
 
     def close(self) -> None:
         """Forget the dialog."""

@@ -4,6 +4,7 @@ session."""
 from __future__ import annotations
 
 from trunkline.call.asking import Outs
+from trunkline.call.early import EarlyDialog
 from trunkline.call.session import Session
 from trunkline.call.user_agent import UserAgent
 from trunkline.sip.flow import Flow
@@ -22,6 +23,24 @@ class SipLeg:
         self.session: Session | None = None
         """The confirmed dialog; None before the answer."""
 
+    @property
+    def current(self) -> Session | None:
+        """The dialog that a change of the session goes by: the confirmed one, or before the answer the only early one
+        in which offer and answer are agreed on."""
+        if self.session is not None:
+            return self.session
+        earlies = self.earlies()
+        return earlies[0].session if len(earlies) == 1 and earlies[0].settled else None
+
+    @property
+    def searching(self) -> bool:
+        """Whether it is being asked where the peer of an early dialog is."""
+        return any(early.session.asking.resolving for early in self.earlies())
+
+    def earlies(self) -> list[EarlyDialog]:
+        """The early dialogs with reliable provisional responses."""
+        return []
+
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def acknowledge(self, body: bytes) -> Outs:
@@ -38,9 +57,10 @@ class SipLeg:
         now: float,
     ) -> Outs:
         """Put a request of the other leg's to the peer."""
-        if self.session is None:
+        session = self.current
+        if session is None:
             return []
-        return self.session.asking.ask(exchange, method, body, content_type, headers, now)
+        return session.asking.ask(exchange, method, body, content_type, headers, now)
 
     # ── from the network ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -49,17 +69,30 @@ class SipLeg:
         return self.session.cancelled(transaction, now) if self.session is not None else []
 
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
-        return self.session.asking.answered(transaction, response, now) if self.session is not None else []
+        session = self._asked(transaction)
+        return session.asking.answered(transaction, response, now) if session is not None else []
 
     def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
         """`why`: what the transport says, for the call log and not for the other leg."""
-        return self.session.asking.failed(transaction, status, phrase, now) if self.session is not None else []
+        session = self._asked(transaction)
+        return session.asking.failed(transaction, status, phrase, now) if session is not None else []
 
     def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
+        if self.searching:
+            for early in self.earlies():
+                if early.session.asking.resolving:
+                    return early.session.asking.resolved(flows, now)
         return self.session.asking.resolved(flows, now) if self.session is not None else []
 
     def unresolvable(self, reason: str, now: float) -> Outs:
-        return self.session.asking.resolved((), now) if self.session is not None else []
+        return SipLeg.resolved(self, (), now)
+
+    def _asked(self, transaction: str) -> Session | None:
+        """Whose request a client transaction is."""
+        for early in self.earlies():
+            if early.session.asking.knows(transaction):
+                return early.session
+        return self.session
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         return self.session.expire(what, transaction, now) if self.session is not None else []

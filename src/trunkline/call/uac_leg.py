@@ -13,12 +13,14 @@ from trunkline.call import early
 from trunkline.call.asking import Outs
 from trunkline.call.course import Course
 from trunkline.call.credentials import Credentials, Shown, authorize
+from trunkline.call.early import EarlyDialog, Receipt
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
+from trunkline.call.question import Question
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
-from trunkline.call.user_agent import CAPABLE, UserAgent
+from trunkline.call.user_agent import CAPABLE, UNRELIABLE, UserAgent
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog, DialogKey, Ends, established
@@ -49,6 +51,8 @@ class Target(NamedTuple):
     """Whether an INVITE that is too large for UDP goes by TCP."""
     others: bool = False
     """Whether somebody else is called when nobody answers here."""
+    reliable: bool = False
+    """Whether an INVITE without an offer may get one in a reliable provisional response."""
 
 
 class UacLeg(SipLeg):
@@ -62,6 +66,7 @@ class UacLeg(SipLeg):
         "_course",
         "_data",
         "_dialogs",
+        "_early",
         "_key",
         "_sequence",
         "_shown",
@@ -101,6 +106,8 @@ class UacLeg(SipLeg):
         self._cancel: str | None = None
         """The Reason line of the CANCEL that is wanted or sent; None while the call is wanted."""
         self._dialogs: list[DialogKey] = []
+        self._early: dict[str, Receipt] = {}
+        """The early dialogs with reliable provisional responses, by the peer's tag."""
         self._answers: dict[str, bytes] = {}
         """ACKs of 2xx that were not wanted, by To-tag."""
         self._byes: set[str] = set()
@@ -111,6 +118,21 @@ class UacLeg(SipLeg):
         return self.over and not self._byes and (self.session is None or self.session.gone)
 
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def earlies(self) -> list[EarlyDialog]:
+        return [*self._early.values()] if self._early else []
+
+    def acknowledge(self, body: bytes) -> Outs:
+        """The answer to the offer that the peer's 2xx brought, or its reliable provisional response."""
+        if self.session is not None:
+            return super().acknowledge(body)
+        for receipt in self._early.values():
+            if receipt.owed:
+                rack, receipt.owed = receipt.owed, ""
+                receipt.settled = True
+                receipt.session.asking.description = (body, SDP)
+                return receipt.session.asking.send(Question("PRACK", "", rack, body, SDP), 0.0)
+        return []
 
     def begin(self) -> Outs:
         target = self.target
@@ -130,6 +152,8 @@ class UacLeg(SipLeg):
 
     def close(self) -> Outs:
         self.ua.forget(self._dialogs)
+        for receipt in self._early.values():
+            receipt.session.close()
         if self.session is not None:
             self.session.close()
         return []
@@ -137,7 +161,7 @@ class UacLeg(SipLeg):
     # ── from the network ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def resolved(self, flows: tuple[Flow, ...], now: float) -> Outs:
-        if self.session is not None:
+        if self.session is not None or self.searching:
             return super().resolved(flows, now)
         if self.over:
             return []
@@ -150,7 +174,7 @@ class UacLeg(SipLeg):
         return self._next(now, 503, "Service Unavailable", "unreachable", "no address to send to", False)
 
     def unresolvable(self, reason: str, now: float) -> Outs:
-        if self.session is not None:
+        if self.session is not None or self.searching:
             return super().unresolvable(reason, now)
         if self.over:
             return []
@@ -161,14 +185,17 @@ class UacLeg(SipLeg):
 
     def receive(self, request: Request, flow: Flow, now: float) -> Outs:
         """A request inside the dialog, or inside an early one."""
-        if self.session is not None:
+        if self.session is not None and (request.from_tag or "") == self.session.dialog.remote_tag:
             return self.session.receive(request, flow, now)
         if request.method == "ACK":
             return []
+        receipt = self._early.get(request.from_tag or "")
+        if receipt is not None and receipt.settled and request.method == "UPDATE" and not self.over:
+            return receipt.session.receive(request, flow, now)
         key = self.ua.layer.open(request, flow, self.id, self.call).key
         if request.method == "BYE":
             return [*self.ua.layer.respond(key, 200, now)]
-        status, headers = early.told(request.method) if not self.over else (481, "")
+        status, headers = early.told_callee(request.method) if not self.over else (481, "")
         return [*self.ua.layer.respond(key, status, now, headers=headers)]
 
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
@@ -185,9 +212,10 @@ class UacLeg(SipLeg):
             return self._accepted(response, now)
         if self.over:
             return []
+        dropped = self._drop(None, now)
         if self._cancel is not None:
             self.over = True
-            return []
+            return dropped
         if status in (401, 407) and self.target.credentials is not None:
             cnonce = self.ua.tokens.token()
             shown = authorize(self.target.credentials, response, "INVITE", self.target.uri, cnonce, self._shown)
@@ -199,22 +227,25 @@ class UacLeg(SipLeg):
         reason = response.header("reason") or f'SIP;cause={status};text="{_quoted(response.phrase)}"'
         warning = response.header("warning") or ""
         if status == 503:
-            return self._next(now, status, response.phrase, "refused", reason, True, warning)
+            return dropped + self._next(now, status, response.phrase, "refused", reason, True, warning)
         self.over = True
-        return [Failed(self.id, status, response.phrase, "refused", reason, warning)]
+        return [*dropped, Failed(self.id, status, response.phrase, "refused", reason, warning)]
 
     def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
         if transaction != self._key:
             self._byes.discard(transaction)
             return super().failed(transaction, status, phrase, now, why)
         udp = self._course.failed(self.flow, now) if not self.provisional else None
+        dropped = self._drop(None, now)
         if self.over or self._cancel is not None:
             self.over = True
-            return []
+            return dropped
         if udp is not None:
-            return self._invite(udp, now, as_it_is=True)
+            return dropped + self._invite(udp, now, as_it_is=True)
         cause = "timeout" if status == 408 else "unreachable"
-        return self._next(now, status, phrase, cause, why or f'SIP;cause={status};text="{_quoted(phrase)}"', False)
+        return dropped + self._next(
+            now, status, phrase, cause, why or f'SIP;cause={status};text="{_quoted(phrase)}"', False
+        )
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         if what != "attempt":
@@ -250,12 +281,13 @@ class UacLeg(SipLeg):
         route = f"Route: <{target.proxy}>\r\n" if target.proxy else ""
         kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
         contact = ua.contact(flow, self.ends.local_tag, target.uri[:5].lower() == "sips:")
+        able = CAPABLE if self.body or target.reliable else UNRELIABLE
         self._data = compose.request(
             f"INVITE {target.uri}",
             compose.via_line(flow, sent_by, self._branch),
             self.sip_call_id,
             f"{self._sequence} INVITE",
-            f"{route}From: {local}\r\nTo: {target.callee}\r\n{contact}{CAPABLE}{self._timer.lines}"
+            f"{route}From: {local}\r\nTo: {target.callee}\r\n{contact}{able}{self._timer.lines}"
             f"User-Agent: {ua.brand}\r\n{self._shown}{target.headers}{kind}",
             self.body,
             target.max_forwards,
@@ -284,7 +316,36 @@ class UacLeg(SipLeg):
                 return []
             self.ua.dialogs[key] = self.id
             self._dialogs.append(key)
+        if response.get("rseq") is not None and "100rel" in (response.get("require") or "").lower():
+            return self._reliable(response, tag, now)
         return [Rang(self.id, response.status, response.phrase, response.body, content_type(response), tag)]
+
+    def _reliable(self, response: Response, tag: str, now: float) -> Outs:
+        """Acknowledge a reliable provisional response, in its order (RFC 3262 §4); an offer in it waits for its answer.
+        A repeat, or one that came before its turn, changes nothing."""
+        text = response.get("rseq") or ""
+        receipt = self._early.get(tag)
+        if not tag or not text.isdecimal() or len(text) > 10 or self.flow is None:
+            return []
+        outs: Outs = []
+        if receipt is None:
+            dialog = established(self.ends, response, self.flow, self.target.uri)
+            to = self.target
+            session = Session(self.ua, self.id, self.call, dialog, to.nat, to.credentials, to.tls, self._timer)
+            receipt = self._early[tag] = Receipt(session, int(text))
+            session.asking.description = (self.body, self.kind)
+            outs += session.met(response, self.flow)
+        elif int(text) != receipt.sequence + 1 or receipt.owed:
+            return []
+        receipt.sequence = int(text)
+        rack = f"RAck: {text} {response.cseq} INVITE\r\n"
+        body = b"" if receipt.settled else response.body
+        if body and not self.body:
+            receipt.owed = rack
+        else:
+            receipt.settled = receipt.settled or bool(body)
+            outs += receipt.session.asking.send(Question("PRACK", "", rack), now)
+        return [*outs, Rang(self.id, response.status, response.phrase, body, content_type(response), tag, True)]
 
     def _accepted(self, response: Response, now: float) -> Outs:
         assert self.flow is not None
@@ -295,24 +356,38 @@ class UacLeg(SipLeg):
             return [Transmit(self.flow, self._answers[tag], "", self.call)]
         if len(self._answers) >= early.MOST_FORKS:
             return []
+        receipt = self._early.get(tag)
         dialog = established(self.ends, response, self.flow, self.target.uri)
+        if receipt is not None:
+            dialog = receipt.session.dialog.confirmed(dialog)
         if self.session is not None or self.over or self._cancel is not None:
             self.over = True
             return self._unwanted(dialog, response.cseq, now)
         self.over = True
-        target = self.target
-        self.session = Session(
-            self.ua, self.id, self.call, dialog, target.nat, target.credentials, target.tls, self._timer
-        )
+        to = self.target
+        settled = receipt is not None and receipt.settled
+        if receipt is not None:
+            self.session = receipt.session
+        else:
+            self.session = Session(self.ua, self.id, self.call, dialog, to.nat, to.credentials, to.tls, self._timer)
+            self.session.asking.description = (self.body, self.kind)
         self._timer.agreed(response, now)
         self.session.asking.watch()
-        self.session.asking.description = (self.body, self.kind)
-        outs = self.session.met(response, self.flow)
-        if self.body or not response.body:
+        outs = self._drop(receipt, now) + self.session.met(response, self.flow)
+        body = b"" if settled else response.body
+        if self.body or not body:
             outs += self.session.asking.acknowledge(response.cseq)
         else:
             self.session.asking.offered(response.cseq)
-        outs.append(Connected(self.id, response.body, content_type(response), tag))
+        outs.append(Connected(self.id, body, content_type(response), tag, settled))
+        return outs
+
+    def _drop(self, kept: Receipt | None, now: float) -> Outs:
+        """The INVITE has its end: of the early dialogs only `kept` goes on."""
+        outs: Outs = []
+        for receipt in self._early.values():
+            if receipt is not kept and not receipt.session.ended:
+                outs += receipt.session.drop(now)
         return outs
 
     def _unwanted(self, dialog: Dialog, sequence: int, now: float) -> Outs:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from trunkline.call import early as early_dialog
 from trunkline.call.asking import Outs
-from trunkline.call.events import Disconnected
-from trunkline.call.headers import SDP
+from trunkline.call.early import EarlyDialog
+from trunkline.call.events import Acknowledged, Cleared, Disconnected
+from trunkline.call.headers import SDP, content_type
+from trunkline.call.reliable import GIVE_UP, RESEND, Reliable, Ringing
 from trunkline.call.route import behind_nat
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
 from trunkline.call.user_agent import CAPABLE, UserAgent
+from trunkline.sdp.multipart import find_sdp
 from trunkline.sip.dialog.dialog import DialogKey, accepted
 from trunkline.sip.dialog.session_timer import said
 from trunkline.sip.flow import Flow
@@ -29,6 +32,9 @@ class UasLeg(SipLeg):
         "_early",
         "_keys",
         "_nat",
+        "_reliable",
+        "_requires",
+        "_supports",
         "flow",
         "identity",
         "invite",
@@ -49,6 +55,9 @@ class UasLeg(SipLeg):
         """Whether the INVITE waits for its final response."""
         self._nat = nat or behind_nat(request, flow)
         self._early: dict[str, str] = {}
+        self._requires, self._supports = reliably(request)
+        self._reliable: dict[str, Reliable] = {}
+        """The early dialogs with reliable provisional responses, by our tag."""
         self._keys: list[DialogKey] = []
         self.invite = ua.layer.open(request, flow, leg, call).key
         """The server transaction of the INVITE."""
@@ -57,6 +66,24 @@ class UasLeg(SipLeg):
     @property
     def gone(self) -> bool:
         return not self.open and (self.session is None or self.session.gone)
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the caller takes reliable provisional responses."""
+        return self._requires or self._supports
+
+    @property
+    def holds(self) -> bool:
+        """Whether the answer must wait for the acknowledgement of early media."""
+        return any(early.holds for early in self._reliable.values())
+
+    def settled(self, early: str) -> bool:
+        """Whether offer and answer are agreed on in this early dialog of the other side's."""
+        known = self._reliable.get(self._early.get(early, ""))
+        return known is not None and known.settled
+
+    def earlies(self) -> list[EarlyDialog]:
+        return [*self._reliable.values()] if self._reliable else []
 
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,10 +99,31 @@ class UasLeg(SipLeg):
         tag = self._tag(early) if early else self.tag
         headers += _routes(request)
         headers += self.ua.contact(self.flow, self.tag, _secure(request))
+        known = self._reliable.get(tag)
+        if known is not None and known.told:
+            # The first one counts, and it does arrive.
+            body = b""
         if body:
             headers += f"Content-Type: {kind or SDP}\r\n"
         words = None if _RINGING.get(status) == phrase else phrase
+        if self._requires or (body and self._supports and self.ua.extensions.reliable_early_media):
+            return self._ring_reliably(request, tag, Ringing(status, words, headers, body), kind, now)
         return [*self.ua.layer.respond(self.invite, status, now, tag, headers, body, words)]
+
+    def _ring_reliably(self, request: Request, tag: str, ringing: Ringing, kind: str, now: float) -> Outs:
+        early = self._reliable.get(tag)
+        outs: Outs = []
+        if early is None:
+            offered = find_sdp(request.get("content-type"), request.body) is not None
+            if not offered and not ringing.body:
+                # The first reliable response would have to bring the offer (RFC 3262 §5), and there is none.
+                return []
+            session = Session(self.ua, self.id, self.call, accepted(request, tag, self.flow), self._nat, None)
+            outs += session.met(request, self.flow)
+            early = self._reliable[tag] = Reliable(self.ua, self.id, self.invite, tag, session, offered)
+        if ringing.body:
+            early.session.asking.description = (ringing.body, kind)
+        return outs + early.send(ringing, now)
 
     def connect(self, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Answer the call."""
@@ -86,9 +134,17 @@ class UasLeg(SipLeg):
         headers += _routes(request)
         self.open = False
         self.request = None
-        dialog = accepted(request, tag, self.flow)
-        self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
-        outs = self.session.met(request, self.flow)
+        known = self._reliable.get(tag)
+        outs: Outs = []
+        if known is None:
+            dialog = accepted(request, tag, self.flow)
+            self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
+            outs += self.session.met(request, self.flow)
+        else:
+            self.session = known.session
+            if known.settled:
+                body = b""
+        outs += self._drop(tag, now)
         headers += self.ua.contact(self.flow, self.tag, _secure(request)) + CAPABLE
         headers += self.session.begin(said(request), now)
         if body:
@@ -104,7 +160,17 @@ class UasLeg(SipLeg):
             return []
         self.open = False
         self.request = None
-        return [*self.ua.layer.respond(self.invite, status, now, self.tag, headers, b"", phrase)]
+        outs = self._drop("", now)
+        return [*outs, *self.ua.layer.respond(self.invite, status, now, self.tag, headers, b"", phrase)]
+
+    def _drop(self, kept: str, now: float) -> Outs:
+        """Of the early dialogs with reliable responses only that of the tag `kept` goes on."""
+        outs: Outs = []
+        for tag, early in self._reliable.items():
+            early.drop()
+            if tag != kept:
+                outs += early.session.drop(now)
+        return outs
 
     def disconnect(self, reason: str, now: float) -> Outs:
         """End the call, answered or not."""
@@ -117,12 +183,20 @@ class UasLeg(SipLeg):
         self.ua.forget(self._keys)
         if self.session is not None:
             self.session.close()
+        for early in self._reliable.values():
+            early.session.close()
         return []
 
     # ── from the peer ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def receive(self, request: Request, flow: Flow, now: float) -> Outs:
         """A request inside the dialog, or inside one of the early ones."""
+        if self._reliable:
+            if request.method == "PRACK":
+                return self._pracked(request, flow, now)
+            early = self._reliable.get(request.to_tag or "")
+            if early is not None and early.settled and request.method == "UPDATE":
+                return early.session.receive(request, flow, now)
         if self.session is not None:
             return self.session.receive(request, flow, now)
         if request.method == "ACK":
@@ -134,6 +208,39 @@ class UasLeg(SipLeg):
             return [*layer.respond(key, 200, now, self.tag), *self._abandoned(request, now)]
         status, headers = early_dialog.told(request.method) if self.open else (481, "")
         return [*layer.respond(key, status, now, self.tag, headers)]
+
+    def _pracked(self, request: Request, flow: Flow, now: float) -> Outs:
+        """A PRACK (RFC 3262 §3): it may bring the answer to our offer, or an offer once ours was answered."""
+        key = self.ua.layer.open(request, flow, self.id, self.call).key
+        early = self._reliable.get(request.to_tag or "")
+        if early is None or not early.session.dialog.in_order(request) or not early.acknowledged(request):
+            return [*self.ua.layer.respond(key, 481, now, self.tag)]
+        body = request.body if find_sdp(content_type(request) or None, request.body) is not None else b""
+        outs: Outs = []
+        first = early.holds
+        early.settled = early.told
+        if body and (early.offered or not first):
+            outs += early.session.take(request, key)
+        else:
+            outs += self.ua.layer.respond(key, 200, now)
+            if first and not early.offered:
+                outs.append(Acknowledged(self.id, body, ""))
+        outs += early.proceed(now)
+        if first and self.open:
+            outs.append(Cleared(self.id))
+        return outs
+
+    def expire(self, what: str, transaction: str, now: float) -> Outs:
+        if what != RESEND and what != GIVE_UP:
+            return super().expire(what, transaction, now)
+        early = self._reliable.get(transaction.partition(" ")[0])
+        if early is None or not early.concerns(transaction):
+            return []
+        if what == RESEND:
+            return early.resend(now)
+        reason = 'SIP;cause=504;text="no PRACK"'
+        outs = self.refuse(504, None, f"Reason: {reason}\r\n", now)
+        return [*outs, Disconnected(self.id, "no-prack", reason)]
 
     def cancelled(self, transaction: str, request: Request, now: float) -> Outs:
         """A CANCEL of the INVITE that this leg, or its session, has."""
@@ -159,6 +266,15 @@ class UasLeg(SipLeg):
         self.ua.dialogs[key] = self.id
         self._keys.append(key)
         return tag
+
+
+def reliably(request: Request) -> tuple[bool, bool]:
+    """Whether an INVITE requires reliable provisional responses, and whether it supports them."""
+    required, supported = request.get("require"), request.get("supported")
+    return (
+        required is not None and any("100rel" in line.lower() for line in request.headers("require")),
+        supported is not None and any("100rel" in line.lower() for line in request.headers("supported")),
+    )
 
 
 def _secure(request: Request) -> bool:

@@ -14,7 +14,7 @@ from trunkline.sip.transaction.layer import TransactionLayer
 from trunkline.sip.via import Via
 from trunkline.trunk.penalty import Penalties
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
 """What we take inside and outside of dialogs (§20.5)."""
 
 CHANGES = frozenset({"INVITE", "UPDATE"})
@@ -26,6 +26,8 @@ SUBSCRIBING = frozenset({"REFER", "SUBSCRIBE", "NOTIFY"})
 ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
 CAPABLE = f"{ALLOW}Supported: {', '.join(SUPPORTED)}\r\n"
 """What INVITE, UPDATE and their 2xx say of us."""
+UNRELIABLE = f"{ALLOW}Supported: {', '.join([tag for tag in SUPPORTED if tag != '100rel'])}\r\n"
+"""What an INVITE without an offer says, where the offer must not come before the answer."""
 
 
 _MOST_SEEN = 4096

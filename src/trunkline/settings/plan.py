@@ -38,7 +38,7 @@ def plan_of(settings: Settings) -> Plan:
             stranger_time=connections.stranger_time,
         ),
         timing=Timing(sip.timers.t1, sip.timers.t2, sip.timers.t4),
-        extensions=Extensions(session_expires=sip.session_expires, min_se=sip.min_se),
+        extensions=Extensions(sip.session_expires, sip.min_se, sip.reliable_early_media),
         attempt=sip.attempt_timeout,
         mtu=sip.mtu,
         name_servers=sip.name_servers,

@@ -107,6 +107,11 @@ class Dialog:
         self.remote_sequence = request.cseq
         return True
 
+    def confirmed(self, answer: Dialog) -> Dialog:
+        """This early dialog, with the route set and the target of the dialog that the 2xx makes (§13.2.2.4)."""
+        self.route_set, self.target = answer.route_set, answer.target
+        return self
+
     def refresh(self, message: Request | Response) -> bool:
         """Take the remote target from a message that may change it; whether it did (§12.2.1.2, §12.2.2)."""
         target = contact_uri(message)
