@@ -105,7 +105,15 @@ class Sip(Section, frozen=True, kw_only=True):
     """The session interval that is asked for (RFC 4028); 0: none is."""
     min_se: Annotated[int, Meta(ge=90, le=86400)] = 90
     """The shortest session interval that is taken."""
-ba    timers: Timers = Timers()
+    reliable_early_media: bool = True
+    """Whether a caller that supports reliable provisional responses gets early media by one (RFC 3262)."""
+    attempt_timeout: Seconds = 4.0
+    """Without any answer an INVITE goes to the next address, or agent, after this; the last one has all its time."""
+    mtu: Annotated[int, Meta(ge=200, le=65535)] = 1300
+    """A larger request goes by TCP rather than UDP (RFC 3261 §18.1.1)."""
+    name_servers: tuple[str, ...] = ()
+    """`address` or `address:port`; empty: those of the system."""
+    timers: Timers = Timers()
     overload: OverloadSettings = OverloadSettings()
     connections: Connections = Connections()
     abuse: Abuse = Abuse()
