@@ -61,15 +61,15 @@ class Agent(Peer):
             self.reply(message, 487 if message.method == "CANCEL" else 200)
 
     @property
-    def invite(self) -> Request:
+    def invited(self) -> Request:
         return next(request for request in self.requests if request.method == "INVITE")
 
     def ring(self, status: int, body: bytes = b"", rseq: int = 0, tag: str | None = None) -> None:
         extra = f"{REQUIRES}\nRSeq: {rseq}\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE" if rseq else ""
-        self.reply(self.invite, status, body, extra, tag=tag)
+        self.reply(self.invited, status, body, extra, tag=tag)
 
     def answers(self, body: bytes = ANSWER, tag: str | None = None) -> None:
-        self.reply(self.invite, 200, body, tag=tag)
+        self.reply(self.invited, 200, body, tag=tag)
 
     @property
     def racks(self) -> list[str | None]:
@@ -110,7 +110,7 @@ def test_early_media_and_the_answer_reach_every_caller_from_every_agent(
     world: World, edge: Edge, extra: str, reliable: bool
 ) -> None:
     carrier, agent = begin(world, extra)
-    assert "100rel" in (agent.invite.header("Supported") or "")
+    assert "100rel" in (agent.invited.header("Supported") or "")
     agent.ring(183, ANSWER, 7 if reliable else 0)
     world.run(0.1)
     agent.ring(180, b"", 8 if reliable else 0)
@@ -282,12 +282,12 @@ def test_each_early_dialog_counts_on_its_own(world: World, edge: Edge) -> None:
     assert agent.racks == ["5 1 INVITE", "90 1 INVITE", "6 1 INVITE"]
     pracks = [request for request in agent.requests if request.method == "PRACK"]
     assert [request.to_tag for request in pracks] == ["a", "b", "a"]
-    assert pracks[2].cseq > pracks[0].cseq > agent.invite.cseq
+    assert pracks[2].cseq > pracks[0].cseq > agent.invited.cseq
     agent.answers(b"", tag="b")
     world.run(0.1)
     assert b"5100" in carrier.response(200).body
     ack = agent.request("ACK")
-    assert (ack.to_tag, ack.cseq) == ("b", agent.invite.cseq)
+    assert (ack.to_tag, ack.cseq) == ("b", agent.invited.cseq)
     carrier.inside("INFO", b"x", extra="Content-Type: text/plain")
     world.run(0.1)
     assert agent.request("INFO").cseq > pracks[1].cseq
@@ -297,7 +297,7 @@ def test_each_early_dialog_counts_on_its_own(world: World, edge: Edge) -> None:
 @pytest.mark.parametrize("rseq", ["0x", "", "99999999999", "-1"])
 def test_a_number_that_is_none_is_passed_over(world: World, edge: Edge, rseq: str) -> None:
     carrier, agent = begin(world)
-    agent.reply(agent.invite, 180, extra=f"{REQUIRES}\nRSeq: {rseq}")
+    agent.reply(agent.invited, 180, extra=f"{REQUIRES}\nRSeq: {rseq}")
     world.run(0.1)
     assert agent.racks == []
     agent.answers()
@@ -325,7 +325,7 @@ def test_a_prack_that_is_refused_or_lost_ends_nothing(world: World, edge: Edge, 
 
 def test_an_offer_of_the_agents_gets_its_answer_by_prack(world: World, edge: Edge) -> None:
     carrier, agent = begin(world, SUPPORTS, b"", answer=OFFER.replace(b"0 8 101", b"0"))
-    assert "100rel" in (agent.invite.header("Supported") or "")
+    assert "100rel" in (agent.invited.header("Supported") or "")
     agent.ring(183, ANSWER, 40)
     world.run(0.1)
     assert carrier.rang == [(183, True, True)]
@@ -350,7 +350,7 @@ def test_without_an_answer_to_it_there_is_no_call(world: World, edge: Edge) -> N
 
 def test_a_caller_without_them_must_not_get_an_offer_early(world: World, edge: Edge) -> None:
     carrier, agent = begin(world, "", b"")
-    assert "100rel" not in (agent.invite.header("Supported") or "")
+    assert "100rel" not in (agent.invited.header("Supported") or "")
     agent.ring(183, ANSWER)
     world.run(0.1)
     assert carrier.rang == [(183, False, False)]
@@ -398,8 +398,8 @@ def test_an_update_before_the_answer_crosses_where_both_have_agreed(world: World
 def test_an_update_of_the_agents_too(world: World, edge: Edge) -> None:
     carrier, agent = settle(world)
     carrier.react = lambda p, m: p.reply(m, 200, MOVED) if isinstance(m, Request) and m.method == "UPDATE" else None
-    agent.remote_tag = agent.invite.from_tag or ""
-    agent.inside("UPDATE", ANSWER.replace(b"5000", b"5040"), call_id=agent.invite.call_id)
+    agent.remote_tag = agent.invited.from_tag or ""
+    agent.inside("UPDATE", ANSWER.replace(b"5000", b"5040"), call_id=agent.invited.call_id)
     world.run(0.1)
     assert b"5040" in carrier.request("UPDATE").body
     assert b"4010" in agent.response(200, "UPDATE").body
@@ -442,7 +442,7 @@ def test_an_update_whose_agent_goes_has_an_answer(world: World, edge: Edge, stat
     carrier.inside("UPDATE", MOVED)
     world.run(0.1)
     assert "UPDATE" in agent.methods
-    agent.reply(agent.invite, status)
+    agent.reply(agent.invited, status)
     world.run(0.1)
     assert carrier.statuses("UPDATE")[0] >= 400
     assert carrier.statuses("INVITE")[-1] == status
@@ -453,8 +453,8 @@ def test_an_invite_in_an_early_dialog_is_glare_to_its_callee(world: World, edge:
     """§14.2: 500 to who has an INVITE open, 491 to who was sent one."""
     carrier, agent = settle(world)
     carrier.inside("INVITE", MOVED)
-    agent.remote_tag = agent.invite.from_tag or ""
-    agent.inside("INVITE", OFFER, call_id=agent.invite.call_id)
+    agent.remote_tag = agent.invited.from_tag or ""
+    agent.inside("INVITE", OFFER, call_id=agent.invited.call_id)
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 500
     assert agent.statuses("INVITE") == [491]

@@ -41,14 +41,3 @@ class EarlyDialog:
         """The RSeq number of the latest."""
         self.settled = False
         """Whether an offer has its answer: from now on it may be changed by UPDATE (RFC 3311 §5.1)."""
-
-
-class Receipt(EarlyDialog):
-    """Our UAC side of one."""
-
-    __slots__ = ("owed",)
-
-    def __init__(self, session: Session, sequence: int) -> None:
-        super().__init__(session, sequence)
-        self.owed = ""
-        """The RAck line of a PRACK that waits for the answer to the offer it is about."""

@@ -13,11 +13,11 @@ from trunkline.call import early
 from trunkline.call.asking import Outs
 from trunkline.call.course import Course
 from trunkline.call.credentials import Credentials, Shown, authorize
-from trunkline.call.early import EarlyDialog, Receipt
+from trunkline.call.early import EarlyDialog
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.question import Question
+from trunkline.call.receipts import Receipts, number
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
 from trunkline.call.user_agent import CAPABLE, UNRELIABLE, UserAgent
@@ -66,9 +66,9 @@ class UacLeg(SipLeg):
         "_course",
         "_data",
         "_dialogs",
-        "_early",
         "_key",
         "_sequence",
+        "_receipts",
         "_shown",
         "_timer",
         "body",
@@ -106,8 +106,8 @@ class UacLeg(SipLeg):
         self._cancel: str | None = None
         """The Reason line of the CANCEL that is wanted or sent; None while the call is wanted."""
         self._dialogs: list[DialogKey] = []
-        self._early: dict[str, Receipt] = {}
-        """The early dialogs with reliable provisional responses, by the peer's tag."""
+        self._receipts = Receipts()
+        """The early dialogs with reliable provisional responses."""
         self._answers: dict[str, bytes] = {}
         """ACKs of 2xx that were not wanted, by To-tag."""
         self._byes: set[str] = set()
@@ -120,19 +120,11 @@ class UacLeg(SipLeg):
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def earlies(self) -> list[EarlyDialog]:
-        return [*self._early.values()] if self._early else []
+        return self._receipts.all()
 
     def acknowledge(self, body: bytes) -> Outs:
         """The answer to the offer that the peer's 2xx brought, or its reliable provisional response."""
-        if self.session is not None:
-            return super().acknowledge(body)
-        for receipt in self._early.values():
-            if receipt.owed:
-                rack, receipt.owed = receipt.owed, ""
-                receipt.settled = True
-                receipt.session.asking.description = (body, SDP)
-                return receipt.session.asking.send(Question("PRACK", "", rack, body, SDP), 0.0)
-        return []
+        return super().acknowledge(body) if self.session is not None else self._receipts.answer(body)
 
     def begin(self) -> Outs:
         target = self.target
@@ -152,8 +144,7 @@ class UacLeg(SipLeg):
 
     def close(self) -> Outs:
         self.ua.forget(self._dialogs)
-        for receipt in self._early.values():
-            receipt.session.close()
+        self._receipts.close()
         if self.session is not None:
             self.session.close()
         return []
@@ -189,7 +180,7 @@ class UacLeg(SipLeg):
             return self.session.receive(request, flow, now)
         if request.method == "ACK":
             return []
-        receipt = self._early.get(request.from_tag or "")
+        receipt = self._receipts.of(request.from_tag)
         if receipt is not None and receipt.settled and request.method == "UPDATE" and not self.over:
             return receipt.session.receive(request, flow, now)
         key = self.ua.layer.open(request, flow, self.id, self.call).key
@@ -212,7 +203,7 @@ class UacLeg(SipLeg):
             return self._accepted(response, now)
         if self.over:
             return []
-        dropped = self._drop(None, now)
+        dropped = self._receipts.drop(None, now)
         if self._cancel is not None:
             self.over = True
             return dropped
@@ -236,7 +227,7 @@ class UacLeg(SipLeg):
             self._byes.discard(transaction)
             return super().failed(transaction, status, phrase, now, why)
         udp = self._course.failed(self.flow, now) if not self.provisional else None
-        dropped = self._drop(None, now)
+        dropped = self._receipts.drop(None, now)
         if self.over or self._cancel is not None:
             self.over = True
             return dropped
@@ -273,6 +264,7 @@ class UacLeg(SipLeg):
         ua, target = self.ua, self.target
         self.flow = flow
         self.provisional = False
+        self._receipts.clear()
         self._sequence += 1
         self._branch = ua.tokens.branch()
         sent_by = ua.sent_by(flow)
@@ -316,36 +308,31 @@ class UacLeg(SipLeg):
                 return []
             self.ua.dialogs[key] = self.id
             self._dialogs.append(key)
-        if response.get("rseq") is not None and "100rel" in (response.get("require") or "").lower():
-            return self._reliable(response, tag, now)
+        if tag and self.flow is not None and number(response) is not None:
+            return self._reliable(response, self.flow, tag, now)
         return [Rang(self.id, response.status, response.phrase, response.body, content_type(response), tag)]
 
-    def _reliable(self, response: Response, tag: str, now: float) -> Outs:
-        """Acknowledge a reliable provisional response, in its order (RFC 3262 §4); an offer in it waits for its answer.
-        A repeat, or one that came before its turn, changes nothing."""
-        text = response.get("rseq") or ""
-        receipt = self._early.get(tag)
-        if not tag or not text.isdecimal() or len(text) > 10 or self.flow is None:
-            return []
+    def _reliable(self, response: Response, flow: Flow, tag: str, now: float) -> Outs:
+        """A reliable provisional response (RFC 3262)."""
         outs: Outs = []
+        receipt = self._receipts.of(tag)
         if receipt is None:
-            dialog = established(self.ends, response, self.flow, self.target.uri)
-            to = self.target
-            session = Session(self.ua, self.id, self.call, dialog, to.nat, to.credentials, to.tls, self._timer)
-            receipt = self._early[tag] = Receipt(session, int(text))
-            session.asking.description = (self.body, self.kind)
-            outs += session.met(response, self.flow)
-        elif int(text) != receipt.sequence + 1 or receipt.owed:
-            return []
-        receipt.sequence = int(text)
-        rack = f"RAck: {text} {response.cseq} INVITE\r\n"
-        body = b"" if receipt.settled else response.body
-        if body and not self.body:
-            receipt.owed = rack
-        else:
-            receipt.settled = receipt.settled or bool(body)
-            outs += receipt.session.asking.send(Question("PRACK", "", rack), now)
+            session = self._begin(established(self.ends, response, flow, self.target.uri))
+            receipt = self._receipts.open(tag, session)
+            outs += session.met(response, flow)
+        taken = self._receipts.take(receipt, response, bool(self.body), now)
+        if taken is None:
+            return outs
+        acknowledged, body = taken
+        outs += acknowledged
         return [*outs, Rang(self.id, response.status, response.phrase, body, content_type(response), tag, True)]
+
+    def _begin(self, dialog: Dialog) -> Session:
+        """A dialog's session, early or confirmed."""
+        to = self.target
+        session = Session(self.ua, self.id, self.call, dialog, to.nat, to.credentials, to.tls, self._timer)
+        session.asking.description = (self.body, self.kind)
+        return session
 
     def _accepted(self, response: Response, now: float) -> Outs:
         assert self.flow is not None
@@ -356,7 +343,7 @@ class UacLeg(SipLeg):
             return [Transmit(self.flow, self._answers[tag], "", self.call)]
         if len(self._answers) >= early.MOST_FORKS:
             return []
-        receipt = self._early.get(tag)
+        receipt = self._receipts.of(tag)
         dialog = established(self.ends, response, self.flow, self.target.uri)
         if receipt is not None:
             dialog = receipt.session.dialog.confirmed(dialog)
@@ -364,30 +351,17 @@ class UacLeg(SipLeg):
             self.over = True
             return self._unwanted(dialog, response.cseq, now)
         self.over = True
-        to = self.target
         settled = receipt is not None and receipt.settled
-        if receipt is not None:
-            self.session = receipt.session
-        else:
-            self.session = Session(self.ua, self.id, self.call, dialog, to.nat, to.credentials, to.tls, self._timer)
-            self.session.asking.description = (self.body, self.kind)
+        self.session = receipt.session if receipt is not None else self._begin(dialog)
         self._timer.agreed(response, now)
         self.session.asking.watch()
-        outs = self._drop(receipt, now) + self.session.met(response, self.flow)
+        outs = self._receipts.drop(receipt, now) + self.session.met(response, self.flow)
         body = b"" if settled else response.body
         if self.body or not body:
             outs += self.session.asking.acknowledge(response.cseq)
         else:
             self.session.asking.offered(response.cseq)
         outs.append(Connected(self.id, body, content_type(response), tag, settled))
-        return outs
-
-    def _drop(self, kept: Receipt | None, now: float) -> Outs:
-        """The INVITE has its end: of the early dialogs only `kept` goes on."""
-        outs: Outs = []
-        for receipt in self._early.values():
-            if receipt is not kept and not receipt.session.ended:
-                outs += receipt.session.drop(now)
         return outs
 
     def _unwanted(self, dialog: Dialog, sequence: int, now: float) -> Outs:
