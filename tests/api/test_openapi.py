@@ -21,36 +21,55 @@ from tests.control.engine import Engine
 from trunkline import __version__
 from trunkline.api import app, openapi, server
 from trunkline.api.native import ROUTES
+from trunkline.api.surface import Surface
+from trunkline.api.surfaces import surfaces
 from trunkline.control.errors import CODES
 from trunkline.control.keys import KeyWanted
 from trunkline.store.store import Store
 
-DOCUMENT = openapi.document(ROUTES, __version__)
+SURFACES = surfaces()
+NATIVE = SURFACES[0]
+DOCUMENT = openapi.document(NATIVE, __version__)
+EVERY = tuple(route for surface in SURFACES for route in surface.routes)
 
 
-def test_the_committed_document_is_current(root: Path) -> None:
-    """`python -m trunkline.api.openapi > docs/openapi.json` writes it anew."""
-    assert (root / "docs" / "openapi.json").read_bytes() == openapi.encode(ROUTES, __version__)
+def named(surface: Surface) -> str:
+    return surface.name
 
 
-async def test_it_is_served_to_everybody(anybody: Client) -> None:
-    answer = await anybody.get("/openapi.json")
-    assert answer.raw == openapi.encode(ROUTES, __version__)
+def committed(root: Path, surface: Surface) -> Path:
+    return root / "docs" / ("openapi.json" if surface is NATIVE else f"openapi-{surface.name}.json")
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=named)
+def test_the_committed_documents_are_current(root: Path, surface: Surface) -> None:
+    """`python -m trunkline.api.openapi > docs/openapi.json` writes the native one anew, and with a surface's name as
+    argument another."""
+    assert committed(root, surface).read_bytes() == openapi.encode(surface, __version__)
+
+
+@pytest.mark.parametrize("surface", SURFACES, ids=named)
+async def test_they_are_served_to_everybody(anybody: Client, surface: Surface) -> None:
+    answer = await anybody.get(surface.document)
+    assert answer.raw == openapi.encode(surface, __version__)
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_it_holds_every_route_and_nothing_else() -> None:
-    described = {f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert described == {route.key for route in ROUTES}
+@pytest.mark.parametrize("surface", SURFACES, ids=named)
+def test_it_holds_every_route_and_nothing_else(surface: Surface) -> None:
+    document = openapi.document(surface, __version__)
+    described = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    assert described == {route.key for route in surface.routes}
 
 
 def test_operations_have_names_of_their_own() -> None:
-    names = [openapi.operation_id(route) for route in ROUTES]
-    assert len(set(names)) == len(names)
+    for surface in SURFACES:
+        names = [openapi.operation_id(route) for route in surface.routes]
+        assert len(set(names)) == len(names)
 
 
 def test_codes_of_routes_are_codes_that_exist() -> None:
-    assert {code for route in ROUTES for code in route.errors} <= set(CODES)
+    assert {code for route in EVERY for code in route.errors} <= set(CODES)
 
 
 def test_credentials_are_written_and_never_read() -> None:
@@ -123,21 +142,40 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 load_all_checks()
-SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
-
-
-@SCHEMA.parametrize()
-@settings(
+_SETTINGS = settings(
     max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     derandomize=True,
 )
-def test_whatever_is_asked_the_answer_is_in_the_document(case: Any, running: Running) -> None:
+
+
+def _held(case: Any, running: Running) -> None:
     # Some rules are beyond a JSON Schema: what an agent of one kind needs, an address that is none. They answer 400.
     case.call_and_validate(
         base_url=running.base,
         headers={"Authorization": f"Bearer {running.key}"},
         excluded_checks=[positive_data_acceptance],
     )
+
+
+SCHEMAS = [schemathesis.openapi.from_dict(openapi.document(surface, __version__)) for surface in SURFACES]
+
+
+@SCHEMAS[0].parametrize()
+@_SETTINGS
+def test_whatever_is_asked_the_answer_is_in_the_document(case: Any, running: Running) -> None:
+    _held(case, running)
+
+
+@SCHEMAS[1].parametrize()
+@_SETTINGS
+def test_whatever_is_asked_of_telephony(case: Any, running: Running) -> None:
+    _held(case, running)
+
+
+@SCHEMAS[2].parametrize()
+@_SETTINGS
+def test_whatever_is_asked_of_numbers(case: Any, running: Running) -> None:
+    _held(case, running)

@@ -27,6 +27,8 @@ from trunkline.control.ports import (
     Tables,
     Trace,
     TrunkHealth,
+    TrunkTrial,
+    TryTrunk,
 )
 from trunkline.guard import bans as guard
 from trunkline.guard.nonce import Nonces
@@ -54,6 +56,8 @@ class Engine:
         self.registrations: dict[str, Registration] = {}
         self.bans = guard.Bans(guard.Terms())
         self.hung_up: list[str] = []
+        self.tried = TrunkTrial(status="reachable", latency=0.042, registration="verified")
+        """What trying any trunk comes to."""
         self.applied: list[tuple[Change, ...]] = []
         self.reasons: tuple[str, ...] = ()
         self.gone = False
@@ -131,6 +135,8 @@ class Engine:
                     )
                     for ban in self.bans.list()
                 )
+            case TryTrunk():
+                return self.tried
             case Tables():
                 return {"calls": len(self.live), "transactions": 0}
             case Readiness():

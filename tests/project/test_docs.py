@@ -11,8 +11,9 @@ import pytest
 
 from tests.project import tables
 from tests.project.pages import PAGES, ROOT, asked, commands, name, prose, spans, text
-from trunkline.api import decode, native
+from trunkline.api import decode
 from trunkline.api.route import Route
+from trunkline.api.surfaces import surfaces
 from trunkline.cli import parser
 from trunkline.model import ids
 from trunkline.settings import Settings
@@ -154,7 +155,7 @@ def test_commands_in_the_text_are_understood(page: Path) -> None:
 
 
 def _route(method: str, path: str) -> Route | None:
-    for route in native.ROUTES:
+    for route in (route for surface in surfaces() for route in surface.routes):
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route.path))
         if route.method == method and re.fullmatch(pattern, path):
             return route

@@ -22,6 +22,7 @@ from trunkline.call.outputs import (
     Refuse,
     Resolve,
     Transmit,
+    Tried,
     Trust,
 )
 from trunkline.call.proof import Digest
@@ -99,6 +100,7 @@ class Edge:
         self.journal: list[JournalEntry] = []
         self.finished: list[CallRecord] = []
         self.observed: list[Observed] = []
+        self.tried: list[Tried] = []
         self.media: set[str] = set()
         self.opened: list[OpenMedia] = []
         self.refused: dict[str, bool] = {}
@@ -153,6 +155,8 @@ class Edge:
                 self.finished.append(out.record)
             elif isinstance(out, Observed):
                 self.observed.append(out)
+            elif isinstance(out, Tried):
+                self.tried.append(out)
             elif isinstance(out, Ping):
                 self.pings.append((self.world.now, out.flow))
             elif isinstance(out, Refuse):

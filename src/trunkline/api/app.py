@@ -18,10 +18,11 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from trunkline.api import auth, decode, errors, limits, native
+from trunkline.api import auth, decode, errors, limits, surfaces
 from trunkline.api.errors import ErrorDetails, HttpRefusal
 from trunkline.api.paths import Paths
 from trunkline.api.route import PARAMETERS, Ask, Reply, Route
+from trunkline.api.surface import Surface
 from trunkline.control.audit import ACTOR, SYSTEM, Actor
 from trunkline.control.errors import Forbidden, Invalid, Limited, NotFound, Refusal
 from trunkline.control.keys import Caller
@@ -52,20 +53,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class Door:
     """The dispatcher, and the little that it remembers between requests: how often each key has asked."""
 
-    __slots__ = ("_general", "_options", "_paths", "_services", "routes")
+    __slots__ = ("_general", "_options", "_paths", "_services", "_surfaces", "routes")
 
-    def __init__(self, services: Services, routes: Sequence[Route], options: Options) -> None:
+    def __init__(self, services: Services, among: Sequence[Surface], options: Options) -> None:
         self._services = services
         self._options = options
-        self._paths = Paths(routes)
+        self._surfaces = tuple(among)
+        self.routes = tuple(route for surface in among for route in surface.routes)
+        self._paths = Paths(self.routes)
         self._general = limits.general(options.requests_per_hour)
-        self.routes = tuple(routes)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         request_id = self._request_id(request)
         headers = {"X-Request-Id": request_id, **_HEADERS}
         path = request.rel_url.raw_path
         fields: dict[str, str] = _AS_IN_MODEL
+        surface = surfaces.find(path, self._surfaces)
         try:
             route, values = self._route(request.method, path)
             fields = route.fields
@@ -75,7 +78,7 @@ class Door:
             return web.Response(body=given.body, status=given.status, headers=headers)
         except Refusal as refusal:
             code, message, status = refusal.code, refusal.message, errors.STATUS[type(refusal)]
-            details = errors.details_of(refusal, fields)
+            details = errors.details_of(refusal, fields, surface.prefixes)
             if status == 401:
                 headers["WWW-Authenticate"] = "Bearer"
             elif status == 429:
@@ -88,7 +91,7 @@ class Door:
             _LOG.exception("request %s failed: %s %s", request_id, request.method, path)
             code, status, details = "server_error", 500, ErrorDetails()
             message = "Something went wrong here; the request id leads to it in the log."
-        body = errors.renderer(path)(code, message, request_id, details)
+        body = surface.render(code, message, request_id, details)
         return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
     def _request_id(self, request: web.Request) -> str:
@@ -239,7 +242,7 @@ def _pairs(request: web.Request) -> dict[str, str]:
 def build(services: Services, options: Options | None = None) -> web.Application:
     """The application. `services.load()` must have run before its first request."""
     options = options or Options()
-    door = Door(services, native.ROUTES, options)
+    door = Door(services, surfaces.surfaces(services.brand), options)
     # The dispatcher reads and bounds bodies itself.
     app = web.Application(client_max_size=options.body_limit)
     app.router.add_route("*", "/{path:.*}", door.answer)

@@ -6,6 +6,7 @@ echoed in `provided` only when it is a scalar and no part of its field's path na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -38,12 +39,18 @@ _CREDENTIALS = frozenset(
         "inbound_pin",
         "secret",
         "digest_user",
+        "sip_username",
+        "sip_password",
         "authorization",
     }
 )
 """Parts of a field's path whose value is never echoed."""
 
+_WORDS = re.compile(r"(?<=[a-z0-9])([A-Z])")
+"""Where a word begins in camelCase."""
+
 _LONGEST_ECHO = 200
+_NO_PREFIXES: Mapping[str, str] = {}
 
 STATUS: dict[type[Refusal], int] = {
     Invalid: 400,
@@ -117,19 +124,10 @@ def native(code: str, message: str, request_id: str, details: ErrorDetails) -> b
 
 Renderer = Callable[[str, str, str, ErrorDetails], bytes]
 
-RENDERERS: tuple[tuple[str, Renderer], ...] = (("/", native),)
-"""By the beginning of the path; the first that fits."""
 
-
-def renderer(path: str) -> Renderer:
-    for prefix, render in RENDERERS:
-        if path.startswith(prefix):
-            return render
-    return native
-
-
-def details_of(refusal: Refusal, fields: Mapping[str, str]) -> ErrorDetails:
-    """What the native envelope says beyond code and message; `fields` translates the model's names to the surface's."""
+def details_of(refusal: Refusal, fields: Mapping[str, str], prefixes: Mapping[str, str] = _NO_PREFIXES) -> ErrorDetails:
+    """What an envelope says beyond code and message; `fields` translates the model's names to the surface's, and
+    `prefixes` those of ids."""
     provided = refusal.provided
     field = refusal.field if refusal.field is None else fields.get(refusal.field, refusal.field)
     if field is not None and is_credential(field):
@@ -139,9 +137,9 @@ def details_of(refusal: Refusal, fields: Mapping[str, str]) -> ErrorDetails:
     return ErrorDetails(
         field,
         provided,
-        _shown("trunk", refusal.listed.get("trunks")),
+        _shown(prefixes.get("trunk", "trunk"), refusal.listed.get("trunks")),
         refusal.listed.get("phone_numbers") or None,
-        _shown("agent", refusal.listed.get("agents")),
+        _shown(prefixes.get("agent", "agent"), refusal.listed.get("agents")),
     )
 
 
@@ -150,4 +148,4 @@ def _shown(prefix: str, ids: list[str] | None) -> list[str] | None:
 
 
 def is_credential(field: str) -> bool:
-    return not _CREDENTIALS.isdisjoint(field.lower().split("."))
+    return not _CREDENTIALS.isdisjoint(_WORDS.sub(r"_\1", field).lower().split("."))

@@ -7,14 +7,14 @@ cannot promise what the dispatcher does not do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from trunkline.api import errors
 from trunkline.api.decode import schema_hook
 from trunkline.api.route import PARAMETERS, Route
+from trunkline.api.surface import Surface
 
 _REF = "#/components/schemas/{name}"
 _ID = "[0-7][0-9a-hjkmnp-tv-z]{25}"
@@ -84,22 +84,20 @@ def parameters(path: str) -> list[str]:
     return [segment[1:-1] for segment in path.split("/") if segment.startswith("{")]
 
 
-def document(routes: Sequence[Route], version: str, title: str = "Trunkline") -> dict[str, Any]:
-    kinds = _kinds(routes)
+def document(surface: Surface, version: str) -> dict[str, Any]:
+    routes = surface.routes
+    kinds = _kinds(surface)
     _, schemas = msgspec.json.schema_components(kinds, schema_hook=schema_hook, ref_template=_REF)
     queries = {route.query.__name__ for route in routes if route.query is not None}
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
-        paths[route.path][route.method.lower()] = _operation(route, schemas)
+        paths[route.path][route.method.lower()] = _operation(route, schemas, surface.error.__name__)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": title,
+            "title": surface.title,
             "version": version,
-            "description": (
-                "Manage the trunks, agents and phone numbers of a SIP edge, and see its calls. "
-                "A change is answered when the next INVITE obeys it. Unknown fields in bodies and queries are refused."
-            ),
+            "description": surface.description,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -117,21 +115,21 @@ def document(routes: Sequence[Route], version: str, title: str = "Trunkline") ->
     }
 
 
-def encode(routes: Sequence[Route], version: str) -> bytes:
+def encode(surface: Surface, version: str) -> bytes:
     """The document as it is served and committed: indented, with a newline at its end."""
-    return msgspec.json.format(msgspec.json.encode(document(routes, version)), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(document(surface, version)), indent=1) + b"\n"
 
 
-def _kinds(routes: Iterable[Route]) -> list[type[msgspec.Struct]]:
-    found: dict[type[msgspec.Struct], None] = {errors.Error: None}
-    for route in routes:
+def _kinds(surface: Surface) -> list[Any]:
+    found: dict[Any, None] = {surface.error: None}
+    for route in surface.routes:
         for kind in (route.request, route.response, route.query):
             if kind is not None:
                 found[kind] = None
     return list(found)
 
 
-def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, schemas: dict[str, Any], error: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": operation_id(route),
         "summary": route.summary,
@@ -154,7 +152,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": {"$ref": _REF.format(name=route.request.__name__)}}},
         }
-    operation["responses"] = _responses(route)
+    operation["responses"] = _responses(route, error)
     return operation
 
 
@@ -182,14 +180,14 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return parameter
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Route, error: str) -> dict[str, Any]:
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
     limited = dict(headers)
     if route.permission is not None:
         limited |= {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS if name != "X-Request-Id"}
     content: dict[str, Any] = {}
     if route.response is not None:
-        content["application/json"] = {"schema": {"$ref": _REF.format(name=route.response.__name__)}}
+        content["application/json"] = {"schema": _schema(route.response)}
     elif not route.text:
         content["application/json"] = {"schema": {"type": "object"}}
     if route.text:
@@ -204,20 +202,29 @@ def _responses(route: Route) -> dict[str, Any]:
         answers[str(status)] = {
             "description": ", ".join(f"`{code}`" for code in known),
             "headers": headers,
-            "content": {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}},
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name=error)}}},
         }
     return answers
 
 
+def _schema(kind: Any) -> dict[str, Any]:
+    """Of a struct, or of a list of them."""
+    if get_origin(kind) is list:
+        return {"type": "array", "items": {"$ref": _REF.format(name=get_args(kind)[0].__name__)}}
+    return {"$ref": _REF.format(name=kind.__name__)}
+
+
 def main() -> None:
-    """Write the document to standard output."""
-    # The routes' own module serves the document, and so imports this one.
+    """Write the document of a surface (`native` when none is named) to standard output."""
+    # The surfaces serve their documents, and so import this module.
     import sys
 
     from trunkline import __version__
-    from trunkline.api.native import ROUTES
+    from trunkline.api.surfaces import surfaces
 
-    sys.stdout.buffer.write(encode(ROUTES, __version__))
+    wanted = sys.argv[1] if len(sys.argv) > 1 else "native"
+    (surface,) = [each for each in surfaces() if each.name == wanted]
+    sys.stdout.buffer.write(encode(surface, __version__))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Reply(NamedTuple):
 
 
 Handler = Callable[[Ask[Any, Any]], Awaitable[Any]]
-"""Gives the response struct, or a `Reply`."""
+"""Gives the response struct, a list of them, or a `Reply`."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """What the key must be granted. None: open to everybody, without a key."""
     request: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
-    response: type[msgspec.Struct] | None = None
+    response: Any = None
+    """The struct of success, or a list of one."""
     status: int = 200
     """The status of success."""
     errors: tuple[str, ...] = ()
@@ -92,10 +93,18 @@ class Parameter(NamedTuple):
     noun: str
 
 
+_TRUNK = Parameter(frozenset({"trunk", "sip"}), "trunk_not_found", "trunk")
+_PHONE = Parameter(frozenset({"phone", "phon", "num"}), "phone_not_found", "phone number")
+_AGENT = Parameter(frozenset({"agent", "agt"}), "agent_not_found", "agent")
+
 PARAMETERS: dict[str, Parameter] = {
-    "trunk_id": Parameter(frozenset({"trunk", "sip"}), "trunk_not_found", "trunk"),
-    "phone_id": Parameter(frozenset({"phone", "phon", "num"}), "phone_not_found", "phone number"),
-    "agent_id": Parameter(frozenset({"agent", "agt"}), "agent_not_found", "agent"),
+    "trunk_id": _TRUNK,
+    "trunkId": _TRUNK,
+    "phone_id": _PHONE,
+    "numberId": _PHONE,
+    "id": _PHONE,
+    "agent_id": _AGENT,
+    "agentId": _AGENT,
     "call_id": Parameter(frozenset({"call"}), "call_not_found", "call"),
     "key_id": Parameter(frozenset({"key"}), "key_not_found", "API key"),
     "ban_id": Parameter(frozenset({"ban"}), "ban_not_found", "ban"),

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from trunkline.call.arrival import Arrival
 from trunkline.call.asking import Outs
+from trunkline.call.beside import OWNERS, Beside
 from trunkline.call.call import Call
 from trunkline.call.door import Door
 from trunkline.call.endpoint_leg import EndpointLeg
@@ -35,15 +36,13 @@ from trunkline.call.inputs import (
     MediaReady,
     Resolved,
     TransportFailed,
+    Try,
     Unresolvable,
 )
 from trunkline.call.late import end_late
 from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit, Trust
-from trunkline.call.probing import OWNER, Probing
 from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
-from trunkline.call.registering import OWNER as REGISTER
-from trunkline.call.registering import Registering
 from trunkline.call.search import AgentLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
@@ -66,7 +65,7 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = ("arrival", "calls", "door", "legs", "overload", "probing", "reception", "registering", "ua")
+    __slots__ = ("arrival", "beside", "calls", "door", "legs", "overload", "probing", "reception", "registering", "ua")
 
     def __init__(
         self,
@@ -83,9 +82,8 @@ class Core:
         self.overload = overload
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
-        self.probing = Probing(ua, arrival.table.trunks)
-        arrival.silent = self.probing.silent
-        self.registering = Registering(ua, arrival.contacts)
+        self.beside = Beside(ua, arrival)
+        self.probing, self.registering = self.beside.probing, self.beside.registering
         self.door = Door(ua, arrival.table, digest.proved, terms)
         self.reception = Reception(ua, arrival, digest, gate, overload)
 
@@ -134,15 +132,10 @@ class Core:
         self.arrival.table.apply(changes)
         for change in changes:
             if isinstance(change, Put):
-                if isinstance(change.record, Trunk):
-                    self.probing.put(change.record, now)
-                    self.registering.put(change.record, now)
-                elif isinstance(change.record, Agent):
-                    self.probing.put(change.record, now)
+                if isinstance(change.record, Trunk | Agent):
+                    self.beside.put(change.record, now)
             elif change.kind in ("trunk", "agent"):
-                self.probing.remove(change.id)
-                if change.kind == "trunk":
-                    self.registering.remove(change.id, now)
+                self.beside.remove(change.id, change.kind, now)
         self.door.reconsider(now)
 
     def send(self, given: Input, now: float) -> list[Output]:
@@ -163,6 +156,8 @@ class Core:
         if isinstance(given, Drain):
             self.reception.draining = given.on
             return self.registering.drain(given.on, now)
+        if isinstance(given, Try):
+            return self.beside.trials.begin(given.trial, given.trunk, now)
         if isinstance(given, FlowClosed):
             self.registering.closed(given.flow, now)
             return []
@@ -194,13 +189,12 @@ class Core:
                 outs += self._carry(leg.expire(what, "", now), call_id, now)
         self.overload.expire(now)
         ua.penalties.expire(now)
-        return outs + self.probing.expire(now) + self.registering.expire(now) + self.door.expire(now)
+        return outs + self.beside.expire(now) + self.door.expire(now)
 
     def deadline(self) -> float | None:
         ua = self.ua
         soonest = ua.layer.timers.deadline()
-        door = self.door.deadline()
-        beside = (self.overload.deadline, self.probing.deadline(), self.registering.deadline(), door)
+        beside = (self.overload.deadline, self.beside.deadline(), self.door.deadline())
         for at in (ua.timers.deadline(), ua.alarms.deadline(), ua.penalties.deadline(), *beside):
             if at is not None and (soonest is None or at < soonest):
                 soonest = at
@@ -212,6 +206,7 @@ class Core:
             **self.ua.counts(),
             "calls": len(self.calls),
             "legs": len(self.legs),
+            "trials": len(self.beside.trials),
             "invites": len(self.reception),
             "held_places": len(self.arrival.admission.capacity),
             "tolled_calls": len(self.arrival.admission.tolls),
@@ -232,13 +227,8 @@ class Core:
                     if flow is not None and leg.call:
                         outs.append(Heard(leg.call, flow, data))
                     outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
-                elif word.owner.startswith(OWNER):
-                    if flow is not None:
-                        self.registering.seen(flow, word.response.via, now)
-                    outs += self.probing.answered(word.owner[len(OWNER) :], word.transaction, word.response, now)
-                elif word.owner.startswith(REGISTER):
-                    number = word.owner[len(REGISTER) :]
-                    outs += self.registering.answered(number, word.transaction, word.response, now)
+                elif word.owner.startswith(OWNERS):
+                    outs += self.beside.answered(word, flow, now)
                 else:
                     outs += end_late(self.ua, word.transaction, word.response, now)
             elif type(word) is Acknowledged:
@@ -247,13 +237,8 @@ class Core:
                     outs.append(Heard(leg.call, flow, data))
                     outs += self._carry(leg.receive(word.request, flow, now), word.owner, now)
             elif isinstance(word, TimedOut | Failed):
-                if word.owner.startswith(OWNER):
-                    reason = word.reason if isinstance(word, Failed) else "no answer"
-                    outs += self.probing.failed(word.owner[len(OWNER) :], word.transaction, reason, now)
-                    continue
-                if word.owner.startswith(REGISTER):
-                    reason = word.reason if isinstance(word, Failed) else "no answer"
-                    outs += self.registering.failed(word.owner[len(REGISTER) :], word.transaction, reason, now)
+                if word.owner.startswith(OWNERS):
+                    outs += self.beside.failed(word, now)
                     continue
                 leg = self.legs.get(word.owner)
                 if leg is None or isinstance(leg, EndpointLeg) or (type(word) is TimedOut and not word.client):
@@ -309,16 +294,8 @@ class Core:
         if isinstance(given, Resolved):
             for flow in given.flows:
                 self.door.target(flow, now)
-        if given.leg.startswith(OWNER):
-            probed = given.leg[len(OWNER) :]
-            if isinstance(given, Resolved):
-                return self.probing.resolved(probed, given.flows, now)
-            return self.probing.failed(probed, "", given.reason, now)
-        if given.leg.startswith(REGISTER):
-            number = given.leg[len(REGISTER) :]
-            if isinstance(given, Resolved):
-                return self.registering.resolved(number, given.flows, now)
-            return self.registering.failed(number, "", given.reason, now)
+        if given.leg.startswith(OWNERS):
+            return self.beside.located(given, now)
         leg = self.legs.get(given.leg)
         if leg is None or isinstance(leg, EndpointLeg):
             return []

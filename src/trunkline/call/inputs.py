@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.model.journal import DialogState
+from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow
 
 
@@ -69,6 +70,13 @@ class HangUp(msgspec.Struct, frozen=True):
     """The SIP answer, where the call was not answered yet."""
 
 
+class Try(msgspec.Struct, frozen=True):
+    """Somebody wants to know whether a trunk's peer is there and takes the credentials. Answered by `outputs.Tried`."""
+
+    trial: str
+    trunk: Trunk
+
+
 class Drain(msgspec.Struct, frozen=True):
     """Refuse new calls with 503 from now on (`on`), or take them again."""
 
@@ -105,6 +113,7 @@ Input = (
     | MediaFailed
     | MediaEnded
     | HangUp
+    | Try
     | Drain
     | AddBan
     | LiftBan

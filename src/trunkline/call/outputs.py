@@ -112,6 +112,20 @@ class Trust(msgspec.Struct, frozen=True):
     flow: Flow
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """What a trial of a trunk came to. Nothing comes back."""
+
+    trial: str
+    status: str
+    """`reachable`, `unreachable` or `auth_failed`."""
+    latency: float | None
+    """Seconds that the OPTIONS took."""
+    registration: str
+    """`verified`, `unsupported`, `failed` or `skipped`."""
+    detail: str | None
+    """Why not."""
+
+
 class Finished(msgspec.Struct, frozen=True):
     """A call ended and nothing of it is left; `Journal(Ended)` went before. For live views and the trace."""
 
@@ -132,6 +146,7 @@ __all__ = [
     "Refuse",
     "Resolve",
     "Transmit",
+    "Tried",
     "Trust",
 ]
 
@@ -148,5 +163,6 @@ Output = (
     | Refuse
     | Allow
     | Trust
+    | Tried
     | Finished
 )

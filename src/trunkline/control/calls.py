@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from trunkline.call.inputs import HangUp
@@ -113,12 +115,22 @@ class Calls:
             raise NotFound("call_not_found", "There is no call with this id.")
         return trace
 
-    async def stats(self, number: Number) -> CallStats:
-        """All calls of a number since it was imported."""
+    async def stats(self, number: Number, *, start: float | None = None, end: float | None = None) -> CallStats:
+        """The calls of a number since it was imported; those that started from `start` on and before `end` (Unix
+        seconds), where these are given."""
         await self._settle()
+        since = number.created_at if start is None else start
         try:
             async with self._store.read() as unit:
-                return await unit.calls.stats(number.organization_id, number.e164, start=number.created_at)
+                return await unit.calls.stats(number.organization_id, number.e164, start=since, end=end)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def reached(self, organization_id: str, e164s: Sequence[str]) -> set[str]:
+        """Those of an organization's numbers that a call has ever come in for. Raises `Unavailable`."""
+        try:
+            async with self._store.read() as unit:
+                return await unit.calls.reached(organization_id, e164s)
         except store_errors.Unavailable:
             raise _unreadable() from None
 

@@ -112,6 +112,7 @@ CODES: dict[str, type[Refusal]] = {
     "call_not_live": Conflict,
     "source_known": Conflict,
     "last_key": Conflict,
+    "verification_submitted": Conflict,
     "idempotency_in_progress": Conflict,
     "idempotency_unfinished": Conflict,
     "idempotency_key_reused": Unprocessable,

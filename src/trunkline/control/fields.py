@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn
 
+import phonenumbers
+
 from trunkline.control.errors import Invalid, Scalar
 from trunkline.routing.destination import countries
 from trunkline.sip.uri import UriError, parse_uri
@@ -112,6 +114,20 @@ def country(text: str, field: str = "country") -> str:
     if not _COUNTRY.fullmatch(text):
         refuse(field, "A country is its two letters of ISO 3166.", text)
     return text.upper()
+
+
+def known_country(text: str, field: str = "country") -> str:
+    """A country that has phone numbers."""
+    word = country(text, field)
+    if word not in phonenumbers.SUPPORTED_REGIONS:
+        refuse(field, "There is no such country, or it has no phone numbers.", text)
+    return word
+
+
+def camel(name: str) -> str:
+    """A field's name as surfaces in camelCase write it."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def language(text: str, field: str = "language") -> str:

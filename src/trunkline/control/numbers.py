@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType, structs
 from trunkline.control import fields
 from trunkline.control.agents import external_id
 from trunkline.control.errors import Conflict, Invalid, Limited, NotFound, Unavailable
+from trunkline.control.places import country_of
 from trunkline.control.reach import stands_for
 from trunkline.control.state import Draft, State
 from trunkline.control.window import Budget, Windows
@@ -111,6 +112,19 @@ class Numbers:
     def agent(self, number: Number) -> Agent | None:
         return None if number.agent_id is None else self._state.catalogue.agents.get(number.agent_id)
 
+    def provider(self, number: Number) -> str | None:
+        """Who the number is from: the account it came through, else its carrier's trunk, where that is one we know."""
+        if number.supply is not None and number.supply.provider is not None:
+            return number.supply.provider
+        trunk = self.trunk(number)
+        return None if trunk is None or trunk.engine or trunk.provider == "generic" else trunk.provider
+
+    def country(self, number: Number) -> str | None:
+        """ISO 3166 alpha-2: as its provider said, else as its prefix says; None where several share it."""
+        if number.supply is not None and number.supply.country is not None:
+            return number.supply.country
+        return country_of(number.e164)
+
     def engine(self, number: Number) -> str | None:
         """The voice engine behind the number: its trunk's, else its agent's; None when it has neither."""
         trunk = self.trunk(number)
@@ -124,9 +138,9 @@ class Numbers:
         trunk = self.trunk(number)
         return number.reprovision_required or (trunk is not None and trunk.reprovision_required)
 
-    async def import_(self, organization_id: str, wanted: NumberWanted) -> Number:
+    async def import_(self, organization_id: str, wanted: NumberWanted, *, counted: bool = True) -> Number:
         """A new number on a trunk. Raises `Invalid`, `NotFound`, `Conflict` and, when too many were imported in the
-        last minute, `Limited`. Only what is imported spends the budget."""
+        last minute, `Limited`. Only what is imported spends the budget, and nothing unless it is `counted`."""
         for field in ("e164", "trunk_id"):
             if getattr(wanted, field) is UNSET:
                 raise Invalid("missing_required_field", f"{field} is required.", field=field)
@@ -135,8 +149,8 @@ class Numbers:
         try:
             async with self._state.change() as draft:
                 number = self._new(draft, organization_id, e164, wanted)
-                spent = self.imports.take(organization_id, self._clock())
-                if not spent:
+                spent = counted and self.imports.take(organization_id, self._clock())
+                if counted and not spent:
                     message = f"At most {self.imports.limit} numbers are imported a minute."
                     raise Limited("import_limit_exceeded", message)
                 draft.put(number)

@@ -17,6 +17,7 @@ from trunkline.call.explain import Explanation, Hypothetical
 from trunkline.call.inputs import AddBan, HangUp, LiftBan
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
+from trunkline.model.trunk import Trunk
 from trunkline.providers.values import (
     Account,
     Check,
@@ -102,6 +103,26 @@ class Registrations(Query[dict[str, Registration]], frozen=True, kw_only=True, t
     trunk_ids: tuple[str, ...]
 
 
+class TrunkTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """What trying a trunk once came to."""
+
+    status: Literal["reachable", "unreachable", "auth_failed"]
+    latency: float | None
+    """Seconds that the OPTIONS took."""
+    registration: Literal["verified", "unsupported", "failed", "skipped"]
+    """Of a REGISTER that changes no binding. `unsupported`: the peer takes none; `skipped`: there was nothing to show,
+    or nobody to show it to."""
+    detail: str | None = None
+    """Why not."""
+
+
+class TryTrunk(Query[TrunkTrial], frozen=True, tag="try-trunk"):
+    """OPTIONS and REGISTER to the trunk's peer, now; answered within ten seconds. The trunk may be one that is not
+    configured."""
+
+    trunk: Trunk
+
+
 class Tables(Query[dict[str, int]], frozen=True, tag="tables"):
     """How many entries each table of the engine has: transactions, dialogs, calls, limits, timers, connections, …"""
 
@@ -164,6 +185,7 @@ AnyQuery = (
     | Metrics
     | Endpoints
     | Registrations
+    | TryTrunk
 )
 """Every question there is: what an engine must answer, and what a queue between processes carries."""
 

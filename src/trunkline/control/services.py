@@ -15,6 +15,7 @@ from trunkline.control.connected import ConnectedNumbers
 from trunkline.control.connections import Connections
 from trunkline.control.deliveries import Dispatcher
 from trunkline.control.idempotency import Once
+from trunkline.control.importing import Importing
 from trunkline.control.keys import Keys
 from trunkline.control.ledger import StoreLedger
 from trunkline.control.market import Market
@@ -22,10 +23,13 @@ from trunkline.control.numbers import IMPORTS, Numbers
 from trunkline.control.organizations import Organizations
 from trunkline.control.ports import EnginePort, ProviderDirectory
 from trunkline.control.provisioning import Provisioning
+from trunkline.control.readiness import ReadinessOf
 from trunkline.control.routes import Routes
 from trunkline.control.state import State
 from trunkline.control.status import Status
 from trunkline.control.trunks import Trunks
+from trunkline.control.usage import Asked, UsageOf
+from trunkline.control.verification import Verifications
 from trunkline.control.webhooks import Webhooks
 from trunkline.providers.post import Post
 from trunkline.providers.registry import Providers
@@ -39,22 +43,27 @@ class Services:
         "agents",
         "audit",
         "bans",
+        "brand",
         "calls",
         "clock",
         "connected",
         "connections",
         "dispatcher",
+        "importing",
         "keys",
         "market",
         "numbers",
         "once",
         "organizations",
         "provisioning",
+        "readiness",
         "routes",
         "state",
         "status",
         "trunks",
         "webhooks",
+        "usage",
+        "verifications",
     )
 
     def __init__(
@@ -74,17 +83,22 @@ class Services:
         """`providers`: number providers and engines (None: the real ones, where they are). `post`: what posts to
         webhooks. `patience`: seconds that a request waits for provisioning."""
         self.state = State(StoreLedger(store), engine, wall, chance)
+        self.brand = brand
         self.clock = clock
         """Monotonic seconds now."""
         self.organizations = Organizations(self.state)
         self.keys = Keys(self.state, brand)
-        self.trunks = Trunks(self.state)
+        self.trunks = Trunks(self.state, store)
         self.agents = Agents(self.state)
         self.numbers = Numbers(self.state, clock, imports_per_minute)
         self.audit = AuditLog(store)
         self.once = Once(store, wall)
         self.calls = Calls(self.state, store)
         self.bans = Bans(self.state)
+        self.usage = UsageOf(self.state, self.calls, Asked())
+        self.readiness = ReadinessOf(self.state, self.trunks, self.calls)
+        self.verifications = Verifications(self.state, store)
+        self.importing = Importing(self.state, self.trunks)
         self.routes = Routes(self.state)
         self.status = Status(self.state, store)
         directory = providers or Providers()

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Literal
+
 from msgspec import UNSET, structs
 
-from trunkline.control.errors import Conflict, Invalid, NotFound
-from trunkline.control.ports import Health, Registration, Registrations, TrunkHealth
+from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
+from trunkline.control.ports import (
+    Endpoints,
+    Health,
+    Registration,
+    Registrations,
+    TrunkHealth,
+    TrunkTrial,
+    TryTrunk,
+)
 from trunkline.control.reach import orphans
 from trunkline.control.state import Draft, State
 from trunkline.control.trunk_rules import DEFAULTS, TrunkWanted, applied, whole
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.store import errors as store_errors
+from trunkline.store.store import Store
+from trunkline.store.trunk_tests import TrunkTest
 from trunkline.trunk.identify import conflicts
 
 MOST_LISTED = 100
 """How many of what stands in the way an error lists."""
 
 
-class Trunks:
-    __slots__ = ("_state",)
+_TRIED_AT_ONCE = 16
 
-    def __init__(self, state: State) -> None:
+Verified = Literal["pending_verification", "active", "failed"]
+
+
+class Trunks:
+    __slots__ = ("_state", "_store", "_trying")
+
+    def __init__(self, state: State, store: Store) -> None:
         self._state = state
+        self._store = store
+        self._trying = asyncio.Semaphore(_TRIED_AT_ONCE)
 
     def all(self, organization_id: str, provider: str | None = None) -> list[Trunk]:
         """The organization's trunks, oldest first."""
@@ -65,6 +86,62 @@ class Trunks:
         except ConnectionError:
             return {}
 
+    async def test(self, trunk: Trunk) -> TrunkTest:
+        """Ask the peer whether it is there and takes the credentials. Raises `Unavailable`; a peer that does not answer
+        is a result."""
+        async with self._trying:
+            try:
+                tried = await self._trial(trunk)
+            except ConnectionError:
+                raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
+        test = TrunkTest(trunk.id, self._state.wall(), tried.status, tried.latency, tried.registration, tried.detail)
+        try:
+            async with self._store.write() as unit:
+                await unit.trunk_tests.put(test)
+        except store_errors.Conflict:
+            raise NotFound("trunk_not_found", "There is no trunk with this id.") from None
+        except store_errors.Unavailable:
+            raise Unavailable("store_unavailable", "The database does not answer now.") from None
+        return test
+
+    async def _trial(self, trunk: Trunk) -> TrunkTrial:
+        if not self._state.catalogue.is_sandbox(trunk.organization_id):
+            return await self._state.engine.ask(TryTrunk(trunk))
+        # Nothing of a test key goes out: the sandbox's peer is there for everybody and takes any credentials but these.
+        if trunk.password is not None and trunk.password.reveal() == "invalid":
+            return TrunkTrial(status="auth_failed", latency=0.042, registration="failed", detail="invalid credentials")
+        registration: Literal["verified", "skipped"] = "skipped" if trunk.username is None else "verified"
+        return TrunkTrial(status="reachable", latency=0.042, registration=registration)
+
+    async def verified(self, trunk_ids: tuple[str, ...]) -> dict[str, Verified]:
+        """What was found out last of each peer, by a probe, a registration or a test."""
+        try:
+            async with self._store.read() as unit:
+                tests = await unit.trunk_tests.of(trunk_ids)
+        except store_errors.Unavailable:
+            raise Unavailable("store_unavailable", "The database does not answer now.") from None
+        healths, registrations = await self.health(trunk_ids), await self.registrations(trunk_ids)
+        found: dict[str, Verified] = {}
+        for id in trunk_ids:
+            said: list[tuple[float, Verified]] = []
+            if id in tests:
+                said.append((tests[id].at, "active" if tests[id].status == "reachable" else "failed"))
+            if (health := healths.get(id)) is not None and health.state != "unknown":
+                good = health.state == "reachable"
+                said.append((health.checked_at or health.since or 0.0, "active" if good else "failed"))
+            if (standing := registrations.get(id)) is not None and standing.state in ("registered", "failed"):
+                said.append((standing.since, "active" if standing.state == "registered" else "failed"))
+            found[id] = max(said)[1] if said else "pending_verification"
+        return found
+
+    async def endpoints(self) -> dict[str, str]:
+        """The URI at which peers reach us, by transport; nothing when the engine cannot be asked."""
+        try:
+            found = await self._state.engine.ask(Endpoints())
+        except ConnectionError:
+            return {}
+        return {endpoint.transport: endpoint.uri for endpoint in reversed(found)}
+
     async def create(self, organization_id: str, wanted: TrunkWanted) -> Trunk:
         """Raises `Invalid` and `Conflict`. Nothing is sent to the peer."""
         if wanted.name is UNSET:
@@ -75,7 +152,7 @@ class Trunks:
         trunk = applied(structs.replace(blank, provider=provider, **DEFAULTS.get(provider, {})), wanted)
         whole(trunk)
         async with self._state.change() as draft:
-            self._alone(trunk)
+            self.alone(trunk)
             draft.put(trunk)
         return trunk
 
@@ -92,7 +169,7 @@ class Trunks:
                 updated_at=self._state.wall(),
                 reprovision_required=before.reprovision_required or _credentials(trunk) != _credentials(before),
             )
-            self._alone(trunk)
+            self.alone(trunk)
             draft.put(trunk)
         return trunk
 
@@ -138,7 +215,7 @@ class Trunks:
         for agent_id in agent_ids:
             draft.remove("agent", agent_id)
 
-    def _alone(self, trunk: Trunk) -> None:
+    def alone(self, trunk: Trunk) -> None:
         """Raises `Conflict` when its name is taken, or its calls could not be told from another trunk's."""
         others = [other for other in self._state.catalogue.trunks_of(trunk.organization_id) if other.id != trunk.id]
         if any(other.name == trunk.name for other in others):

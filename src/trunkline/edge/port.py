@@ -12,7 +12,9 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from trunkline.call.explain import explain
-from trunkline.call.inputs import AddBan, HangUp, LiftBan
+from trunkline.call.inputs import AddBan, HangUp, LiftBan, Try
+from trunkline.call.outputs import Tried
+from trunkline.call.trial import PATIENCE
 from trunkline.control.ports import (
     Bans,
     BanSeen,
@@ -30,6 +32,8 @@ from trunkline.control.ports import (
     Tables,
     Trace,
     TrunkHealth,
+    TrunkTrial,
+    TryTrunk,
 )
 from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
@@ -65,6 +69,8 @@ class Port:
         answer: Any = None
         if isinstance(query, Settle):
             await self._settle()
+        elif isinstance(query, TryTrunk):
+            answer = await self._try(query)
         else:
             answer = self._answer(query)
         return answer  # type: ignore[no-any-return]
@@ -87,6 +93,27 @@ class Port:
         # A database that fails shows in readiness; the reader then gets what there is.
         with contextlib.suppress(StoreError, TimeoutError):
             await asyncio.wait_for(self._mover.flush(), _SETTLE)
+
+    async def _try(self, query: TryTrunk) -> TrunkTrial:
+        id = self._core.ua.tokens.token()
+        told: asyncio.Future[Tried] = asyncio.get_running_loop().create_future()
+
+        def tell(tried: Tried) -> None:
+            if not told.done():
+                told.set_result(tried)
+
+        trials = self._engine.performer.trials
+        trials[id] = tell
+        self._engine.pump.give(Try(id, query.trunk))
+        try:
+            tried = await asyncio.wait_for(told, PATIENCE + _SETTLE)
+        except TimeoutError:
+            raise ConnectionError("the engine does not answer") from None
+        finally:
+            trials.pop(id, None)
+        status: Any = tried.status
+        registration: Any = tried.registration
+        return TrunkTrial(status=status, latency=tried.latency, registration=registration, detail=tried.detail)
 
     def _answer(self, query: Query[Any]) -> object:
         core = self._core

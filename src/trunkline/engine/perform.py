@@ -3,7 +3,7 @@ datagrams, and answers that are known at once back into the core in the same tur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from trunkline.call.core import Core
@@ -19,6 +19,7 @@ from trunkline.call.outputs import (
     Refuse,
     Resolve,
     Transmit,
+    Tried,
     Trust,
 )
 from trunkline.model.journal import JournalEntry
@@ -67,13 +68,13 @@ class Watcher(Protocol):
     def outputs(self, outs: Iterable[Output], now: float) -> None: ...
 
 
-_SELDOM = frozenset({CloseFlow, Ping, Trust, Refuse, Allow})
+_SELDOM = frozenset({CloseFlow, Ping, Trust, Refuse, Allow, Tried})
 
 
 class Performer:
     """One worker's hands."""
 
-    __slots__ = ("_finder", "_journal", "_media", "_posted", "_watcher", "_wire")
+    __slots__ = ("_finder", "_journal", "_media", "_posted", "_watcher", "_wire", "trials")
 
     def __init__(self, wire: Wire, journal: Log, media: Media, finder: Finder, watcher: Watcher) -> None:
         self._wire = wire
@@ -82,6 +83,8 @@ class Performer:
         self._finder = finder
         self._watcher = watcher
         self._posted: list[Input] | None = None
+        self.trials: dict[str, Callable[[Tried], None]] = {}
+        """Who waits for what a trial came to, by its id."""
 
     def post(self, given: Input) -> bool:
         """Take an answer that comes while a turn is performed into that same turn; False when there is none."""
@@ -126,7 +129,7 @@ class Performer:
                     outputs += core.send(TransportFailed(send.flow, send.transaction, reason), now)
 
     def _seldom(self, out: Output) -> None:
-        """What is said to the transports about whom they hear."""
+        """What is said to the transports about whom they hear, and to who waits for a trial."""
         if isinstance(out, CloseFlow):
             self._wire.close_flow(out.flow)
         elif isinstance(out, Ping):
@@ -137,3 +140,7 @@ class Performer:
             self._wire.refuse(out.source, out.everywhere)
         elif isinstance(out, Allow):
             self._wire.allow(out.source)
+        elif isinstance(out, Tried):
+            waiting = self.trials.pop(out.trial, None)
+            if waiting is not None:
+                waiting(out)

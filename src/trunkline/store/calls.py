@@ -17,10 +17,11 @@ from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord
 from trunkline.store.database import Session
 from trunkline.store.open_calls import open_record
 from trunkline.store.paging import Page
-from trunkline.store.tables import CALLS, LEGS, OPEN_CALLS
+from trunkline.store.tables import CALLS, LEGS, OPEN_CALLS, TRANSCRIPTS
 from trunkline.store.upsert import BACKENDS, Bulk, insert_missing, upsert
 
 _ENCODER = msgspec.json.Encoder()
+_CHUNK = 500
 _LEGS = msgspec.json.Decoder(tuple[LegRecord, ...])
 
 
@@ -157,6 +158,18 @@ class Calls:
         )
         return {row.organization_id: int(row.minutes) for row in await self._session.rows(statement)}
 
+    async def reached(self, organization: str, phone_numbers: Sequence[str]) -> set[str]:
+        """Those of the numbers that have an inbound call in the log."""
+        found: set[str] = set()
+        for start in range(0, len(phone_numbers), _CHUNK):
+            statement = select(CALLS.c.phone_number).where(
+                CALLS.c.organization_id == organization,
+                CALLS.c.phone_number.in_(phone_numbers[start : start + _CHUNK]),
+                CALLS.c.direction == "inbound",
+            )
+            found.update(row.phone_number for row in await self._session.rows(statement.distinct()))
+        return found
+
     async def delete_ended_before(self, wall: float, *, limit: int = 500) -> int:
         """Delete up to `limit` calls that ended before `wall`, the oldest first; how many went. Call again, in a new
         transaction, until it is fewer than `limit`: no writer waits long."""
@@ -172,6 +185,7 @@ class Calls:
         ]
         if legs:
             await self._session.execute(_FORGET, legs)
+        await self._session.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.call_id.in_([row.id for row in rows])))
         await self._session.execute(delete(CALLS).where(CALLS.c.id.in_([row.id for row in rows])))
         return len(rows)
 

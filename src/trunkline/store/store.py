@@ -32,7 +32,10 @@ from trunkline.store.positions import Positions
 from trunkline.store.purchases import Purchases
 from trunkline.store.refusals import Refusals
 from trunkline.store.seal import Seal
+from trunkline.store.transcripts import Transcripts
+from trunkline.store.trunk_tests import TrunkTests
 from trunkline.store.trunks import Trunks
+from trunkline.store.verifications import Verifications
 from trunkline.store.webhooks import Webhooks
 
 
@@ -54,7 +57,10 @@ class Unit:
         "purchases",
         "refusals",
         "session",
+        "transcripts",
+        "trunk_tests",
         "trunks",
+        "verifications",
         "webhooks",
     )
 
@@ -66,6 +72,9 @@ class Unit:
         self.numbers = Numbers(session, seal)
         self.keys = Keys(session)
         self.audit = Audit(session)
+        self.trunk_tests = TrunkTests(session, backend)
+        self.verifications = Verifications(session, backend)
+        self.transcripts = Transcripts(session)
         self.idempotency = Idempotency(session, seal)
         self.calls = Calls(session, backend)
         self.open_calls = OpenCalls(session, backend)

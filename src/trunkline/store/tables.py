@@ -243,6 +243,44 @@ IDEMPOTENCY = Table(
     Index("idempotency_at", "at"),
 )
 
+TRUNK_TESTS = Table(
+    "trunk_tests",
+    METADATA,
+    # The last one of each trunk.
+    Column("trunk_id", Text, ForeignKey("trunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("latency", Double),
+    Column("registration", Text, nullable=False),
+    Column("detail", Text),
+)
+
+VERIFICATIONS = Table(
+    "business_verifications",
+    METADATA,
+    Column("organization_id", Text, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("business", Text, nullable=False),
+    Column("representative", Text, nullable=False),
+    Column("attested_at", Double),
+    Column("submitted_at", Double),
+    Column("rejection_reason", Text),
+    *stamps(),
+)
+
+TRANSCRIPTS = Table(
+    "transcripts",
+    METADATA,
+    Column("call_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("speaker", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    PrimaryKeyConstraint("call_id", "position"),
+    sqlite_with_rowid=False,
+)
+
 CALLS = Table(
     "calls",
     METADATA,

@@ -1,9 +1,8 @@
-"""How the system is: alive, ready, measured, counted; and whom it turned away. The routes' document is here too."""
+"""How the system is: alive, ready, measured, counted; and whom it turned away."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
 from typing import Literal
 
 import msgspec
@@ -61,19 +60,6 @@ async def metrics(ask: Ask[None, None]) -> Reply:
     return Reply((await ask.services.status.metrics()).encode(), 200, CONTENT_TYPE)
 
 
-async def openapi(ask: Ask[None, None]) -> Reply:
-    return Reply(_document())
-
-
-@cache
-def _document() -> bytes:
-    # The document is about all routes, this one among them.
-    from trunkline.api import native
-    from trunkline.api.openapi import encode
-
-    return encode(native.ROUTES, __version__)
-
-
 async def list_tables(ask: Ask[None, None]) -> TableCounts:
     return TableCounts(await ask.services.status.tables())
 
@@ -127,14 +113,6 @@ ROUTES = (
         permission=None,
         text=True,
         errors=("engine_unavailable",),
-    ),
-    Route(
-        method="GET",
-        path="/openapi.json",
-        handler=openapi,
-        summary="This document",
-        tag="status",
-        permission=None,
     ),
     Route(
         method="GET",

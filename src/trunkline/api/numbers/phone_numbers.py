@@ -1,0 +1,237 @@
+"""`/api/v1/phone-numbers`: each number with where it came from, where its calls go, and what is lacking."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from trunkline.api.native.shape import moment, moment_or_none, shown
+from trunkline.api.route import Ask, Handler, Route
+from trunkline.api.telephony.shape import Answer, Request
+from trunkline.control.errors import Invalid
+from trunkline.control.numbers import NumberFilter, NumberWanted, agent_shown
+from trunkline.control.readiness import Setup
+from trunkline.control.services import Services
+from trunkline.model.number import Number
+
+BASE = "/api/v1/phone-numbers"
+MOST = 1000
+"""Numbers in one answer."""
+
+E164 = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+12015551234"])]
+Label = Annotated[str, msgspec.Meta(max_length=100)]
+Direction = Literal["inbound", "outbound", "both"]
+Template = dict[str, str]
+
+
+class NumbersQuery(Request, frozen=True, kw_only=True):
+    page: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    per_page: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = MOST
+
+
+class TrunkNumberImport(Request, frozen=True, kw_only=True):
+    e164: E164
+    sip_trunk_id: str | None = None
+    agent_id: str | None = None
+    label: Label | None = None
+    direction: Direction = "both"
+    dispatch_metadata_template: Template | None = None
+
+
+class NumberRouting(Request, frozen=True, kw_only=True):
+    sip_trunk_id: str | UnsetType = UNSET
+    agent_id: str | UnsetType | None = UNSET
+    label: Label | UnsetType | None = UNSET
+    direction: Direction | UnsetType | None = UNSET
+    dispatch_metadata_template: Template | UnsetType | None = UNSET
+
+
+class SetupStatus(Answer, frozen=True, kw_only=True):
+    """As it is now: trunk, registration, agent, routing."""
+
+    status: Literal["ready", "pending", "action_required"]
+    inbound_ready: bool
+    outbound_ready: bool
+    agent_ready: bool
+    forwarding_required: bool
+    sip_connection_ready: bool
+    issues: list[str]
+    """What is lacking, and what mends it."""
+
+
+class PhoneNumber(Answer, frozen=True, kw_only=True):
+    id: str
+    organization_id: str
+    e164: str
+    source: Literal["managed", "sip_trunk"]
+    provider_resource_id: str | None
+    telnyx_phone_number_id: str | None
+    sip_trunk_id: str | None
+    sip_connection_installation_id: str | None
+    sip_provider_name: str | None
+    direction: Direction | None
+    dispatch_metadata_template: Template
+    agent_id: str | None
+    label: str | None
+    sms10dlc_profile_id: None = msgspec.field(name="sms10dlcProfileId", default=None)
+    sms_campaign_id: None = None
+    sms_assignment_status: None = None
+    sms_assignment_updated_at: None = None
+    setup_status: SetupStatus
+    next_charge_at: None = None
+    last_charged_at: None = None
+    suspended_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def list_phone_numbers(ask: Ask[None, NumbersQuery]) -> list[PhoneNumber]:
+    asked = NumberFilter(page=ask.query.page, per_page=ask.query.per_page)
+    found, _ = await ask.services.numbers.page(ask.organization_id, asked)
+    return await shape(ask.services, found)
+
+
+async def import_phone_number(ask: Ask[TrunkNumberImport, None]) -> PhoneNumber:
+    body = ask.body
+    if body.sip_trunk_id is None:
+        raise Invalid("missing_required_field", "sipTrunkId is required.", field="sipTrunkId")
+    wanted = NumberWanted(
+        e164=body.e164,
+        trunk_id=body.sip_trunk_id,
+        agent_id=UNSET if body.agent_id is None else body.agent_id,
+        label=body.label,
+        metadata=body.dispatch_metadata_template,
+        **_directions(body.direction),
+    )
+    number = await ask.services.numbers.import_(ask.organization_id, wanted, counted=False)
+    return (await shape(ask.services, [number]))[0]
+
+
+async def get_phone_number(ask: Ask[None, None]) -> PhoneNumber:
+    number = ask.services.numbers.get(ask.organization_id, ask.ids["id"])
+    return (await shape(ask.services, [number]))[0]
+
+
+async def update_routing(ask: Ask[NumberRouting, None]) -> PhoneNumber:
+    body = ask.body
+    wanted = NumberWanted(
+        trunk_id=body.sip_trunk_id,
+        agent_id=body.agent_id,
+        label=body.label,
+        metadata=body.dispatch_metadata_template,
+        **({} if body.direction is UNSET else _directions(body.direction)),
+    )
+    number = await ask.services.numbers.change(ask.organization_id, ask.ids["id"], wanted)
+    return (await shape(ask.services, [number]))[0]
+
+
+async def shape(services: Services, numbers: list[Number]) -> list[PhoneNumber]:
+    setups = await services.readiness.of(numbers)
+    return [_shape(services, number, setups[number.id]) for number in numbers]
+
+
+def _shape(services: Services, number: Number, setup: Setup) -> PhoneNumber:
+    supply, agent = number.supply, services.numbers.agent(number)
+    provider = services.numbers.provider(number)
+    resource = None if supply is None else supply.resource_id
+    connection = None if supply is None else supply.connection_id
+    return PhoneNumber(
+        id=f"phone_{number.id}",
+        organization_id=f"org_{services.state.catalogue.owner_of(number.organization_id)}",
+        e164=number.e164,
+        source="managed" if supply is not None and supply.managed else "sip_trunk",
+        provider_resource_id=resource,
+        telnyx_phone_number_id=resource if provider == "telnyx" else None,
+        sip_trunk_id=shown("trunk", number.trunk_id),
+        sip_connection_installation_id=None if connection is None else str(connection),
+        sip_provider_name=provider,
+        direction=_direction(number),
+        dispatch_metadata_template=number.metadata,
+        agent_id=agent_shown(agent) or shown("agent", number.agent_id),
+        label=number.label,
+        setup_status=SetupStatus(
+            status=setup.status,
+            inbound_ready=setup.inbound,
+            outbound_ready=setup.outbound,
+            agent_ready=setup.agent,
+            forwarding_required=setup.forwarding,
+            sip_connection_ready=setup.connection,
+            issues=setup.issues,
+        ),
+        suspended_at=moment_or_none(number.suspended_at),
+        created_at=moment(number.created_at),
+        updated_at=moment(number.updated_at),
+    )
+
+
+def _direction(number: Number) -> Direction | None:
+    if number.supports_inbound:
+        return "both" if number.supports_outbound else "inbound"
+    return "outbound" if number.supports_outbound else None
+
+
+def _directions(direction: Direction | None) -> dict[str, Any]:
+    return {"supports_inbound": direction != "outbound", "supports_outbound": direction != "inbound"}
+
+
+def _route(method: Any, path: str, handler: Handler, summary: str, permission: str, **more: Any) -> Route:
+    return Route(
+        method=method,
+        path=f"{BASE}{path}",
+        handler=handler,
+        summary=summary,
+        tag="phone-numbers",
+        permission=permission,
+        fields={"trunk_id": "sipTrunkId", "agent_id": "agentId", "metadata": "dispatchMetadataTemplate"},
+        **more,
+    )
+
+
+_WRITE = ("agent_not_found", "engine_unavailable", "store_unavailable")
+_NEW = ("invalid_phone_number", "phone_number_exists", *_WRITE)
+
+ROUTES = (
+    _route(
+        "GET",
+        "",
+        list_phone_numbers,
+        f"List phone numbers, at most {MOST} at once",
+        "phone_numbers:read",
+        query=NumbersQuery,
+        response=list[PhoneNumber],
+        errors=("store_unavailable",),
+    ),
+    _route(
+        "POST",
+        "/import",
+        import_phone_number,
+        "Import a number that comes by a SIP trunk",
+        "phone_numbers:create",
+        request=TrunkNumberImport,
+        response=PhoneNumber,
+        status=201,
+        errors=(*_NEW, "trunk_not_found"),
+    ),
+    _route(
+        "GET",
+        "/{id}",
+        get_phone_number,
+        "Get a phone number",
+        "phone_numbers:read",
+        response=PhoneNumber,
+        errors=("store_unavailable",),
+    ),
+    _route(
+        "PATCH",
+        "/{id}",
+        update_routing,
+        "Update a number's routing; what is not said stays",
+        "phone_numbers:write",
+        request=NumberRouting,
+        response=PhoneNumber,
+        errors=("trunk_not_found", *_WRITE),
+    ),
+)
