@@ -174,6 +174,36 @@ def test_a_domain_may_decline() -> None:
     assert answer("sip:example.com", zone) == Nowhere("example.com says in DNS that it does not offer SIP")
 
 
+def test_who_declines_one_transport_is_met_by_another() -> None:
+    zone = {
+        srv("_sip._udp"): Records(srv=(Srv(0, 0, 0, ""),)),
+        srv("_sip._tcp"): Records(srv=(Srv(1, 1, 5070, "one.example.com"),)),
+        a("one.example.com"): Records(("192.0.2.1",)),
+    }
+    assert answer("sip:example.com", zone) == (Hop("tcp", ("192.0.2.1", 5070), DOMAIN),)
+
+
+def test_a_sips_uri_is_led_by_naptr_but_to_tls_alone() -> None:
+    """RFC 3263 §4.1: another name, never another transport."""
+    zone = {
+        naptr(): Records(
+            naptr=(
+                Naptr(1, 1, "s", "SIP+D2T", "_sip._tcp.example.com"),
+                Naptr(2, 1, "s", "SIPS+D2T", "_sips._tcp.secure.example.net"),
+            )
+        ),
+        srv("_sip._tcp"): Records(srv=(Srv(1, 1, 5060, "one.example.com"),)),
+        srv("_sips._tcp", "secure.example.net"): Records(srv=(Srv(1, 1, 5071, "two.example.net"),)),
+        a("one.example.com"): Records(("192.0.2.1",)),
+        a("two.example.net"): Records(("192.0.2.2",)),
+    }
+    assert answer("sips:example.com", zone) == (Hop("tls", ("192.0.2.2", 5071), DOMAIN),)
+    del zone[srv("_sips._tcp", "secure.example.net")]
+    zone[a(DOMAIN)] = Records(("192.0.2.3",))
+    assert answer("sips:example.com", zone) == (Hop("tls", ("192.0.2.3", 5061), DOMAIN),)
+    assert answer("sips:example.com;transport=tcp", zone) == (Hop("tls", ("192.0.2.3", 5061), DOMAIN),)
+
+
 def test_a_dead_target_is_passed_over_and_dead_targets_fall_back_to_the_host() -> None:
     zone = {srv("_sip._udp"): Records(srv=(Srv(1, 1, 1, "dead.example.com"), Srv(2, 1, 2, "one.example.com")))}
     zone[a("one.example.com")] = Records(("192.0.2.1",))
@@ -211,8 +241,7 @@ def test_what_is_missing_is_asked_together() -> None:
                 zone[question] = Records(("192.0.2.1",))
     assert found == (Hop("udp", ("192.0.2.1", 1), DOMAIN),)
     assert rounds == [
-        {naptr()},
-        {srv("_sip._udp"), srv("_sip._tcp"), srv("_sips._tcp")},
+        {naptr(), srv("_sip._udp"), srv("_sip._tcp"), srv("_sips._tcp")},
         {Question(f"{host}.example.com", kind) for host in "ab" for kind in ("A", "AAAA")},
     ]
 
@@ -255,3 +284,16 @@ def test_any_uri_over_any_zone_ends_in_few_rounds(uri: str, demanded: Transport 
         for question in found.questions:
             zone[question] = data.draw(records)
     assert isinstance(found, Nowhere) or 0 < len(found) <= MOST_HOPS
+
+
+@given(
+    st.sampled_from(["sips:example.com", "sips:a@example.com;transport=tcp", "sips:example.com:5080"]),
+    st.sampled_from([None, "tcp", "tls"]),
+    st.data(),
+)
+def test_whatever_a_zone_says_sips_goes_by_tls(uri: str, demanded: Transport | None, data: st.DataObject) -> None:
+    zone: Zone = {}
+    while isinstance(found := locate(uri, demanded, (4, 6), zone.get, lambda: 0.3), Missing):
+        for question in found.questions:
+            zone[question] = data.draw(records)
+    assert isinstance(found, Nowhere) or {hop.transport for hop in found} == {"tls"}

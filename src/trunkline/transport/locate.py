@@ -101,9 +101,10 @@ def locate(
     transport = _transport(uri, demanded)
     if isinstance(transport, Nowhere):
         return transport
+    secure = uri.scheme == "sips"
     target = (uri.param("maddr") or uri.host).strip("[]").rstrip(".").lower()
     try:
-        hops = _hops(uri, transport, target, families, known, chance)
+        hops = _hops(uri, transport, secure, target, families, known, chance)
     except _Ask as missing:
         return Missing(missing.questions)
     if isinstance(hops, Nowhere):
@@ -112,11 +113,11 @@ def locate(
 
 
 def _transport(uri: Uri, demanded: Transport | None) -> Transport | Nowhere | None:
-    """The transport that is settled before any question; None when DNS may choose."""
+    """The transport that is settled before any question; None when DNS may choose: of a sips URI where to, not how."""
     if uri.scheme == "sips":
         if demanded == "udp" or (demanded is None and uri.transport == "udp"):
             return Nowhere("a sips URI cannot be reached over UDP")
-        return "tls"
+        return "tls" if demanded is not None or uri.transport is not None else None
     if demanded is not None:
         return demanded
     if uri.transport is None:
@@ -127,20 +128,21 @@ def _transport(uri: Uri, demanded: Transport | None) -> Transport | Nowhere | No
 def _hops(
     uri: Uri,
     transport: Transport | None,
+    secure: bool,
     target: str,
     families: tuple[Family, ...],
     known: Known,
     chance: Callable[[], float],
 ) -> list[Hop] | Nowhere:
     literal = _literal(target)
+    settled: Transport = transport or ("tls" if secure else "udp")
     if literal is not None or uri.port is not None:
-        settled: Transport = transport or "udp"
         port = uri.port or DEFAULT_PORTS[settled]
         hosts = (literal,) if literal is not None else _addresses(target, families, known, chance)
         if isinstance(hosts, Nowhere):
             return hosts
         return [Hop(settled, (host, port), uri.host) for host in hosts]
-    services = _services(transport, target, known)
+    services = _services(transport, secure, target, known)
     declined = False
     hops: list[Hop] = []
     for spoken, name in services:
@@ -157,29 +159,35 @@ def _hops(
         return hops
     if declined:
         return Nowhere(f"{target} says in DNS that it does not offer SIP")
-    settled = transport or "udp"
     hosts = _addresses(target, families, known, chance)
     if isinstance(hosts, Nowhere):
         return hosts
     return [Hop(settled, (host, DEFAULT_PORTS[settled]), uri.host) for host in hosts]
 
 
-def _services(transport: Transport | None, target: str, known: Known) -> list[tuple[Transport, str]]:
+def _services(transport: Transport | None, secure: bool, target: str, known: Known) -> list[tuple[Transport, str]]:
     """The SRV names to look at, with their transports, in order (§4.1)."""
     if transport is not None:
         return [(transport, f"{_PREFIXES[transport]}.{target}")]
+    allowed: list[Transport] = ["tls"] if secure else list(_PREFIXES)
+    names = [(spoken, f"{_PREFIXES[spoken]}.{target}") for spoken in allowed]
+    # NAPTR mostly leads to these very names: asked together, they cost one round trip.
+    _need((Question(target, "NAPTR"), *[Question(name, "SRV") for _, name in names]), known)
     found: list[tuple[Transport, str]] = []
     for record in sorted(_records(Question(target, "NAPTR"), known).naptr)[:MOST_HOPS]:
         service = _SERVICES.get(record.service.lower())
-        if service is not None and record.flags.lower() == "s" and record.replacement:
+        if service is None or service[0] not in allowed:
+            continue
+        if record.flags.lower() == "s" and record.replacement:
             found.append((service[0], record.replacement))
     if found:
         _need(tuple(Question(name, "SRV") for _, name in found), known)
         return found
-    # Without NAPTR: the first transport that has SRV records, in our own order.
-    names = [(spoken, f"{prefix}.{target}") for spoken, prefix in _PREFIXES.items()]
-    _need(tuple(Question(name, "SRV") for _, name in names), known)
-    return next(([each] for each in names if _records(Question(each[1], "SRV"), known).srv), [])
+    # Without NAPTR: the first transport that has SRV records, in our own order; one that is declined (a target of
+    # ".") only when none is offered.
+    listed = [(each, _records(Question(each[1], "SRV"), known).srv) for each in names]
+    offered = [each for each, records in listed if any(record.target for record in records)]
+    return (offered or [each for each, records in listed if records])[:1]
 
 
 def _addresses(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import aiodns
 from aiodns.error import ARES_EBADNAME, ARES_ENODATA, ARES_ENOTFOUND, DNSError
-from pycares import DNSResult, NAPTRRecordData, SRVRecordData
+from pycares import CNAMERecordData, DNSResult, NAPTRRecordData, SRVRecordData
 
 from trunkline.sip.flow import Transport
 from trunkline.transport.hosts import HostsFile
@@ -28,6 +28,8 @@ _LEAST_TTL, _MOST_TTL = 5.0, 3600.0
 """Seconds. A record of TTL 0 must at least outlive the lookup it belongs to."""
 _NEGATIVE_TTL = 30.0
 _TROUBLE_TTL = 3.0
+_NO_NAPTR_TTL = 60.0
+"""Not every name server and firewall lets NAPTR pass. Calls must not wait for it again and again."""
 _STALE = 86_400.0
 """Seconds after its end that a record may still serve while DNS fails."""
 _NONE = Records()
@@ -127,7 +129,8 @@ class Resolver:
             else:
                 self.failures += 1
                 troubled = Records(trouble=str(error.args[-1]).lower())
-                self._keep(question, self._stale(question) or troubled, _TROUBLE_TTL)
+                ttl = _NO_NAPTR_TTL if question.kind == "NAPTR" else _TROUBLE_TTL
+                self._keep(question, self._stale(question) or troubled, ttl)
         finally:
             del self._asking[question]
 
@@ -177,7 +180,7 @@ class Resolver:
 
 
 def _read(result: DNSResult) -> tuple[Records, float]:
-    """SRV and NAPTR of an answer."""
+    """SRV and NAPTR of an answer; the aliases on the way to them hold no longer than they do."""
     srv, naptr, ttls = [], [], []
     for record in result.answer:
         data = record.data
@@ -185,7 +188,7 @@ def _read(result: DNSResult) -> tuple[Records, float]:
             srv.append(Srv(data.priority, data.weight, data.port, _name(data.target)))
         elif isinstance(data, NAPTRRecordData):
             naptr.append(Naptr(data.order, data.preference, data.flags, data.service, _name(data.replacement)))
-        else:
+        elif not isinstance(data, CNAMERecordData):
             continue
         ttls.append(record.ttl)
     return Records(srv=tuple(srv), naptr=tuple(naptr)), min(ttls, default=_NEGATIVE_TTL)
