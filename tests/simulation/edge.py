@@ -13,6 +13,7 @@ from trunkline.call.inputs import Input, MediaReady, Resolved, TransportFailed, 
 from trunkline.call.outputs import (
     Allow,
     CloseMedia,
+    Done,
     Finished,
     Journal,
     Observed,
@@ -101,6 +102,7 @@ class Edge:
         self.finished: list[CallRecord] = []
         self.observed: list[Observed] = []
         self.tried: list[Tried] = []
+        self.done: list[Done] = []
         self.media: set[str] = set()
         self.opened: list[OpenMedia] = []
         self.refused: dict[str, bool] = {}
@@ -165,6 +167,8 @@ class Edge:
                 del self.refused[out.source]
             elif isinstance(out, Trust):
                 self.trusted.add(out.flow.connection)
+            elif isinstance(out, Done):
+                self.done.append(out)
 
     def _resolve(self, question: Resolve) -> Input:
         uri = parse_uri(question.uri)

@@ -64,7 +64,7 @@ def end(world: World, edge: Edge) -> None:
 # ── inside a call ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("MESSAGE", 405), ("REFER", 405), ("INVENTED", 501)])
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("MESSAGE", 405), ("INVENTED", 501)])
 def test_what_does_not_cross(world: World, edge: Edge, carrier: Peer, agent: Peer, method: str, status: int) -> None:
     connect(world, carrier)
     carrier.inside(method)

@@ -148,7 +148,8 @@ async def test_lists_stay_fast_at_two_hundred_thousand_calls(store: Store) -> No
                        CASE i % 3 WHEN 0 THEN 'outbound' ELSE 'inbound' END, number_id,
                        '+1202777' || printf('%04d', i % 500), caller, callee, trunk_id, agent_id,
                        CASE i % 5 WHEN 0 THEN 'failed' ELSE 'completed' END, cause, detail, sip_status, hung_up_by,
-                       started_at + i * 0.5, ringing_at, answered_at, ended_at + i * 0.5, i % 90, attestation, legs
+                       started_at + i * 0.5, ringing_at, answered_at, ended_at + i * 0.5, i % 90, attestation, legs,
+                       transfers
                 FROM calls, n"""
             )
         )

@@ -35,7 +35,6 @@ class Asking:
 
     __slots__ = (
         "_acks",
-        "_call",
         "_credentials",
         "_dialog",
         "_leg",
@@ -48,6 +47,7 @@ class Asking:
         "_waiting",
         "allows_update",
         "description",
+        "call",
         "over",
         "timer",
     )
@@ -65,7 +65,7 @@ class Asking:
     ) -> None:
         self._ua = ua
         self._leg = leg
-        self._call = call
+        self.call = call
         self._dialog = dialog
         self._nat = nat
         self._credentials = credentials
@@ -161,8 +161,8 @@ class Asking:
             self._acks[question.sequence] = data
             if len(self._acks) > _MOST_ACKS:
                 del self._acks[next(iter(self._acks))]
-            return [Transmit(dialog.flow, data, "", self._call)]
-        key, told = ua.layer.request(data, question.method, branch, dialog.flow, self._leg, self._call, now)
+            return [Transmit(dialog.flow, data, "", self.call)]
+        key, told = ua.layer.request(data, question.method, branch, dialog.flow, self._leg, self.call, now)
         self._outgoing[key] = question
         return [*told]
 
@@ -243,7 +243,7 @@ class Asking:
         """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""
         if response.cseq_method != "INVITE" or not 200 <= response.status < 300 or response.cseq not in self._acks:
             return []
-        return [Transmit(self._dialog.flow, self._acks[response.cseq], "", self._call)]
+        return [Transmit(self._dialog.flow, self._acks[response.cseq], "", self.call)]
 
     def failed(self, transaction: str, status: int, phrase: str, now: float) -> Outs:
         """Nobody answered a request of ours, or it could not be sent: over a lost connection, once more by address."""
@@ -315,4 +315,4 @@ class Asking:
         layer.abandon(key, now)
         data = compose.alongside(client.data, "CANCEL", "")
         branch = key.partition(" ")[0]
-        return [*layer.request(data, "CANCEL", branch, client.flow, self._leg, self._call, now)[1]]
+        return [*layer.request(data, "CANCEL", branch, client.flow, self._leg, self.call, now)[1]]

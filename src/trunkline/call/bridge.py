@@ -54,6 +54,10 @@ class Bridge:
         self.plan = plan
         self._exchanges = Exchanges(plan)
 
+    def leave(self, end: End) -> Seat:
+        """This place is empty from now on; who had it."""
+        return self._seats.pop(end)
+
     def seat(self, end: End) -> Seat | None:
         return self._seats.get(end)
 
@@ -89,9 +93,11 @@ class Bridge:
             return event.status
         return 0
 
-    def states(self) -> tuple[DialogState, ...]:
-        """What would end the parties' dialogs in another process."""
+    def states(self, newcomer: Party | None = None) -> tuple[DialogState, ...]:
+        """What would end the parties' dialogs in another process, and that of one who is to be joined."""
         sessions = [seat.party.session for seat in self._seats.values()]
+        if newcomer is not None:
+            sessions.append(newcomer.session)
         return tuple([_state(session.dialog) for session in sessions if session is not None])
 
     def _cross(self, event: LegEvent, end: End, party: Party, other: Party, now: float) -> Outs:

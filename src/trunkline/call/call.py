@@ -16,6 +16,7 @@ from trunkline.call.events import Acknowledged, Asked, Cleared, Connected, Disco
 from trunkline.call.headers import reason as reason_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import ENDS, End, MediaPlan, Terms, policy_of
+from trunkline.call.moving import Moving
 from trunkline.call.outputs import Finished, Journal
 from trunkline.call.search import AgentLeg, Attempt, Nobody, Search, Step, Wanted, refused
 from trunkline.call.uac_leg import UacLeg
@@ -49,6 +50,7 @@ class Call:
         "ended",
         "id",
         "ledger",
+        "moving",
         "ua",
     )
 
@@ -81,6 +83,8 @@ class Call:
         self.ended = False
         self._held: Connected | None = None
         """The agent's answer, while early media is not acknowledged by the caller (RFC 3262 §3)."""
+        self.moving: Moving | None = None
+        """Transfers and digits; None until there is one."""
         self._trunk = trunk
         self._kind = request.get("content-type")
         self._offer = request.body if find_sdp(self._kind, request.body) is not None else b""
@@ -114,6 +118,17 @@ class Call:
     def agent(self) -> AgentLeg | None:
         """The leg of the attempt that goes on, or that answered."""
         return self._search.leg
+
+    def legs(self) -> list[str]:
+        """The ids of all its legs that may still be there."""
+        found = [self.caller.id]
+        if self.agent is not None:
+            found.append(self.agent.id)
+        for end in ENDS:
+            seat = self.bridge.seat(end)
+            if seat is not None:
+                found.append(seat.party.id)
+        return found if self.moving is None else found + self.moving.legs()
 
     # ── from the core ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,7 +184,9 @@ class Call:
         if self.ended:
             return []
         if self.answered:
-            return self._part(reason, now) + self._finish("completed", cause, by, None, now)
+            return (
+                self._released(reason, now) + self._part(reason, now) + self._finish("completed", cause, by, None, now)
+            )
         outs = self.agent.disconnect(reason, now) if self.agent is not None else []
         outs += self.caller.refuse(status, None, reason_line(reason), now)
         return outs + self._finish("failed", cause, by, status, now)
@@ -218,7 +235,9 @@ class Call:
             return self._left(event, end, now)
         if isinstance(event, Lost):
             return self.hang_up(event.cause, "edge", event.reason, now)
-        if isinstance(event, Acknowledged) and not event.exchange and self.agent is not None:
+        if isinstance(event, Acknowledged) and not event.exchange:
+            if self.agent is None or event.leg != self.caller.id:
+                return []
             return self._acknowledged(event, self.agent, now)
         return self._crossed(event, now)
 
@@ -228,8 +247,12 @@ class Call:
         if seat is not None:
             seat.line.reason = event.reason or None
         unacknowledged = event.cause == "no-ack" and end == "caller"
-        outs = self._part(event.reason, now)
+        outs = self._released(event.reason, now) + self._part(event.reason, now)
         return outs + self._finish("failed" if unacknowledged else "completed", event.cause, end, None, now)
+
+    def _released(self, reason: str, now: float) -> Outs:
+        """What went on beside the talk is over; who waits to be told of a transfer is told before the BYE."""
+        return [] if self.moving is None else self.moving.abandon(reason, now, now + self.ua.epoch)
 
     def _part(self, reason: str, now: float) -> Outs:
         """Both sides get their BYE; who has hung up is past it."""
@@ -338,5 +361,6 @@ class Call:
                 each.ended_at = wall
         for what in ("ring", "ringback", "limit"):
             self.ua.alarms.clear((self.id, what))
+        outs = self._released("", now)
         record = ledger.record()
-        return [Journal(Ended(record)), Finished(record)]
+        return [*outs, Journal(Ended(record)), Finished(record)]

@@ -35,15 +35,19 @@ from trunkline.call.inputs import (
     MediaFailed,
     MediaReady,
     Resolved,
+    SendDigits,
+    Transfer,
     TransportFailed,
     Try,
     Unresolvable,
 )
 from trunkline.call.late import end_late
+from trunkline.call.legs import Legs
+from trunkline.call.moving import ALARMS
 from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit, Trust
 from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
-from trunkline.call.search import AgentLeg
+from trunkline.call.transfers import Transfers
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.guard.bans import Terms
@@ -55,7 +59,6 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Malformed, Request, Response, parse
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
 
-Leg = UasLeg | AgentLeg | Farewell
 _FAREWELL = "farewell "
 _ID = 26
 """Characters of a call id; a leg's id begins with its call's."""
@@ -65,7 +68,19 @@ _EVENT_TYPES = frozenset(EVENTS)
 class Core:
     """One worker's calls."""
 
-    __slots__ = ("arrival", "beside", "calls", "door", "legs", "overload", "probing", "reception", "registering", "ua")
+    __slots__ = (
+        "arrival",
+        "beside",
+        "calls",
+        "door",
+        "legs",
+        "overload",
+        "probing",
+        "reception",
+        "registering",
+        "transfers",
+        "ua",
+    )
 
     def __init__(
         self,
@@ -81,7 +96,8 @@ class Core:
         arrival.chance = ua.tokens.chance
         self.overload = overload
         self.calls: dict[str, Call] = {}
-        self.legs: dict[str, Leg] = {}
+        self.legs: Legs = {}
+        self.transfers = Transfers(ua, arrival, self.calls, self.legs)
         self.beside = Beside(ua, arrival)
         self.probing, self.registering = self.beside.probing, self.beside.registering
         self.door = Door(ua, arrival.table, digest.proved, terms)
@@ -147,12 +163,8 @@ class Core:
             return self._told(self.ua.layer.failed(given.transaction, given.reason, now), given.flow, b"", now)
         if isinstance(given, MediaReady | MediaFailed | MediaEnded):
             return self._media(given, now)
-        if isinstance(given, HangUp):
-            call = self.calls.get(given.call)
-            if call is None:
-                return []
-            reason = f'SIP;cause=200;text="{given.cause}"'
-            return self._carry(call.hang_up(given.cause, "edge", reason, now, given.status), call.caller.id, now)
+        if isinstance(given, HangUp | Transfer | SendDigits):
+            return self._carry(self.transfers.commands.obey(self.calls.get(given.call), given, now), given.call, now)
         if isinstance(given, Drain):
             self.reception.draining = given.on
             return self.registering.drain(given.on, now)
@@ -180,7 +192,9 @@ class Core:
                 outs += self._carry(leg.expire(what, transaction, now), leg_id, now)
         for call_id, what in ua.alarms.expire(now):
             call = self.calls.get(call_id)
-            if call is not None:
+            if call is not None and what in ALARMS:
+                outs += self._carry(self.transfers.expire(call, what, now), call.caller.id, now)
+            elif call is not None:
                 before = call.agent.id if call.agent is not None else ""
                 outs += self._carry(call.expire(what, now), before, now)
                 continue
@@ -281,6 +295,9 @@ class Core:
     def _new(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
         """A request outside of any dialog: answered at once, or the beginning of a call."""
         met = self.reception.receive(request, flow, data, self.calls, now)
+        if met is None:
+            took = self._carry(self.transfers.replacing.receive(request, flow, data, self.reception.gate, now), "", now)
+            return self.door.screen(took, len(data), flow, now) if isinstance(took[0], Observed) else took
         if not isinstance(met, Call):
             return self.door.screen(met, len(data), flow, now)
         self.calls[met.id] = met
@@ -329,13 +346,18 @@ class Core:
             if type(out) not in _EVENT_TYPES:
                 effects.append(out)  # type: ignore[arg-type]
                 if type(out) is Finished:
-                    self._forget(out.record.id, touched, now)
+                    outs += self._forget(out.record.id, touched, now)
                 continue
             source: str = out.leg  # type: ignore[union-attr]
             touched.append(source)
-            call = self.calls.get(source[:_ID])
+            leg = self.legs.get(source)
+            # A leg may have moved to another call.
+            call = self.calls.get(leg.call if leg is not None else source[:_ID])
             if call is not None:
-                outs += call.receive(out, now)  # type: ignore[arg-type]
+                if self.transfers.concerns(call, out):  # type: ignore[arg-type]
+                    outs += self.transfers.receive(call, out, now)  # type: ignore[arg-type]
+                else:
+                    outs += call.receive(out, now)  # type: ignore[arg-type]
                 self._adopt(call)
         call = self.calls.get(leg_id[:_ID])
         if call is not None:
@@ -353,13 +375,12 @@ class Core:
         if agent is not None and agent.id not in self.legs and not agent.gone:
             self.legs[agent.id] = agent
 
-    def _forget(self, call_id: str, touched: list[str], now: float) -> None:
+    def _forget(self, call_id: str, touched: list[str], now: float) -> Outs:
         """The one place where a call's places are given back."""
         self.arrival.admission.release(call_id, now)
         call = self.calls.pop(call_id, None)
         if call is None:
-            return
-        touched.append(call.caller.id)
+            return []
+        touched += call.legs()
         self.reception.release(call.caller.identity)
-        if call.agent is not None:
-            touched.append(call.agent.id)
+        return self.transfers.forget(call, now)

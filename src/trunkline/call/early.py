@@ -18,7 +18,7 @@ def told(method: str) -> tuple[int, str]:
     """Status and header lines for any request but a BYE, to who sent the INVITE."""
     if method == "OPTIONS":
         return 200, ALLOW
-    if method in ("INVITE", "UPDATE", "INFO"):
+    if method in ("INVITE", "UPDATE", "INFO", "REFER", "NOTIFY"):
         return 500, "Retry-After: 5\r\n"
     if method == "PRACK":
         return 481, ""

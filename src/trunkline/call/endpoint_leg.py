@@ -49,6 +49,10 @@ class EndpointLeg:
         self._codecs = codecs
         self._exchange = ""
 
+    def belong(self, call: str) -> None:
+        """It is in another call from now on."""
+        self.call = call
+
     def begin(self) -> Outs:
         return [OpenMedia(self.id, self.kind, self.offer, self._local, self._codecs)]
 

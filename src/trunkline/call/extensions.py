@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-SUPPORTED: tuple[str, ...] = ("100rel", "timer")
+SUPPORTED: tuple[str, ...] = ("100rel", "timer", "replaces", "norefersub")
 """Option tags of extensions we know (RFC 3261 §20.37)."""
 
 

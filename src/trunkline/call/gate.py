@@ -20,7 +20,7 @@ from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.transmit import Transmit
 
 ACCEPT = "Accept: application/sdp\r\n"
-KNOWN = frozenset({*METHODS, "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"})
+KNOWN = frozenset({*METHODS, "REGISTER", "PRACK", "SUBSCRIBE", "PUBLISH", "MESSAGE"})
 """Methods that exist: one we do not take is 405; any other is 501."""
 
 

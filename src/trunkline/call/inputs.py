@@ -3,6 +3,8 @@ by `receive` and `expire`."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from trunkline.model.journal import DialogState
@@ -77,6 +79,32 @@ class Try(msgspec.Struct, frozen=True):
     trunk: Trunk
 
 
+class Transfer(msgspec.Struct, frozen=True):
+    """An operator exchanges a party of a live call for another. Answered by `Done` when it has
+    ended or cannot begin."""
+
+    token: str
+    call: str
+    to: str
+    """A telephone number in E.164, or a SIP, SIPS or tel URI."""
+    stays: Literal["caller", "agent"] = "caller"
+    """Who is talking to the new party then."""
+    mode: Literal["auto", "invite", "refer"] = "auto"
+    timeout: float = 60.0
+    """Seconds the new party may ring, or the peer that was sent a REFER may be silent."""
+
+
+class SendDigits(msgspec.Struct, frozen=True):
+    """An operator sends digits on one leg of a live call. Answered by `Done`."""
+
+    token: str
+    call: str
+    digits: str
+    to: Literal["caller", "agent"] = "agent"
+    duration: int = 160
+    """Milliseconds of each."""
+
+
 class Drain(msgspec.Struct, frozen=True):
     """Refuse new calls with 503 from now on (`on`), or take them again."""
 
@@ -114,6 +142,8 @@ Input = (
     | MediaEnded
     | HangUp
     | Try
+    | Transfer
+    | SendDigits
     | Drain
     | AddBan
     | LiftBan

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, Side
+from trunkline.model.call import (
+    CallRecord,
+    CallStatus,
+    Direction,
+    LegRecord,
+    Side,
+    TransferMode,
+    TransferRecord,
+    TransferResult,
+)
 from trunkline.sip.flow import Flow, host_port
 
 
@@ -63,6 +72,56 @@ class LegEntry:
         )
 
 
+class TransferEntry:
+    """One transfer's line; times are Unix seconds."""
+
+    __slots__ = (
+        "by",
+        "detail",
+        "ended_at",
+        "leaves",
+        "mode",
+        "phrase",
+        "progress",
+        "result",
+        "started_at",
+        "status",
+        "to",
+    )
+
+    def __init__(self, by: Side, leaves: Side, to: str, mode: TransferMode, started_at: float) -> None:
+        self.by: Side = by
+        self.leaves: Side = leaves
+        self.to = to
+        self.mode: TransferMode = mode
+        self.started_at = started_at
+        self.result: TransferResult = "in-progress"
+        self.progress: int | None = None
+        self.status: int | None = None
+        self.phrase: str | None = None
+        self.detail: str | None = None
+        self.ended_at: float | None = None
+
+    def end(self, result: TransferResult, status: int | None, phrase: str | None, detail: str, wall: float) -> None:
+        self.result, self.status, self.phrase = result, status, phrase or None
+        self.detail, self.ended_at = detail or None, wall
+
+    def record(self, direction: Direction = "inbound") -> TransferRecord:
+        return TransferRecord(
+            by=side_of(self.by, direction),
+            leaves=side_of(self.leaves, direction),
+            to=self.to,
+            mode=self.mode,
+            result=self.result,
+            progress=self.progress,
+            status=self.status,
+            phrase=self.phrase,
+            detail=self.detail,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+        )
+
+
 class Ledger:
     """One call's lines."""
 
@@ -85,6 +144,7 @@ class Ledger:
         "sip_status",
         "started_at",
         "status",
+        "transfers",
         "trunk_id",
     )
 
@@ -119,6 +179,8 @@ class Ledger:
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.legs: list[LegEntry] = []
+        self.transfers: list[TransferEntry] | None = None
+        """None until there is one."""
 
     def record(self) -> CallRecord:
         return CallRecord(
@@ -141,6 +203,7 @@ class Ledger:
             answered_at=self.answered_at,
             ended_at=self.ended_at,
             legs=tuple([leg.record(self.direction) for leg in self.legs]),
+            transfers=tuple([each.record(self.direction) for each in self.transfers]) if self.transfers else (),
         )
 
 

@@ -27,6 +27,7 @@ from typing import Literal, NamedTuple
 from trunkline.model.trunk import Trunk
 from trunkline.sdp.description import Description, parse
 from trunkline.sdp.errors import SdpError
+from trunkline.sdp.handover import as_offer, same_media
 from trunkline.sdp.multipart import Span, find_sdp
 from trunkline.sdp.origin import OurOrigin
 from trunkline.sdp.policy import OPEN, Policy
@@ -53,18 +54,32 @@ def policy_of(trunk: Trunk | None) -> Policy:
     return OPEN if trunk is None else Policy(trunk.codecs, trunk.media_encryption)
 
 
+class _Said(NamedTuple):
+    """A description as it came from a leg."""
+
+    description: Description
+    answered: bool
+    """Whether it was an answer."""
+
+
 class _Leg:
     """One leg as the plan sees it: what we sent it, and the last SDP that came from it and crossed."""
 
-    __slots__ = ("crossed", "offered", "origin", "policy")
+    __slots__ = ("agreed", "crossed", "offered", "origin", "own", "policy", "said")
 
-    def __init__(self, origin: OurOrigin, policy: Policy) -> None:
+    def __init__(self, origin: OurOrigin, own: Policy) -> None:
         self.origin = origin
-        self.policy = policy
+        self.own = own
+        """What its own trunk allows."""
+        self.policy = own
         """What may be sent to it: its own trunk's terms, met by the other's."""
         self.offered: Description | None = None
         """The offer we sent it last, which its answer must fit."""
         self.crossed: _Crossed | None = None
+        self.said: _Said | None = None
+        """What came from it last."""
+        self.agreed: _Said | None = None
+        """What came from it last and has an answer, or was one."""
 
 
 class _Crossed(NamedTuple):
@@ -113,7 +128,8 @@ class MediaPlan:
         self.ends_here = False
         self._caller.policy = self._terms.policy.meet(agent.policy)
         self._caller.crossed = None
-        self._agent = _Leg(OurOrigin(self._session, agent.address), agent.policy.meet(self._terms.policy))
+        self._agent = _Leg(OurOrigin(self._session, agent.address), agent.policy)
+        self._agent.policy = agent.policy.meet(self._terms.policy)
 
     def reach_here(self) -> None:
         """A new attempt at an agent, in this process. Media ends here."""
@@ -163,6 +179,7 @@ class MediaPlan:
         passed = self._pass(offer, source.policy if to_room else target.policy)
         if isinstance(passed, Refusal):
             return passed
+        source.said = _Said(offer, False)
         if to_room:
             target.offered = offer
             self._offerer = side
@@ -197,6 +214,8 @@ class MediaPlan:
             return passed
         self._offerer = None
         self._checked = None
+        source.said = source.agreed = _Said(answer, True)
+        target.agreed = target.said
         if self.ends_here and side == "caller":
             return body[span.start : span.end]
         result = _spliced(body, span, target.origin.stamp(passed))
@@ -224,7 +243,56 @@ class MediaPlan:
         source, target = self._legs(side)
         target.offered = None
         source.crossed = None
+        source.said = source.agreed
         self._offerer = None
+
+    # ── a party is exchanged ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def agreed(self, side: End) -> bytes:
+        """What `side` said last that both agreed on, as an offer to somebody else; empty when nothing was agreed on."""
+        source, _ = self._legs(side)
+        return b"" if source.agreed is None else as_offer(*source.agreed).encode()
+
+    def successor(self, end: End, terms: Terms, here: bool) -> MediaPlan:
+        """The plan of the same call with somebody new at `end`. Who stays keeps its session, and counts its versions on
+        in both plans. `here`: the agent's end is in this process."""
+        self._session += 1
+        fresh = _Leg(OurOrigin(self._session, terms.address), terms.policy)
+        return self._with(end, fresh, here)
+
+    def merged(self, end: End, other: MediaPlan, its: End, here: bool) -> MediaPlan:
+        """The plan that joins who stays here with who is at `its` in another call: both keep their sessions."""
+        leg, _ = other._legs(its)
+        return self._with(end, _kept(leg), here)
+
+    def propose(self, side: End, body: bytes, content_type: str | None = _SDP) -> None:
+        """What `side` answered, as `answer` gave it, goes to the other side as an offer."""
+        _, target = self._legs(side)
+        span = find_sdp(content_type, body)
+        if span is not None:
+            target.offered = parse(body[span.start : span.end])
+            self._offerer = side
+
+    def renew(self, side: End) -> None:
+        """What `side` said last is to be sent again, with a version of its own: its other side was told something else
+        meanwhile."""
+        source, _ = self._legs(side)
+        source.crossed = None
+
+    def settled(self, side: End) -> bool:
+        """Whether what `side` said last is what its other side was told of it before, as far as media goes."""
+        source, target = self._legs(side)
+        return source.said is not None and target.offered is not None and same_media(target.offered, source.said[0])
+
+    def _with(self, end: End, fresh: _Leg, here: bool) -> MediaPlan:
+        stays = _kept(self._legs("agent" if end == "caller" else "caller")[0])
+        stays.policy, fresh.policy = stays.own.meet(fresh.own), fresh.own.meet(stays.own)
+        plan = MediaPlan(self._session, self._terms)
+        plan._caller, plan._agent = (fresh, stays) if end == "caller" else (stays, fresh)
+        plan.ends_here = here
+        return plan
+
+    # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _legs(self, side: End) -> tuple[_Leg, _Leg]:
         if self._agent is None:
@@ -249,6 +317,13 @@ class MediaPlan:
 def _bare(body: bytes) -> bytes:
     """A description without its o= line, whose version some count on without a change."""
     return _ORIGIN.sub(b"", body, 1)
+
+
+def _kept(leg: _Leg) -> _Leg:
+    """The leg in another plan: its session goes on."""
+    kept = _Leg(leg.origin, leg.own)
+    kept.said = kept.agreed = leg.agreed
+    return kept
 
 
 def _spliced(body: bytes, span: Span, sdp: bytes) -> bytes:

@@ -126,6 +126,20 @@ class Tried(msgspec.Struct, frozen=True):
     """Why not."""
 
 
+class Done(msgspec.Struct, frozen=True):
+    """What came of a command: of a transfer that an operator asked for, of digits."""
+
+    token: str
+    """The command's."""
+    done: bool
+    cause: str = ""
+    """A stable word for why it was not done; empty when it was."""
+    detail: str = ""
+    """The sentence for people."""
+    status: int = 0
+    """The SIP answer that it got, where it got one."""
+
+
 class Finished(msgspec.Struct, frozen=True):
     """A call ended and nothing of it is left; `Journal(Ended)` went before. For live views and the trace."""
 
@@ -136,6 +150,7 @@ __all__ = [
     "Allow",
     "CloseFlow",
     "CloseMedia",
+    "Done",
     "Finished",
     "Heard",
     "Journal",
@@ -164,5 +179,6 @@ Output = (
     | Allow
     | Trust
     | Tried
+    | Done
     | Finished
 )

@@ -67,8 +67,9 @@ class Reception:
 
     def receive(
         self, request: Request, flow: Flow, data: bytes, calls: Container[str], now: float
-    ) -> Call | list[Output]:
-        """The call that a request begins, not yet begun; or what else it is met with."""
+    ) -> Call | list[Output] | None:
+        """The call that a request begins, not yet begun; or what else it is met with. None: an INVITE that asks for a
+        place in a call that is up (RFC 3891)."""
         invite = request.method == "INVITE"
         if invite or request.method == "OPTIONS":
             busy = self._unavailable(request, invite, now)
@@ -89,11 +90,13 @@ class Reception:
             contact = self._ua.contact(flow, self._ua.tokens.worker)
             return [*self.gate.answer(request, flow, 200, capabilities(contact, self._ua.brand))]
         if not invite:
-            # BYE, UPDATE or INFO of a dialog that nobody named.
-            return [*self.gate.answer(request, flow, 481)]
+            # BYE, UPDATE or INFO of a dialog that nobody named; and nobody transfers what it has no part in.
+            return [*self.gate.answer(request, flow, 403 if request.method == "REFER" else 481)]
         if self._returns(request, calls):
             observed = Observed("refused", source(flow), "loop", 482)
             return [observed, *self.gate.answer(request, flow, 482)]
+        if request.get("replaces") is not None:
+            return None
         return self._invite(request, flow, data, now)
 
     def _unavailable(self, request: Request, invite: bool, now: float) -> str:

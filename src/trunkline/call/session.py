@@ -100,6 +100,11 @@ class Session:
             return True
         return any(waiting.method in CHANGES or waiting.method == "PRACK" for waiting in self._incoming.values())
 
+    def belong(self, call: str) -> None:
+        """Its leg is in another call from now on."""
+        self.call = call
+        self.asking.call = call
+
     # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def met(self, message: Request | Response, flow: Flow) -> Outs:
@@ -139,7 +144,7 @@ class Session:
         if method == "PRACK":
             # Of no provisional response that waits for one (RFC 3262 §3).
             return self._answer(key, 481, now)
-        if method not in CHANGES and method != "INFO":
+        if method not in CHANGES and method != "INFO" and method not in SUBSCRIBING:
             return self._answer(key, 405 if method in KNOWN else 501, now, ALLOW)
         if len(self._incoming) >= _MOST_WAITING:
             return self._answer(key, 500, now, "Retry-After: 3\r\n")

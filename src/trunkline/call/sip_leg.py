@@ -41,6 +41,12 @@ class SipLeg:
         """The early dialogs with reliable provisional responses."""
         return []
 
+    def belong(self, call: str) -> None:
+        """It is in another call from now on."""
+        self.call = call
+        if self.session is not None:
+            self.session.belong(call)
+
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def acknowledge(self, body: bytes) -> Outs:

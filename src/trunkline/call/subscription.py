@@ -27,13 +27,14 @@ class Notice(NamedTuple):
 class Notifier:
     """We have a REFER of the peer's and tell it what comes of it."""
 
-    __slots__ = ("_event", "_expires", "_flying", "_last", "_next", "over")
+    __slots__ = ("_event", "_expires", "_flying", "_last", "_next", "event_id", "over")
 
     def __init__(self, event_id: str, now: float) -> None:
         """`event_id`: the CSeq number of the REFER where another one of the same dialog came before it (RFC 3515
         §2.4.6), else empty."""
         self.over = False
         """The last NOTIFY has its answer, or the peer does not listen any more: nothing more is sent."""
+        self.event_id = event_id
         self._event = f"refer;id={event_id}" if event_id else "refer"
         self._expires = now + LIFETIME
         self._flying = False

@@ -18,6 +18,7 @@ from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
 from trunkline.call.outputs import Resolve, Transmit
 from trunkline.call.receipts import Receipts, number
+from trunkline.call.route import private
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
 from trunkline.call.user_agent import CAPABLE, UNRELIABLE, UserAgent
@@ -53,6 +54,8 @@ class Target(NamedTuple):
     """Whether somebody else is called when nobody answers here."""
     reliable: bool = False
     """Whether an INVITE without an offer may get one in a reliable provisional response."""
+    public: bool = False
+    """Whether a name that leads to private addresses leads nowhere: a stranger chose it."""
 
 
 class UacLeg(SipLeg):
@@ -156,6 +159,8 @@ class UacLeg(SipLeg):
             return super().resolved(flows, now)
         if self.over:
             return []
+        if self.target.public:
+            flows = tuple([flow for flow in flows if not private(flow.remote[0])])
         course = self._course
         if course.asked and course.udp is not None:
             udp = course.udp

@@ -14,7 +14,7 @@ from trunkline.sip.transaction.layer import TransactionLayer
 from trunkline.sip.via import Via
 from trunkline.trunk.penalty import Penalties
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY")
 """What we take inside and outside of dialogs (§20.5)."""
 
 CHANGES = frozenset({"INVITE", "UPDATE"})

@@ -67,6 +67,8 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_second: float | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
+    allow_refer: bool | UnsetType | None = UNSET
+    send_refer: bool | UnsetType | None = UNSET
     tcp_fallback: bool | UnsetType | None = UNSET
     outbound: bool | UnsetType | None = UNSET
     outbound_priority: int | UnsetType | None = UNSET

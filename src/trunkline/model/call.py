@@ -38,6 +38,34 @@ class LegRecord(msgspec.Struct, frozen=True, kw_only=True):
     codec: str | None = None
 
 
+TransferMode = Literal["invite", "refer", "attended", "replaces"]
+"""`invite`: this edge called the new party and joined it. `refer`: the peer that stays was asked to call it.
+`attended`: the new party was in another call here. `replaces`: the new party called, to take a place."""
+TransferResult = Literal["in-progress", "completed", "failed", "unknown"]
+"""`unknown`: the peer took the REFER, and never told what came of it."""
+
+
+class TransferRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One party of a call exchanged for another, or the attempt."""
+
+    by: Side
+    """Who asked for it; `edge` is an operator."""
+    leaves: Side
+    """Whose place it is about."""
+    to: str
+    """E.164 where it is a number, else a URI."""
+    mode: TransferMode
+    result: TransferResult
+    progress: int | None = None
+    """The latest provisional status of the new party."""
+    status: int | None = None
+    """Its final one, or what a refusal was answered."""
+    phrase: str | None = None
+    detail: str | None = None
+    started_at: float
+    ended_at: float | None = None
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organization_id: str
@@ -63,6 +91,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: float | None = None
     ended_at: float | None = None
     legs: tuple[LegRecord, ...] = ()
+    transfers: tuple[TransferRecord, ...] = ()
     attestation: str | None = None
 
     @property

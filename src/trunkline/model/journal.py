@@ -36,8 +36,15 @@ class Answered(msgspec.Struct, frozen=True, tag="answered"):
     dialogs: tuple[DialogState, ...]
 
 
+class Rejoined(msgspec.Struct, frozen=True, tag="rejoined"):
+    """An answered call has other parties than before, or is about to: these are its dialogs now."""
+
+    record: CallRecord
+    dialogs: tuple[DialogState, ...]
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     record: CallRecord
 
 
-JournalEntry = Began | Answered | Ended
+JournalEntry = Began | Answered | Rejoined | Ended

@@ -101,6 +101,10 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     caller_format: NumberFormat = "e164"
     """How the calling number is."""
     caller_header: CallerHeader = "from"
+    allow_refer: bool = False
+    """Whether a REFER from this peer may exchange it for somebody else. An agent's always may."""
+    send_refer: bool = False
+    """Whether a transfer of this peer is left to it, by a REFER of ours, where nobody says how it is to be done."""
     ring_after: float | None = None
     """Seconds after which the caller hears ringing though no agent rings yet; None: never."""
 

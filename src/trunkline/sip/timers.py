@@ -112,6 +112,11 @@ class Alarms(Generic[K]):
         self._order += 1
         heappush(self._heap, (due, self._order, key))
 
+    def sooner(self, key: K, due: float) -> None:
+        """`key` falls due at `due`, unless it does so before."""
+        if self._due.get(key, due) >= due:
+            self.set(key, due)
+
     def clear(self, key: K) -> None:
         if self._due.pop(key, None) is not None and len(self._heap) > 2 * len(self._due) + 64:
             self._heap = [item for item in self._heap if self._due.get(item[2]) == item[0]]

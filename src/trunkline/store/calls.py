@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Row, bindparam, case, delete, desc, func, select, union_all
 
-from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord
+from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, TransferRecord
 from trunkline.store.database import Session
 from trunkline.store.open_calls import open_record
 from trunkline.store.paging import Page
@@ -23,6 +23,7 @@ from trunkline.store.upsert import BACKENDS, Bulk, insert_missing, upsert
 _ENCODER = msgspec.json.Encoder()
 _CHUNK = 500
 _LEGS = msgspec.json.Decoder(tuple[LegRecord, ...])
+_TRANSFERS = msgspec.json.Decoder(tuple[TransferRecord, ...])
 
 
 class CallStats(NamedTuple):
@@ -193,18 +194,20 @@ class Calls:
 _OPEN = OPEN_CALLS.c
 _FORGET = delete(LEGS).where(LEGS.c.sip_call_id == bindparam("leg"), LEGS.c.call_id == bindparam("call"))
 _COLUMNS = [column.name for column in CALLS.c]
-assert _COLUMNS[-1] == "legs"
-_plain = operator.attrgetter(*_COLUMNS[:-1])
+assert _COLUMNS[-2:] == ["legs", "transfers"]
+_plain = operator.attrgetter(*_COLUMNS[:-2])
 _UPSERT = {backend: Bulk(backend, upsert(backend, CALLS, ["id"]), _COLUMNS) for backend in BACKENDS}
 _INDEX = {backend: Bulk(backend, insert_missing(backend, LEGS), ["sip_call_id", "call_id"]) for backend in BACKENDS}
 
 
 def _row(record: CallRecord) -> tuple[Any, ...]:
-    return (*_plain(record), _ENCODER.encode(record.legs).decode())
+    transfers = _ENCODER.encode(record.transfers).decode() if record.transfers else "[]"
+    return (*_plain(record), _ENCODER.encode(record.legs).decode(), transfers)
 
 
 def _record(row: Row[Any]) -> CallRecord:
     fields = dict(row._mapping)
     del fields["duration"]
     fields["legs"] = _LEGS.decode(fields["legs"])
+    fields["transfers"] = _TRANSFERS.decode(fields["transfers"]) if fields["transfers"] != "[]" else ()
     return CallRecord(**fields)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from trunkline.model.call import CallRecord
-from trunkline.model.journal import Answered, Began, DialogState, Ended, JournalEntry
+from trunkline.model.journal import Answered, Began, DialogState, Ended, JournalEntry, Rejoined
 
 
 class Collapsed(NamedTuple):
@@ -41,8 +41,8 @@ def collapse(entries: Iterable[JournalEntry], *, fresh: bool) -> Collapsed:
             if not fresh or id_ not in began:
                 no_longer_open.append(id_)
         else:
-            opened.append((entry.record, entry.dialogs if isinstance(entry, Answered) else ()))
+            opened.append((entry.record, entry.dialogs if isinstance(entry, Answered | Rejoined) else ()))
     return Collapsed(ended, opened, no_longer_open)
 
 
-_RANK: dict[type[JournalEntry], int] = {Began: 0, Answered: 1, Ended: 2}
+_RANK: dict[type[JournalEntry], int] = {Began: 0, Answered: 1, Rejoined: 2, Ended: 3}

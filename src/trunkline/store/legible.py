@@ -12,7 +12,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from trunkline.model.call import CallRecord
-from trunkline.model.journal import Answered, DialogState, JournalEntry
+from trunkline.model.journal import Answered, DialogState, JournalEntry, Rejoined
 
 _LONGEST = 2048
 _MOST_LEGS = 32
@@ -23,14 +23,14 @@ _MARK = "\U0010ffff"
 def legible(entry: JournalEntry) -> JournalEntry:
     """The entry with its record readable and within bounds, its dialogs encodable and `restored` later."""
     record = _record(entry.record)
-    if isinstance(entry, Answered):
-        return Answered(record, tuple(_mapped(dialog, _away) for dialog in entry.dialogs))
+    if isinstance(entry, Answered | Rejoined):
+        return type(entry)(record, tuple(_mapped(dialog, _away) for dialog in entry.dialogs))
     return type(entry)(record)
 
 
 def without_dialogs(entry: JournalEntry) -> JournalEntry:
     """The entry without what a BYE takes: the last resort for one that is too long."""
-    return Answered(entry.record, ()) if isinstance(entry, Answered) else entry
+    return type(entry)(entry.record, ()) if isinstance(entry, Answered | Rejoined) else entry
 
 
 def restored(dialog: DialogState) -> DialogState:
@@ -40,7 +40,8 @@ def restored(dialog: DialogState) -> DialogState:
 
 def _record(record: CallRecord) -> CallRecord:
     legs = tuple(structs.replace(leg, **_texts(leg)) for leg in record.legs[:_MOST_LEGS])
-    return structs.replace(record, legs=legs, **_texts(record))
+    transfers = tuple(structs.replace(each, **_texts(each)) for each in record.transfers[:_MOST_LEGS])
+    return structs.replace(record, legs=legs, transfers=transfers, **_texts(record))
 
 
 def _texts(value: object) -> dict[str, str]:

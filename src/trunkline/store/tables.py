@@ -91,6 +91,8 @@ TRUNKS = Table(
     Column("calls_per_second", Double),
     Column("trust_identity", Boolean, nullable=False),
     Column("nat", Boolean, nullable=False),
+    Column("allow_refer", Boolean, nullable=False, server_default=false()),
+    Column("send_refer", Boolean, nullable=False, server_default=false()),
     Column("outbound", Boolean, nullable=False, server_default=true()),
     Column("outbound_priority", Integer, nullable=False, server_default="100"),
     Column("prefixes", Text, nullable=False, server_default="[]"),
@@ -305,6 +307,7 @@ CALLS = Table(
     Column("duration", Integer, nullable=False),
     Column("attestation", Text),
     Column("legs", Text, nullable=False),
+    Column("transfers", Text, nullable=False, server_default="[]"),
     Index("calls_started", "organization_id", "started_at", "id", "status", "direction"),
     # One index for a number's list and its sums: each index that is not in the order of time costs a call 10 µs, for
     # the page that it dirties.

@@ -29,7 +29,16 @@ from trunkline.control.calls import CallFilter
 from trunkline.control.fields import phone_number
 from trunkline.control.numbers import agent_shown
 from trunkline.control.services import Services
-from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, Side
+from trunkline.model.call import (
+    CallRecord,
+    CallStatus,
+    Direction,
+    LegRecord,
+    Side,
+    TransferMode,
+    TransferRecord,
+    TransferResult,
+)
 from trunkline.telemetry.ladder import label, ladder
 from trunkline.telemetry.trace import CallTrace
 
@@ -98,6 +107,20 @@ class CallLeg(msgspec.Struct, frozen=True, kw_only=True):
     codec: str | None
 
 
+class CallTransfer(msgspec.Struct, frozen=True, kw_only=True):
+    by: Side
+    leaves: Side
+    to: str
+    mode: TransferMode
+    result: TransferResult
+    progress: int | None
+    status: int | None
+    phrase: str | None
+    detail: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
 class CallDetail(CallItem, frozen=True, kw_only=True):
     agent_name: str | None
     transcript: Transcript | None
@@ -112,6 +135,7 @@ class CallDetail(CallItem, frozen=True, kw_only=True):
     answered_at: datetime | None
     attestation: str | None
     legs: list[CallLeg]
+    transfers: list[CallTransfer]
 
 
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +276,7 @@ def _detail(services: Services, call: CallRecord) -> CallDetail:
         answered_at=exact(call.answered_at),
         attestation=call.attestation,
         legs=[_leg(services, leg) for leg in call.legs],
+        transfers=[_transfer(transfer) for transfer in call.transfers],
     )
 
 
@@ -271,6 +296,22 @@ def _leg(services: Services, leg: LegRecord) -> CallLeg:
         phrase=leg.phrase,
         reason=leg.reason,
         codec=leg.codec,
+    )
+
+
+def _transfer(transfer: TransferRecord) -> CallTransfer:
+    return CallTransfer(
+        by=transfer.by,
+        leaves=transfer.leaves,
+        to=transfer.to,
+        mode=transfer.mode,
+        result=transfer.result,
+        progress=transfer.progress,
+        status=transfer.status,
+        phrase=transfer.phrase,
+        detail=transfer.detail,
+        started_at=exact(transfer.started_at),
+        ended_at=exact(transfer.ended_at),
     )
 
 

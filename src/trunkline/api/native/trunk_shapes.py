@@ -71,6 +71,8 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     calls_per_second: Rate | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
+    allow_refer: bool | UnsetType | None = UNSET
+    send_refer: bool | UnsetType | None = UNSET
     tcp_fallback: bool | UnsetType | None = UNSET
     outbound: bool | UnsetType | None = UNSET
     outbound_priority: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | UnsetType | None = UNSET
@@ -164,6 +166,8 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_second: float | None
     trust_identity: bool
     nat: bool
+    allow_refer: bool
+    send_refer: bool
     tcp_fallback: bool
     outbound: bool
     outbound_priority: int

@@ -172,6 +172,8 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         calls_per_second=trunk.calls_per_second,
         trust_identity=trunk.trust_identity,
         nat=trunk.nat,
+        allow_refer=trunk.allow_refer,
+        send_refer=trunk.send_refer,
         tcp_fallback=trunk.tcp_fallback,
         outbound=trunk.outbound,
         outbound_priority=trunk.outbound_priority,

@@ -1,0 +1,69 @@
+"""Where a transfer of a call may lead: a destination, and, where it is a telephone, by which carriers. Whether the
+organization may call it is decided as for any outbound call from the call's number."""
+
+from __future__ import annotations
+
+from trunkline.call.admission import Admission
+from trunkline.call.bridge import Seat
+from trunkline.call.call import Call
+from trunkline.call.case import Case
+from trunkline.call.departure import outward
+from trunkline.call.destination import Asker, Destination, Unreachable, find
+from trunkline.call.refusals import Refused
+from trunkline.call.user_agent import UserAgent
+from trunkline.routing.destination import country_of
+from trunkline.routing.outbound import RING
+from trunkline.routing.table import Table
+from trunkline.sip.message import Request
+from trunkline.sip.uri import Uri
+
+
+class Headings:
+    """Over the live table."""
+
+    __slots__ = ("_admission", "_domain", "_table", "_ua")
+
+    def __init__(self, ua: UserAgent, table: Table, admission: Admission, domain: str) -> None:
+        """`domain`: the edge's name, empty for none."""
+        self._ua = ua
+        self._table = table
+        self._admission = admission
+        self._domain = domain
+
+    def find(
+        self, call: Call, seat: Seat, target: Uri, uris: bool, now: float, ring_timeout: float = 30.0
+    ) -> Destination | Unreachable:
+        """Where `target` leads, said by the party in `seat`. `uris`: whether it may name more than numbers.
+        `ring_timeout`: seconds that a URI nobody here knows may ring."""
+        country = seat.trunk.country if seat.trunk is not None else None
+        asker = Asker(call.ledger.organization_id, country, uris, ring_timeout)
+        return self._carried(call, find(self._table, self._hosts(seat), asker, target), country, now)
+
+    def _carried(
+        self, call: Call, found: Destination | Unreachable, country: str | None, now: float
+    ) -> Destination | Unreachable:
+        """The destination with the carriers that reach it, when it is a telephone."""
+        if isinstance(found, Unreachable) or not found.telephone:
+            return found
+        ledger = call.ledger
+        organization = self._table.organizations.get(ledger.organization_id)
+        number = self._table.numbers.get(ledger.number_id or "")
+        if organization is None or number is None:
+            return Unreachable(403, "caller-not-owned", "The call has no number that could call out.")
+        case = Case(Request("INVITE", found.telephone), call.caller.flow, now, None)
+        home = country or country_of(number.e164)
+        going = outward(case, organization, number, found.telephone, home, self._table, self._admission, RING)
+        if isinstance(going, Refused):
+            return Unreachable(going.status, going.cause, f"{going.detail} {going.mend}".strip())
+        rules = organization.outbound if found.telephone[0] == "+" else None
+        return found._replace(candidates=going, rules=rules)
+
+    def _hosts(self, seat: Seat) -> set[str]:
+        """The names and addresses that are this edge's own."""
+        found = {address[0] for address in self._ua.advertised.values()}
+        if self._domain:
+            found.add(self._domain)
+        session = seat.party.session
+        if session is not None:
+            found.update((session.dialog.flow.local[0], self._ua.origin(session.dialog.flow)))
+        return found
