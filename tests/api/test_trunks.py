@@ -16,6 +16,8 @@ from trunkline.call.verdict import Admitted
 from trunkline.control.ports import Health, Registration
 from trunkline.control.services import Services
 from trunkline.model import ids
+from trunkline.model.binding import Binding
+from trunkline.sip.flow import Flow
 
 
 async def test_s2_03_list_shows_trunks_with_their_numbers_counted(admin: Client, trunk: str, echo: str) -> None:
@@ -186,6 +188,27 @@ async def test_a_trunk_that_registers_says_how_it_stands(admin: Client, engine: 
     assert [item["trunk_id"] for item in listed["data"]] == [id]
     assert listed["data"][0]["registration"] == shown
     assert (await admin.get("/v1/registrations?state=failed")).json["data"] == []
+
+
+async def test_devices_that_registered_are_listed(admin: Client, engine: Engine, clock: Clock) -> None:
+    credentials = {"username": "anna", "password": "secret"}
+    body = {"name": "Phones", "provider": "generic", "config": {"accepts_registration": True}}
+    assert (await admin.post("/v1/sip/trunks", body)).code == "missing_required_field"
+    id = (await admin.post("/v1/sip/trunks", {**body, "credentials": credentials})).json["id"]
+    flow = Flow("udp", ("192.0.2.5", 5060), ("192.0.2.40", 41234))
+    for trunk in (str(ids.bare(id)), "01hm6jv4qg0000000000000000"):
+        engine.devices.append(
+            Binding(
+                trunk_id=trunk, key="k", contact="sip:anna@10.0.0.7", call_id="c", cseq=1, expires_at=clock.wall + 60,
+                flow=flow, nat=True, registered_at=clock.wall,
+            )
+        )  # fmt: skip
+    answer = (await admin.get("/v1/bindings")).json
+    (device,) = answer["data"]
+    assert (device["trunk_id"], device["contact"], device["source"]) == (id, "sip:anna@10.0.0.7", "192.0.2.40:41234")
+    assert (device["behind_nat"], device["instance"], device["expires_at"]) == (True, None, "2024-01-15T10:31:00Z")
+    assert (await admin.get(f"/v1/bindings?trunk_id={id}")).json == answer
+    assert (await admin.get("/v1/bindings?trunk_id=trunk_01hm6jv4qg0000000000000000")).json["data"] == []
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def test_methods(method: str) -> None:
     else:
         assert refusal is not None
         assert refusal.status == (405 if method in KNOWN else 501)
-        assert refusal.headers == "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY\r\n"
+        allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, REGISTER"
+        assert refusal.headers == f"Allow: {allow}\r\n"
 
 
 @pytest.mark.parametrize(

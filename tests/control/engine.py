@@ -13,6 +13,7 @@ from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
     Bans,
     BanSeen,
+    Devices,
     Endpoints,
     Explain,
     Health,
@@ -32,6 +33,7 @@ from trunkline.control.ports import (
 )
 from trunkline.guard import bans as guard
 from trunkline.guard.nonce import Nonces
+from trunkline.model.binding import Binding
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
 from trunkline.model.ids import mint
@@ -53,6 +55,7 @@ class Engine:
         self.live: dict[str, CallRecord] = {}
         self.traces = Traces()
         self.health: dict[str, Health] = {}
+        self.devices: list[Binding] = []
         self.registrations: dict[str, Registration] = {}
         self.bans = guard.Bans(guard.Terms())
         self.hung_up: list[str] = []
@@ -137,6 +140,8 @@ class Engine:
                 )
             case TryTrunk():
                 return self.tried
+            case Devices():
+                return tuple([binding for binding in self.devices if binding.trunk_id in query.trunk_ids])
             case Tables():
                 return {"calls": len(self.live), "transactions": 0}
             case Readiness():

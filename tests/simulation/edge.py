@@ -171,6 +171,8 @@ class Edge:
                 self.done.append(out)
 
     def _resolve(self, question: Resolve) -> Input:
+        if question.flow is not None:
+            return Resolved(question.leg, (question.flow,))
         uri = parse_uri(question.uri)
         hosts = [uri.host] if uri.host[0].isdigit() else self.names.get(uri.host, [])
         if not hosts:

@@ -42,6 +42,8 @@ from trunkline.sip.uri import UriError, parse_uri
 from trunkline.trunk.identify import BY_USER_ALONE, Identified, Signs, identify
 
 _NOBODY = Trunk(id="", organization_id="", name="")
+_CERTAIN = frozenset({"endpoint", "user", "contact", "registration"})
+"""What tells a trunk from those of other organizations, whatever is dialled."""
 _STATES = {
     "provisioning": "not-provisioned",
     "inactive": "inactive",
@@ -95,10 +97,11 @@ class Arrival:
             trunks = "1 trunk" if len(sources) == 1 else f"{len(sources)} trunks"
             notes.append(Note("source", f"{flow.remote[0]} is in the networks of {trunks}."))
         contact = suspects.contact(table, request.uri, self.contacts.users)
+        device = suspects.device(table, request, self.contacts.bindings.flows.get(flow)) if contact is None else None
         asked = case.asked = dialled(request, table, sources, contact)
         if notes is not None:
             notes.append(Note("number", f"{asked.header} asks for {asked.text}."))
-        found = self._identified(case, sources, contact)
+        found = self._identified(case, sources, contact, device)
         if not isinstance(found, Identified):
             return found
         trunk = found.trunk
@@ -121,7 +124,7 @@ class Arrival:
             return number
         # To explain costs no chance: it says what is most likely.
         chance = self.chance if notes is None else None
-        selection = select(number, table.agents, table.trunks, self.silent, chance)
+        selection = select(number, table.agents, table.trunks, self.silent, chance, self.contacts.bindings.of)
         refused = _lifecycle(case, number) or _reachable(case, number, selection) or self._room(case, trunk)
         if refused is not None:
             return refused
@@ -135,7 +138,7 @@ class Arrival:
         )
 
     def _identified(
-        self, case: Case, sources: Mapping[str, int], contact: str | None
+        self, case: Case, sources: Mapping[str, int], contact: str | None, device: str | None
     ) -> Identified | Refused | Challenged | Dropped:
         """Step `trunk`."""
         flow, number, policy = case.flow, case.asked.number, self.policy
@@ -144,13 +147,13 @@ class Arrival:
         own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
         endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
         ours = number is not None
-        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours)
+        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours, device)
         by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
         possible = suspects.gather(self.table, sources, number, signs, by_user)
         found = identify(possible, signs)
         if found is None:
             return self._unknown(case, signs)
-        told = found.by in ("endpoint", "user", "contact")
+        told = found.by in _CERTAIN
         if not told and (number is None or found.trunk.dials_out) and suspects.shared(possible):
             cause = "not-authenticated" if found.trunk.dials_out else "unknown-number"
             return case.refuse("trunk", cause, "Several organizations share the network it comes from.")

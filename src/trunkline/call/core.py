@@ -69,18 +69,9 @@ class Core:
     """One worker's calls."""
 
     __slots__ = (
-        "arrival",
-        "beside",
-        "calls",
-        "door",
-        "legs",
-        "overload",
-        "probing",
-        "reception",
-        "registering",
-        "transfers",
-        "ua",
-    )
+        "arrival", "beside", "calls", "door", "legs", "overload", "probing", "reception", "registering", "registrar",
+        "transfers", "ua",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -102,6 +93,8 @@ class Core:
         self.probing, self.registering = self.beside.probing, self.beside.registering
         self.door = Door(ua, arrival.table, digest.proved, terms)
         self.reception = Reception(ua, arrival, digest, gate, overload)
+        self.registrar = self.reception.registrar
+        self.registrar.bindings.terms = arrival.policy.registrar
 
     @property
     def draining(self) -> bool:
@@ -145,7 +138,11 @@ class Core:
     def apply(self, changes: Iterable[Change], now: float) -> None:
         """Change the configuration: the next message meets it. Raises `TableError`, and then nothing was changed."""
         changes = tuple(changes)
+        trunks = self.arrival.table.trunks
+        before = {id: trunks[id] for change in changes if (id := _trunk_of(change)) in trunks}
         self.arrival.table.apply(changes)
+        for id, trunk in before.items():
+            self.registrar.put(trunk, trunks.get(id))
         for change in changes:
             if isinstance(change, Put):
                 if isinstance(change.record, Trunk | Agent):
@@ -172,7 +169,7 @@ class Core:
             return self.beside.trials.begin(given.trial, given.trunk, now)
         if isinstance(given, FlowClosed):
             self.registering.closed(given.flow, now)
-            return []
+            return self.registrar.closed(given.flow)
         if isinstance(given, AddBan):
             return self.door.add(given.source, given.reason, given.seconds, now)
         if isinstance(given, LiftBan):
@@ -203,12 +200,12 @@ class Core:
                 outs += self._carry(leg.expire(what, "", now), call_id, now)
         self.overload.expire(now)
         ua.penalties.expire(now)
-        return outs + self.beside.expire(now) + self.door.expire(now)
+        return outs + self.beside.expire(now) + self.door.expire(now) + self.registrar.expire(now)
 
     def deadline(self) -> float | None:
         ua = self.ua
         soonest = ua.layer.timers.deadline()
-        beside = (self.overload.deadline, self.beside.deadline(), self.door.deadline())
+        beside = (self.overload.deadline, self.beside.deadline(), self.door.deadline(), self.registrar.deadline())
         for at in (ua.timers.deadline(), ua.alarms.deadline(), ua.penalties.deadline(), *beside):
             if at is not None and (soonest is None or at < soonest):
                 soonest = at
@@ -384,3 +381,10 @@ class Core:
         touched += call.legs()
         self.reception.release(call.caller.identity)
         return self.transfers.forget(call, now)
+
+
+def _trunk_of(change: Change) -> str:
+    """The id of the trunk that a change is about; empty when it is about something else."""
+    if isinstance(change, Put):
+        return change.record.id if isinstance(change.record, Trunk) else ""
+    return change.id if change.kind == "trunk" else ""

@@ -20,7 +20,9 @@ from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.transmit import Transmit
 
 ACCEPT = "Accept: application/sdp\r\n"
-KNOWN = frozenset({*METHODS, "REGISTER", "PRACK", "SUBSCRIBE", "PUBLISH", "MESSAGE"})
+REGISTRAR = ("path", "outbound")
+"""Option tags that a REGISTER may require (RFC 3327, RFC 5626)."""
+KNOWN = frozenset({*METHODS, "PRACK", "SUBSCRIBE", "PUBLISH", "MESSAGE"})
 """Methods that exist: one we do not take is 405; any other is 501."""
 
 
@@ -71,7 +73,8 @@ def examine(request: Request) -> Refusal | None:
     for name in ("require", "proxy-require"):
         if request.header(name) is not None:
             tags = [tag.strip() for value in request.headers(name) for tag in split_commas(value)]
-            unknown = [tag for tag in tags if tag and tag.lower() not in SUPPORTED]
+            known_tags = SUPPORTED if request.method != "REGISTER" else REGISTRAR
+            unknown = [tag for tag in tags if tag and tag.lower() not in known_tags]
             if unknown:
                 return Refusal(420, "extension", f"Unsupported: {', '.join(unknown)}\r\n")
     return None

@@ -24,6 +24,9 @@ class Resolve(msgspec.Struct, frozen=True):
     transport: Transport | None = None
     """The transport that the trunk demands, over what the URI says."""
     tls: TlsProfile | None = None
+    flow: Flow | None = None
+    """The flow to take instead of asking where the URI leads: a device is reached over the one that it registered on
+    (RFC 5626 §5.3)."""
 
 
 class OpenMedia(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from trunkline.call.invitation import call_id_header
 from trunkline.call.outputs import Finished, Heard, Journal, Observed, Output
 from trunkline.call.proof import Digest
 from trunkline.call.refusals import Refused
+from trunkline.call.registrar import Registrar
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Admitted, Challenged
 from trunkline.guard.overload import Overload
@@ -34,7 +35,18 @@ _DRAIN_RETRY = 30
 class Reception:
     """One worker's door."""
 
-    __slots__ = ("_arrival", "_call_id_header", "_digest", "_invites", "_overload", "_shed", "_ua", "draining", "gate")
+    __slots__ = (
+        "_arrival",
+        "_call_id_header",
+        "_digest",
+        "_invites",
+        "_overload",
+        "_shed",
+        "_ua",
+        "draining",
+        "gate",
+        "registrar",
+    )
 
     def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.gate = gate
@@ -48,6 +60,7 @@ class Reception:
         """Call-ID, From tag and CSeq number of each live caller's INVITE: what forked and comes twice is known by
         them."""
         self._call_id_header = call_id_header(ua.brand).lower()
+        self.registrar = Registrar(ua, arrival.table, digest, gate, arrival.contacts.bindings)
 
     def __len__(self) -> int:
         return len(self._invites)
@@ -89,6 +102,8 @@ class Reception:
         if request.method == "OPTIONS":
             contact = self._ua.contact(flow, self._ua.tokens.worker)
             return [*self.gate.answer(request, flow, 200, capabilities(contact, self._ua.brand))]
+        if request.method == "REGISTER":
+            return self.registrar.receive(request, flow, now, source(flow))
         if not invite:
             # BYE, UPDATE or INFO of a dialog that nobody named; and nobody transfers what it has no part in.
             return [*self.gate.answer(request, flow, 403 if request.method == "REFER" else 481)]

@@ -45,6 +45,7 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "agent-disabled": Cause(480, 20, "Enable the agent."),
     "agent-unsupported": Cause(480, 20, "Assign a sip or echo agent."),
     "agent-unreachable": Cause(480, 20, "Give the agent a SIP URI or a trunk."),
+    "agent-not-registered": Cause(480, 20, "Register a phone as the user of the agent's trunk."),
     "agent-trunk-gone": Cause(480, 20, "Give the agent a trunk that exists."),
     "agent-trunk-disabled": Cause(480, 20, "Enable the agent's trunk."),
     "group-empty": Cause(480, 20, "Add agents to the group."),

@@ -111,6 +111,7 @@ class Registering:
         self.contacts.users.pop(client.user, None)
         self.contacts.said.pop(trunk_id, None)
         self.contacts.lead(trunk_id, ())
+        self.ua.service_routes.pop(trunk_id, None)
         client.leaving = True
         client.registration.leave(now)
         self._arm(client, now)
@@ -247,7 +248,7 @@ class Registering:
             if client.expires:
                 client.good = flow
                 client.contact = client.offered
-                client.routes = service_route(response)
+                self.ua.service_routes[client.trunk.id] = service_route(response)
                 if client.trunk.keepalive > 0:
                     self._alarms.set((client.number, "ping"), now + self._gap(client))
             else:

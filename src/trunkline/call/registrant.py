@@ -37,7 +37,7 @@ class Registrant:
 
     __slots__ = (
         "call_id", "contact", "expires", "flow", "flows", "good", "hosts", "key", "leaving", "number", "offered",
-        "registration", "routes", "sequence", "shown", "tag", "trunk", "user",
+        "registration", "sequence", "shown", "tag", "trunk", "user",
     )  # fmt: skip
 
     def __init__(
@@ -67,8 +67,6 @@ class Registrant:
         """The Contact that the registrar holds."""
         self.hosts: dict[str, float] = {}
         """Addresses that the registrar's name led to, and when it last did."""
-        self.routes: tuple[str, ...] = ()
-        """Service-Route (RFC 3608)."""
         self.leaving = False
         """The trunk is gone, or another: only the binding is to be taken back."""
 

@@ -184,6 +184,14 @@ class Search:
         )
         if self._candidates and 408 in candidate.hunt_on:
             target = target._replace(others=True)
+        route = candidate.route
+        if not route and candidate.trunk is not None:
+            route = ua.service_routes.get(candidate.trunk.id, ())
+        if route:
+            target = target._replace(route=route)
+        if candidate.flow is not None:
+            # A device behind NAT hears nothing but what comes over its flow.
+            target = target._replace(flow=candidate.flow, nat=True, by_tcp=False)
         return UacLeg(ua, leg, ledger.id, target._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
 
     def _more(self, now: float) -> bool:
@@ -250,7 +258,10 @@ class Search:
         provisional = isinstance(self.leg, UacLeg) and self.leg.provisional
         rang = bool(self._early) or (self.line is not None and self.line.ringing_at is not None)
         statuses = self.candidate.hunt_on if self.candidate is not None else ()
-        if hunt.hunts_on(event, provisional, rang, statuses) and self._more(now):
+        # One device of several does not speak for the others.
+        one = self.candidate
+        spoken = isinstance(one, Candidate) and not one.alone and event.status in (480, 486)
+        if (spoken or hunt.hunts_on(event, provisional, rang, statuses)) and self._more(now):
             return self.attempt(now)
         status, words = hunt.crossed(event.status, event.phrase)
         headers = reason_line(hunt.reason(event))

@@ -13,9 +13,11 @@ from typing import Final
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.table import Table
+from trunkline.routing.telephone import party_of_address
+from trunkline.sip.message import Request
 from trunkline.sip.uri import parse_uri
 from trunkline.trunk.endpoint import named
-from trunkline.trunk.identify import BY_CONTACT, BY_REGISTRAR, BY_USER_ALONE, Possible, Signs
+from trunkline.trunk.identify import BY_CONTACT, BY_REGISTRAR, BY_REGISTRATION, BY_USER_ALONE, Possible, Signs
 
 MOST: Final = 64
 """Trunks that are looked at for a request whose number tells nothing."""
@@ -52,6 +54,19 @@ def contact(table: Table, uri: str, users: Mapping[str, str]) -> str | None:
     return id if id in table.trunks else None
 
 
+def device(table: Table, request: Request, bound: Collection[str] | None) -> str | None:
+    """The id of the trunk whose device has registered over the flow that a request comes by; of several, the one whose
+    user it says it is from. `bound`: the ids of those that have."""
+    if not bound:
+        return None
+    ids = [id for id in bound if id in table.trunks]
+    if len(ids) > 1:
+        said = party_of_address(request.get("from") or "")
+        user = said.user if said is not None else ""
+        ids = [id for id in ids if table.trunks[id].username == user]
+    return ids[0] if len(ids) == 1 else None
+
+
 def sides(table: Table, number: Number) -> tuple[str | None, str | None]:
     """The number's own trunk on the caller's side, and the trunk on the agent's side.
 
@@ -77,6 +92,8 @@ def gather(
     trunks = table.trunks
     if signs.contact is not None:
         return ((trunks[signs.contact], BY_CONTACT),)
+    if signs.device is not None:
+        return ((trunks[signs.device], BY_REGISTRATION),)
     if signs.own is not None and signs.own in sources:
         return ((trunks[signs.own], sources[signs.own]),)
     if number is not None:

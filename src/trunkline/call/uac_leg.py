@@ -56,6 +56,10 @@ class Target(NamedTuple):
     """Whether an INVITE without an offer may get one in a reliable provisional response."""
     public: bool = False
     """Whether a name that leads to private addresses leads nowhere: a stranger chose it."""
+    route: tuple[str, ...] = ()
+    """URIs that it passes first instead."""
+    flow: Flow | None = None
+    """Where it goes, whatever the URIs say."""
 
 
 class UacLeg(SipLeg):
@@ -131,7 +135,8 @@ class UacLeg(SipLeg):
 
     def begin(self) -> Outs:
         target = self.target
-        return [Resolve(self.id, target.proxy or target.uri, target.transport, target.tls)]
+        first = target.route[0] if target.route else target.proxy or target.uri
+        return [Resolve(self.id, first, target.transport, target.tls, target.flow)]
 
     def disconnect(self, reason: str, now: float) -> Outs:
         """The call is not wanted any more: BYE when it was answered, else CANCEL once there was a response (§9.1)."""
@@ -275,7 +280,8 @@ class UacLeg(SipLeg):
         sent_by = ua.sent_by(flow)
         local = f"{target.caller.replace('{host}', sent_by)};tag={self.ends.local_tag}"
         self.ends = Ends(local, self.ends.local_tag, target.callee)
-        route = f"Route: <{target.proxy}>\r\n" if target.proxy else ""
+        passed = target.route or ((target.proxy,) if target.proxy else ())
+        route = "".join([f"Route: <{uri}>\r\n" for uri in passed])
         kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
         contact = ua.contact(flow, self.ends.local_tag, target.uri[:5].lower() == "sips:")
         able = CAPABLE if self.body or target.reliable else UNRELIABLE

@@ -14,7 +14,7 @@ from trunkline.sip.transaction.layer import TransactionLayer
 from trunkline.sip.via import Via
 from trunkline.trunk.penalty import Penalties
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "REGISTER")
 """What we take inside and outside of dialogs (§20.5)."""
 
 CHANGES = frozenset({"INVITE", "UPDATE"})
@@ -37,20 +37,9 @@ class UserAgent:
     """One worker's user agent (RFC 3261 §6)."""
 
     __slots__ = (
-        "advertised",
-        "alarms",
-        "attempt",
-        "brand",
-        "dialogs",
-        "epoch",
-        "extensions",
-        "layer",
-        "mtu",
-        "penalties",
-        "seen",
-        "timers",
-        "tokens",
-    )
+        "advertised", "alarms", "attempt", "brand", "dialogs", "epoch", "extensions", "layer", "mtu", "penalties",
+        "seen", "service_routes", "timers", "tokens",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -76,6 +65,8 @@ class UserAgent:
         self.seen: dict[tuple[str, Address, str], Address] = {}
         """By transport, our address and the peer's host: what that peer sees us as. An empty host: what any saw last,
         for the others beyond the same NAT."""
+        self.service_routes: dict[str, tuple[str, ...]] = {}
+        """By trunk, what its registrar asks its calls to pass first (RFC 3608)."""
         self.brand = brand
         """What User-Agent says, and our own `X-` headers begin with."""
         self.penalties = Penalties()

@@ -12,6 +12,7 @@ from trunkline.model.call import Direction
 from trunkline.model.number import Number
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
+from trunkline.registrar.bindings import Terms
 from trunkline.routing.outbound import Carrier
 from trunkline.routing.select import Candidate
 
@@ -27,6 +28,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     source_rate: Rate | None = None
     """New calls that one source address may bring."""
     max_calls: int | None = None
+    registrar: Terms = Terms()
+    """What may be asked of our registrar."""
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ import msgspec
 
 from trunkline.call.explain import Explanation, Hypothetical
 from trunkline.call.inputs import AddBan, HangUp, LiftBan
+from trunkline.model.binding import Binding
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change
 from trunkline.model.trunk import Trunk
@@ -123,6 +124,12 @@ class TryTrunk(Query[TrunkTrial], frozen=True, tag="try-trunk"):
     trunk: Trunk
 
 
+class Devices(Query[tuple[Binding, ...]], frozen=True, kw_only=True, tag="devices"):
+    """The bindings of the devices that registered for these trunks, in the order they are called."""
+
+    trunk_ids: tuple[str, ...]
+
+
 class Tables(Query[dict[str, int]], frozen=True, tag="tables"):
     """How many entries each table of the engine has: transactions, dialogs, calls, limits, timers, connections, …"""
 
@@ -186,6 +193,7 @@ AnyQuery = (
     | Endpoints
     | Registrations
     | TryTrunk
+    | Devices
 )
 """Every question there is: what an engine must answer, and what a queue between processes carries."""
 

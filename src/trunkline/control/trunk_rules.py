@@ -57,6 +57,7 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     register: bool | UnsetType | None = UNSET
     register_expires: int | UnsetType | None = UNSET
     register_aor: str | UnsetType | None = UNSET
+    accepts_registration: bool | UnsetType | None = UNSET
     keepalive: float | UnsetType | None = UNSET
     realm: str | UnsetType | None = UNSET
     country: str | UnsetType | None = UNSET
@@ -156,11 +157,12 @@ def whole(trunk: Trunk) -> None:
     if (trunk.username is None) != (trunk.password is None):
         absent = "username" if trunk.username is None else "password"
         raise Invalid("missing_required_field", f"{absent} is required beside the other.", field=absent)
-    if trunk.host is None and not trunk.networks and not (trunk.challenge and trunk.username):
+    proves = (trunk.challenge or trunk.accepts_registration) and trunk.username
+    if trunk.host is None and not trunk.networks and not proves:
         raise Invalid(
             "missing_required_field",
             "Say where the peer is (server), where its calls come from (networks), or that it authenticates (challenge "
-            "with credentials).",
+            "or accepts_registration, with credentials).",
             field="host",
         )
     if "national" in (trunk.dial_format, trunk.caller_format) and trunk.country is None:
@@ -169,6 +171,8 @@ def whole(trunk: Trunk) -> None:
         )
     if trunk.challenge and trunk.username is None:
         raise Invalid("missing_required_field", "challenge needs credentials.", field="username")
+    if trunk.accepts_registration and trunk.username is None:
+        raise Invalid("missing_required_field", "accepts_registration needs credentials.", field="username")
     if trunk.register and (trunk.host is None or trunk.username is None):
         raise Invalid(
             "missing_required_field",

@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 
 from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
 from trunkline.control.ports import (
+    Devices,
     Endpoints,
     Health,
     Registration,
@@ -20,6 +21,7 @@ from trunkline.control.ports import (
 from trunkline.control.reach import orphans
 from trunkline.control.state import Draft, State
 from trunkline.control.trunk_rules import DEFAULTS, TrunkWanted, applied, whole
+from trunkline.model.binding import Binding
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.store import errors as store_errors
@@ -141,6 +143,13 @@ class Trunks:
         except ConnectionError:
             return {}
         return {endpoint.transport: endpoint.uri for endpoint in reversed(found)}
+
+    async def devices(self, trunk_ids: tuple[str, ...]) -> tuple[Binding, ...]:
+        """The devices that registered for them; nothing when the engine cannot be asked."""
+        try:
+            return await self._state.engine.ask(Devices(trunk_ids=trunk_ids))
+        except ConnectionError:
+            return ()
 
     async def create(self, organization_id: str, wanted: TrunkWanted) -> Trunk:
         """Raises `Invalid` and `Conflict`. Nothing is sent to the peer."""

@@ -25,6 +25,7 @@ from trunkline.control.services import Services
 from trunkline.edge.gauges import metrics_of
 from trunkline.edge.port import Port
 from trunkline.engine.aftermath import end_interrupted
+from trunkline.engine.devices import keep_devices, load_devices, write_devices
 from trunkline.engine.drain import drain
 from trunkline.engine.duties import Duties
 from trunkline.engine.engine import Engine
@@ -138,6 +139,9 @@ class Edge:
         # Closing may journal the end of nothing more: calls that still go on are the next start's.
         undo.push_async_callback(self.engine.close)
         await self.engine.open()
+        await load_devices(self.store, self.engine)
+        devices = self.engine.core.registrar.bindings
+        self.duties.begin("writing registrations", lambda: keep_devices(self.store, devices))
         names = self.engine.names
         assert names is not None
         self.duties.begin("looking up names", names.keep)
@@ -257,6 +261,8 @@ class Edge:
         await asyncio.wait((moving,), timeout=_STOP / 2)
         with contextlib.suppress(StoreError):
             await write_refusals(self.store, self.engine.observer.refusals)
+        with contextlib.suppress(StoreError):
+            await write_devices(self.store, self.engine.core.registrar.bindings)
 
     def _api_expires(self) -> float | None:
         return self._certificate.expires_at if self._certificate is not None else None

@@ -18,6 +18,7 @@ from trunkline.call.trial import PATIENCE
 from trunkline.control.ports import (
     Bans,
     BanSeen,
+    Devices,
     Endpoints,
     Explain,
     Health,
@@ -133,6 +134,8 @@ class Port:
                 return {id: known for id in ids if (known := self._registration(id)) is not None}
             case Bans():
                 return self._bans()
+            case Devices(trunk_ids=ids):
+                return tuple([binding for id in ids for binding in core.registrar.bindings.of(id)])
             case Tables():
                 return self._engine.tables()
             case Readiness():

@@ -131,6 +131,7 @@ class Engine:
         core = self.core
         core.arrival.policy = plan.policy
         core.ua.attempt, core.ua.mtu = plan.attempt, plan.mtu
+        core.registrar.bindings.terms = plan.policy.registrar
         self._digest.realm = plan.realm
         core.overload.target, core.overload.interval, core.overload.limit = plan.overload
         core.door.adapt(plan.abuse)
@@ -179,6 +180,7 @@ class Engine:
             **{name: float(counts.get(name, 0)) for name in kept},
             **{f"registrations_{state}": float(count) for state, count in registrations.items()},
             "nonces_used": float(len(self._digest.nonces.replays)),
+            "bindings": float(len(self.core.registrar.bindings)),
             "overload_share": self.core.overload.share,
         }
 

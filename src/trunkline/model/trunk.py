@@ -72,8 +72,10 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     """Seconds that a registration is asked for."""
     register_aor: str | None = None
     """The SIP URI that is registered; `username` at `host` when None."""
+    accepts_registration: bool = False
+    """Whether its devices register with us, as `username`."""
     keepalive: float = 25.0
-    """Seconds between keep-alives on the flow of a registration; 0: none."""
+    """Seconds between keep-alives on the flow of a registration, ours or theirs; 0: none."""
     realm: str | None = None
     """The only realm credentials are offered to; any when None."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from trunkline.registrar.bindings import Bindings, Terms
+
 
 class Contacts:
-    """Ours at carriers' registrars."""
+    """Ours at carriers' registrars, and those of phones with us."""
 
-    __slots__ = ("_hosts", "peers", "said", "users")
+    __slots__ = ("_hosts", "bindings", "peers", "said", "users")
 
     def __init__(self) -> None:
         self.users: dict[str, str] = {}
@@ -15,6 +17,8 @@ class Contacts:
         """A sentence on the registration of each trunk that registers, by its id."""
         self.peers: dict[str, dict[str, None]] = {}
         """Ids of the trunks whose registrar, or the proxy before it, is at a literal address."""
+        self.bindings = Bindings(Terms())
+        """Those of the devices that registered with us."""
         self._hosts: dict[str, tuple[str, ...]] = {}
 
     def lead(self, trunk_id: str, hosts: tuple[str, ...]) -> None:

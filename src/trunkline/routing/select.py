@@ -10,21 +10,25 @@ number as the user.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
 from trunkline.model.agent import HUNT_ON, ORDINARY, Agent
+from trunkline.model.binding import Binding
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.draw import drawn
-from trunkline.sip.flow import Transport
+from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.uri import UriError, parse_uri, sip_uri
 
 DEEPEST: Final = 4
 """Groups within groups."""
 MOST: Final = 16
 """Attempts for one call."""
+
+MOST_DEVICES: Final = 4
+"""Devices of one agent that are tried."""
 
 _HOSTS: Final[Mapping[str, tuple[str, int | None]]] = {
     "openai": ("sip.api.openai.com", None),
@@ -48,6 +52,12 @@ class Candidate(NamedTuple):
     """The answers after which the next candidate is tried."""
     within: float = inf
     """Seconds after the search began until which it may be tried."""
+    flow: Flow | None = None
+    """Where its device registered from; None: where the URI leads."""
+    route: tuple[str, ...] = ()
+    """URIs that are passed first."""
+    alone: bool = True
+    """Whether what it says is said for the agent: not of a device after which there is another."""
 
     @property
     def ring_timeout(self) -> float:
@@ -70,6 +80,8 @@ class Selection(NamedTuple):
     skipped: tuple[Skipped, ...]
 
 
+Bound = Callable[[str], Sequence[Binding]]
+"""The devices that registered for a trunk, in the order to call them."""
 Silent = Callable[[Agent, Trunk | None], str | None]
 """Why an agent is thought to be out of reach: what its probes, or those of its trunk, last met; None when it is not."""
 
@@ -80,6 +92,7 @@ def select(
     trunks: Mapping[str, Trunk],
     silent: Silent | None = None,
     chance: Callable[[], float] | None = None,
+    bound: Bound | None = None,
 ) -> Selection:
     """Whom a call to `number` tries, in order. At most `MOST`, each agent once. `chance` gives numbers in [0, 1), for
     weighted groups; without it their heaviest members go first."""
@@ -88,8 +101,9 @@ def select(
     agent = agents.get(number.agent_id)
     if agent is not None and agent.kind != "group" and agent.organization_id == number.organization_id:
         one = _candidate(agent, number, trunks)
-        return Selection((one,), ()) if isinstance(one, Candidate) else Selection((), (one,))
-    gathering = _Gathering(number, agents, trunks, chance, agent.hunt_timeout if agent is not None else inf)
+        some = _devices(one, bound) if isinstance(one, Candidate) else one
+        return Selection((), (some,)) if isinstance(some, Skipped) else Selection(some, ())
+    gathering = _Gathering(number, agents, trunks, chance, bound, agent.hunt_timeout if agent is not None else inf)
     gathering.add(number.agent_id, DEEPEST, None)
     return gathering.selection(silent)
 
@@ -97,7 +111,7 @@ def select(
 class _Gathering:
     """The candidates of one call, as its groups are walked."""
 
-    __slots__ = ("agents", "chance", "found", "number", "seen", "skipped", "trunks", "within")
+    __slots__ = ("agents", "bound", "chance", "found", "number", "seen", "skipped", "trunks", "within")
 
     def __init__(
         self,
@@ -105,12 +119,14 @@ class _Gathering:
         agents: Mapping[str, Agent],
         trunks: Mapping[str, Trunk],
         chance: Callable[[], float] | None,
+        bound: Bound | None,
         within: float,
     ) -> None:
         self.number = number
         self.agents = agents
         self.trunks = trunks
         self.chance = chance
+        self.bound = bound
         self.within = within
         self.found: list[Candidate] = []
         self.skipped: list[Skipped] = []
@@ -140,7 +156,12 @@ class _Gathering:
                 self.skipped.append(one)
             elif group is not None:
                 ring = group.steps.get(agent_id, ORDINARY).ring_timeout
-                self.found.append(one._replace(ring=ring, hunt_on=group.hunt_on, within=self.within))
+                one = one._replace(ring=ring, hunt_on=group.hunt_on, within=self.within)
+                some = _devices(one, self.bound)
+                if isinstance(some, Skipped):
+                    self.skipped.append(some)
+                else:
+                    self.found += some
 
     def order(self, group: Agent) -> list[str]:
         if group.strategy != "weighted":
@@ -190,10 +211,29 @@ def _candidate(agent: Agent, number: Number, trunks: Mapping[str, Trunk]) -> Can
         return Skipped(agent.id, "agent-unreachable", f"Give agent {agent.name} {lacks}.")
     transport = leg_transport(trunk)
     target = target_uri(trunk, number.e164, transport)
+    if trunk.accepts_registration and kind == "sip":
+        return Candidate(agent, target or "", trunk, transport)
     if target is None:
         missing = "settings.project_id" if trunk.provider == "openai" else "a host"
         return Skipped(agent.id, "agent-unreachable", f"Give trunk {trunk.name} {missing}.")
     return Candidate(agent, target, trunk, transport)
+
+
+def _devices(one: Candidate, bound: Bound | None) -> tuple[Candidate, ...] | Skipped:
+    """An attempt for each device that has registered for the agent's trunk."""
+    agent, trunk = one.agent, one.trunk
+    if trunk is None or not trunk.accepts_registration or agent.kind != "sip" or agent.uri:
+        return (one,)
+    bindings = bound(trunk.id)[:MOST_DEVICES] if bound is not None else ()
+    if not bindings:
+        if one.uri:
+            return (one,)
+        return Skipped(agent.id, "agent-not-registered", f"Register a phone as {trunk.username} of trunk {trunk.name}.")
+    found = []
+    for binding in bindings:
+        flow = None if binding.flow.reliable and not binding.flow.connection else binding.flow
+        found.append(one._replace(uri=binding.contact, flow=flow, route=binding.path))
+    return (*[device._replace(alone=False) for device in found[:-1]], found[-1])
 
 
 def leg_transport(trunk: Trunk) -> Transport:

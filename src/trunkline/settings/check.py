@@ -60,6 +60,9 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     timers = settings.sip.timers
     if timers.t1 > timers.t2:
         yield "sip.timers.t2", f"must not be less than sip.timers.t1 ({timers.t1}): it is the longest gap"
+    registrar = settings.sip.registrar
+    if registrar.shortest > registrar.longest:
+        yield "sip.registrar.longest", f"must not be less than sip.registrar.shortest ({registrar.shortest})"
     if 0 < settings.sip.session_expires < settings.sip.min_se:
         yield "sip.session_expires", f"must not be less than sip.min_se ({settings.sip.min_se}); 0 asks for no timer"
     yield from _pair("api", settings.api.certificate, settings.api.private_key)

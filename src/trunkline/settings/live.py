@@ -14,6 +14,7 @@ LIVE = (
     "trace.",
     "sip.overload.",
     "sip.abuse.",
+    "sip.registrar.",
     "sip.domain",
     "sip.unknown_sources",
     "sip.max_calls",

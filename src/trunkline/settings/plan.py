@@ -9,6 +9,7 @@ from trunkline.call.verdict import Policy
 from trunkline.engine.engine import Plan
 from trunkline.guard.bans import Terms
 from trunkline.guard.rate import Rate
+from trunkline.registrar import bindings
 from trunkline.settings.check import external
 from trunkline.settings.tree import DEFAULT_LISTENERS, Abuse, Listener, Settings
 from trunkline.sip.timers import Timing
@@ -47,6 +48,12 @@ def plan_of(settings: Settings) -> Plan:
             unknown_source=sip.unknown_sources,
             source_rate=Rate.of(rate) if rate else None,
             max_calls=sip.max_calls or None,
+            registrar=bindings.Terms(
+                shortest=sip.registrar.shortest,
+                usual=sip.registrar.usual,
+                longest=sip.registrar.longest,
+                contacts=sip.registrar.contacts,
+            ),
         ),
         overload=(sip.overload.target, sip.overload.interval, sip.overload.limit),
         abuse=_terms(sip.abuse),

@@ -89,6 +89,19 @@ DEFAULT_LISTENERS = (
 )
 
 
+class RegistrarSettings(Section, frozen=True, kw_only=True):
+    """What a device that registers may ask for."""
+
+    shortest: Positive = 60
+    """Seconds; less is answered 423."""
+    usual: Positive = 3600
+    """Seconds, where it names none."""
+    longest: Positive = 86400
+    """Seconds; more is cut to it."""
+    contacts: Positive = 10
+    """Devices of one trunk."""
+
+
 class Sip(Section, frozen=True, kw_only=True):
     listeners: tuple[Listener, ...] = DEFAULT_LISTENERS
     domain: str | None = None
@@ -117,6 +130,7 @@ class Sip(Section, frozen=True, kw_only=True):
     overload: OverloadSettings = OverloadSettings()
     connections: Connections = Connections()
     abuse: Abuse = Abuse()
+    registrar: RegistrarSettings = RegistrarSettings()
 
 
 class Media(Section, frozen=True, kw_only=True):

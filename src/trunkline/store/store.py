@@ -18,6 +18,7 @@ from typing import Self
 from trunkline.model.change import Change, Put
 from trunkline.store.agents import Agents
 from trunkline.store.audit import Audit
+from trunkline.store.bindings import Bindings
 from trunkline.store.calls import Calls
 from trunkline.store.connections import Connections
 from trunkline.store.database import Database, Session
@@ -45,6 +46,7 @@ class Unit:
     __slots__ = (
         "agents",
         "audit",
+        "bindings",
         "calls",
         "idempotency",
         "connections",
@@ -75,6 +77,7 @@ class Unit:
         self.trunk_tests = TrunkTests(session, backend)
         self.verifications = Verifications(session, backend)
         self.transcripts = Transcripts(session)
+        self.bindings = Bindings(session)
         self.idempotency = Idempotency(session, seal)
         self.calls = Calls(session, backend)
         self.open_calls = OpenCalls(session, backend)

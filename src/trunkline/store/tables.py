@@ -14,6 +14,7 @@ there. `legs` finds a call by the SIP Call-ID of any of its legs; the legs thems
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -81,6 +82,7 @@ TRUNKS = Table(
     Column("register", Boolean, nullable=False),
     Column("register_expires", Integer, nullable=False, server_default="3600"),
     Column("register_aor", Text),
+    Column("accepts_registration", Boolean, nullable=False, server_default=false()),
     Column("keepalive", Double, nullable=False, server_default="25"),
     Column("realm", Text),
     Column("country", Text),
@@ -182,6 +184,28 @@ Index(
     unique=True,
     sqlite_where=_TEST,
     postgresql_where=_TEST,
+)
+
+BINDINGS = Table(
+    "bindings",
+    METADATA,
+    # Not a foreign key: the trunk may go first.
+    Column("trunk_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("cseq", BigInteger, nullable=False),
+    Column("q", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("nat", Boolean, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("reg_id", Integer, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("registered_at", Double, nullable=False),
+    PrimaryKeyConstraint("trunk_id", "key"),
 )
 
 API_KEYS = Table(

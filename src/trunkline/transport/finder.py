@@ -26,6 +26,8 @@ class Finder:
 
     def find(self, question: Resolve) -> Resolved | Unresolvable | None:
         """The answer when it is known now; None when it will be given. Called from the event loop."""
+        if question.flow is not None:
+            return Resolved(question.leg, (question.flow,))
         found = self._resolver.resolve_now(question.uri, question.transport)
         if found is not None:
             return self._answer(question, found)

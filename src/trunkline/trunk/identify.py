@@ -1,7 +1,8 @@
 """Whose request is this? From the trunks that a source may be to the one that it is.
 
 A network alone does not say: carriers signal for all their customers from the same few addresses, and a laboratory has
-everything on one. A call to the Contact that we registered is of the trunk that registered it, wherever it comes from.
+everything on one. A call to the Contact that we registered is of the trunk that registered it, wherever it comes from,
+and one by the flow that a device registered over is of that device's trunk.
 Else the networks give candidates, and what the request says narrows them, in this order: the dialled number's own
 trunk, the trunk's endpoint in the Request-URI, the digest user. What is left after that differs in nothing that a
 request shows on purpose, and the circumstances decide: the transport, which side of calls the trunk is on, the longest
@@ -21,14 +22,19 @@ from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Transport
 
 Possible = tuple[Trunk, int]
-"""A trunk that the source may be, and the length of the prefix that says so; -1 when only its digest user does, 129
-when our Contact does that its registrar was given."""
+"""A trunk that the source may be, and the length of the prefix that says so; where something else does, one of the
+numbers below."""
 
 BY_USER_ALONE = -1
 BY_REGISTRAR = 128
 """As long as a prefix can be: the one address that a registrar has."""
+BY_REGISTRATION = 130
+"""Its device has proven who it is when it registered."""
 BY_CONTACT = 129
 """Longer than any prefix: the Contact of a registration is nobody's but its registrar's."""
+
+
+_ALONE = {BY_USER_ALONE: "user", BY_CONTACT: "contact", BY_REGISTRATION: "registration"}
 
 
 class Signs(NamedTuple):
@@ -49,6 +55,8 @@ class Signs(NamedTuple):
     """The trunk whose registered Contact the Request-URI names."""
     ours: bool = True
     """Whether the dialled number is one of ours."""
+    device: str | None = None
+    """The trunk whose device registered over the flow that it comes by."""
 
 
 class Identified(NamedTuple):
@@ -75,9 +83,7 @@ def identify(candidates: Sequence[Possible], signs: Signs) -> Identified | None:
         else:
             remaining, by = [min(remaining, key=lambda candidate: candidate[0].id)], "age"
     trunk, prefix = remaining[0]
-    if prefix == BY_CONTACT:
-        by = "contact"
-    return Identified(trunk, "user" if prefix == BY_USER_ALONE else by, prefix)
+    return Identified(trunk, _ALONE.get(prefix, by), prefix)
 
 
 def _tests(remaining: Sequence[Possible], signs: Signs) -> Iterable[tuple[str, Callable[[Possible], bool]]]:

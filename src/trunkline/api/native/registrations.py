@@ -1,4 +1,4 @@
-"""`/v1/registrations`: how our trunks stand at their carriers' registrars."""
+"""`/v1/registrations`: how our trunks stand at their carriers' registrars. `/v1/bindings`: who registered with us."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.api.native.shape import PageQuery, Pagination, cut, exact
+from trunkline.api.native.shape import PageQuery, Pagination, cut, exact, moment
 from trunkline.api.route import Ask, Route
 from trunkline.control.ports import Registration
+from trunkline.model import ids
+from trunkline.model.binding import Binding
+from trunkline.sip.flow import host_port
 
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
 
@@ -65,6 +68,31 @@ def registration_shown(known: Registration | None) -> RegistrationShown | None:
     )
 
 
+class BindingQuery(PageQuery, frozen=True, kw_only=True):
+    trunk_id: str | None = None
+
+
+class BindingItem(msgspec.Struct, frozen=True, kw_only=True):
+    trunk_id: str
+    contact: str
+    """The URI that requests to it ask for."""
+    transport: Literal["udp", "tcp", "tls"]
+    source: str
+    """Where it is reached: the address that its REGISTER came from."""
+    behind_nat: bool
+    path: tuple[str, ...]
+    q: float
+    instance: str | None
+    user_agent: str | None
+    registered_at: datetime
+    expires_at: datetime
+
+
+class BindingList(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[BindingItem]
+    pagination: Pagination
+
+
 async def list_registrations(ask: Ask[None, RegistrationQuery]) -> RegistrationList:
     """Those of the organization's trunks that register, in the order the trunks were made."""
     trunks = ask.services.trunks
@@ -81,6 +109,32 @@ async def list_registrations(ask: Ask[None, RegistrationQuery]) -> RegistrationL
     return RegistrationList(data=data, pagination=pagination)
 
 
+async def list_bindings(ask: Ask[None, BindingQuery]) -> BindingList:
+    """The devices of the organization's trunks, in the order they are called."""
+    trunks, only = ask.services.trunks, ask.query.trunk_id
+    ours = [trunk.id for trunk in trunks.all(ask.organization_id) if trunk.accepts_registration]
+    if only is not None:
+        ours = [id for id in ours if id == ids.bare(only)]
+    some, pagination = cut(await trunks.devices(tuple(ours)), ask.query)
+    return BindingList(data=[_device(binding) for binding in some], pagination=pagination)
+
+
+def _device(binding: Binding) -> BindingItem:
+    return BindingItem(
+        trunk_id=f"trunk_{binding.trunk_id}",
+        contact=binding.contact,
+        transport=binding.flow.transport,
+        source=host_port(binding.flow.remote),
+        behind_nat=binding.nat,
+        path=binding.path,
+        q=binding.q,
+        instance=binding.instance or None,
+        user_agent=binding.user_agent or None,
+        registered_at=moment(binding.registered_at),
+        expires_at=moment(binding.expires_at),
+    )
+
+
 ROUTES = (
     Route(
         method="GET",
@@ -91,5 +145,15 @@ ROUTES = (
         permission="trunks:read",
         query=RegistrationQuery,
         response=RegistrationList,
+    ),
+    Route(
+        method="GET",
+        path="/v1/bindings",
+        handler=list_bindings,
+        summary="The devices that registered with the edge",
+        tag="registrations",
+        permission="trunks:read",
+        query=BindingQuery,
+        response=BindingList,
     ),
 )

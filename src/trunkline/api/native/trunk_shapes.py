@@ -61,6 +61,7 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     register: bool | UnsetType | None = UNSET
     register_expires: Annotated[int, msgspec.Meta(ge=60, le=86_400)] | UnsetType | None = UNSET
     register_aor: str | UnsetType | None = UNSET
+    accepts_registration: bool | UnsetType | None = UNSET
     keepalive: Annotated[float, msgspec.Meta(ge=0, le=3600)] | UnsetType | None = UNSET
     realm: str | UnsetType | None = UNSET
     country: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] | UnsetType | None = UNSET
@@ -156,6 +157,7 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     register: bool
     register_expires: int
     register_aor: str | None
+    accepts_registration: bool
     keepalive: float
     realm: str | None
     country: str | None

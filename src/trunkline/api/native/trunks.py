@@ -162,6 +162,7 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         register=trunk.register,
         register_expires=trunk.register_expires,
         register_aor=trunk.register_aor,
+        accepts_registration=trunk.accepts_registration,
         keepalive=trunk.keepalive,
         realm=trunk.realm,
         country=trunk.country,

@@ -1,0 +1,457 @@
+"""Devices that register with the edge: what they must prove, where they are reached, and when they are forgotten."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.simulation.device import PHONE, Device
+from tests.simulation.edge import CARRIER, ECHO_AGENT, EDGE, NUMBER_RECORD, ORGANIZATION, Edge, id_of, records
+from tests.simulation.registrar import Registrar
+from tests.simulation.world import World
+from trunkline.call.inputs import FlowClosed
+from trunkline.call.verdict import Policy
+from trunkline.model.agent import Agent
+from trunkline.model.change import Change, Put, Removed
+from trunkline.model.secret import Secret
+from trunkline.model.trunk import Trunk
+from trunkline.registrar.bindings import Terms
+from trunkline.sip.digest import answer
+from trunkline.sip.flow import Flow
+
+PHONES = Trunk(
+    id=id_of(10),
+    organization_id=ORGANIZATION.id,
+    name="phones",
+    username="anna",
+    password=Secret("secret"),
+    accepts_registration=True,
+)
+DESK = Agent(
+    id=id_of(11), organization_id=ORGANIZATION.id, name="desk", kind="sip", trunk_id=PHONES.id, ring_timeout=10.0
+)
+INCOMING = msgspec.structs.replace(NUMBER_RECORD, agent_id=DESK.id)
+OUTGOING = msgspec.structs.replace(NUMBER_RECORD, id=id_of(12), e164="+12025550199", agent_id=ECHO_AGENT.id)
+TERMS = Terms(shortest=60, usual=600, longest=7200, contacts=3)
+
+
+def started(world: World, trunk: Trunk = PHONES) -> Edge:
+    changes: list[Change] = [*records(INCOMING), Put(trunk), Put(DESK), Put(OUTGOING)]
+    return Edge(world, changes, policy=Policy(registrar=TERMS))
+
+
+def called(world: World) -> Registrar:
+    """A carrier calls the number whose agent is the desk phone."""
+    carrier = Registrar(world, CARRIER)
+    carrier.call(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
+    world.run(3.0)
+    return carrier
+
+
+def seen(edge: Edge, kind: str = "binding") -> list[str]:
+    return [each.reason for each in edge.observed if each.kind == kind]
+
+
+# ── who may ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_bound_when_it_has_proven_who_it_is() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    assert phone.ask(phone.contact()) == 401
+    assert edge.clean() == {}, "nothing is kept of who has proven nothing"
+    assert phone.register() == 200
+    assert phone.bound == [f"<sip:anna@{PHONE}:5060>;expires=600"]
+    assert seen(edge) == ["new"]
+    world.run(40.0)
+    assert edge.clean() == {}
+
+
+def test_nobody_learns_which_users_there_are() -> None:
+    world = World()
+    started(world)
+    known = Device(world, password="wrong")
+    unknown = Device(world, "192.0.2.41", user="nobody")
+    for phone in (known, unknown):
+        assert phone.ask(phone.contact()) == 401
+        assert phone.register() == 403
+    answers = [
+        [(line, value) for line, value in phone.responses[-1].lines() if line not in ("Via", "From", "To", "Call-ID")]
+        for phone in (known, unknown)
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_a_trunk_that_takes_no_registrations_has_no_user_here() -> None:
+    world = World()
+    started(world, msgspec.structs.replace(PHONES, accepts_registration=False, challenge=True))
+    assert Device(world).register() == 403
+
+
+def test_a_disabled_trunk_has_no_user_here() -> None:
+    world = World()
+    started(world, msgspec.structs.replace(PHONES, enabled=False))
+    assert Device(world).register() == 403
+
+
+def test_nobody_registers_for_another() -> None:
+    world = World()
+    edge = started(world)
+    assert Device(world).register(to="bert") == 403
+    assert "third-party" in seen(edge, "refused")
+
+
+def test_it_must_come_by_the_trunks_transport() -> None:
+    world = World()
+    edge = started(world, msgspec.structs.replace(PHONES, transport="tls"))
+    assert Device(world).register() == 403
+    assert "wrong-transport" in seen(edge, "refused")
+
+
+def test_the_same_user_of_two_organizations_is_told_by_its_password() -> None:
+    world = World()
+    edge = started(world)
+    other = msgspec.structs.replace(PHONES, id=id_of(13), organization_id=id_of(14), password=Secret("another"))
+    edge.core.apply([Put(other)], world.now)
+    assert Device(world, password="another").register() == 200
+    bindings = edge.core.registrar.bindings
+    assert bindings.of(PHONES.id) == ()
+    assert len(bindings.of(other.id)) == 1
+
+
+# ── what is bound ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_time_too_short_is_refused_and_one_too_long_is_cut() -> None:
+    world = World()
+    started(world)
+    phone = Device(world)
+    assert phone.register(phone.contact(";expires=59")) == 423
+    assert phone.responses[-1].header("Min-Expires") == "60"
+    assert phone.register(lines="Expires: 99999999999\r\n") == 200
+    assert phone.bound[0].endswith(";expires=7200")
+    assert phone.register(lines="Expires: soon\r\n") == 200
+    assert phone.bound[0].endswith(";expires=600")
+
+
+def test_what_is_bound_can_be_asked_for() -> None:
+    world = World()
+    started(world)
+    phone = Device(world)
+    phone.register()
+    world.run(100.0)
+    assert phone.register("none") == 200
+    assert phone.bound == [f"<sip:anna@{PHONE}:5060>;expires=500"]
+
+
+def test_several_contacts_up_to_a_bound() -> None:
+    world = World()
+    edge = started(world)
+    phones = [Device(world, port=port) for port in (5061, 5062, 5063, 5064)]
+    for phone in phones:
+        world.run(1.0)
+        port = phone.address[1]
+        assert phone.register(phone.contact(f";q=0.{port - 5060}")) == 200
+    assert [line.partition(">")[0][-4:] for line in phones[-1].bound] == ["5064", "5063", "5062"]
+    assert seen(edge) == ["new", "new", "new", "crowded", "new"]
+
+
+def test_it_releases_itself_and_all() -> None:
+    world = World()
+    edge = started(world)
+    phone, other = Device(world), Device(world, "192.0.2.41")
+    phone.register()
+    other.register()
+    assert phone.register(phone.contact(";expires=0")) == 200
+    assert len(phone.bound) == 1
+    assert other.register("*") == 400
+    assert other.register("*", lines="Expires: 0\r\n") == 200
+    assert other.bound == []
+    assert len(edge.core.registrar.bindings) == 0
+    assert edge.core.deadline() is None or edge.core.deadline() < world.now + 60  # type: ignore[operator]
+
+
+def test_an_older_register_undoes_nothing() -> None:
+    world = World()
+    started(world)
+    phone = Device(world)
+    assert phone.register(cseq=10) == 200
+    assert phone.register(phone.contact(";expires=0"), cseq=9) == 500
+    assert phone.register("none", cseq=11) == 200
+    assert len(phone.bound) == 1
+
+
+def test_a_repeat_gets_the_same_answer() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    last = [each for each in world.seen if each.start.startswith("REGISTER")][-1]
+    before = phone.responses[-1]
+    world.carry(phone.flow, last.data)
+    world.run(0.1)
+    assert phone.responses[-1].raw == before.raw
+    assert seen(edge) == ["new"]
+
+
+def test_it_is_forgotten_when_it_does_not_come_again() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    world.run(599.0)
+    assert len(edge.core.registrar.bindings) == 1
+    world.run(2.0)
+    assert len(edge.core.registrar.bindings) == 0
+    assert seen(edge) == ["new", "expired"]
+    assert edge.core.deadline() is None
+
+
+@pytest.mark.parametrize(
+    "contact", ["<tel:+1>", "<sip:a@b?Route=c>", "<sip:" + "a" * 600 + "@b>", "<https://example.com/>"]
+)
+def test_what_cannot_be_called_is_not_bound(contact: str) -> None:
+    world = World()
+    started(world)
+    phone = Device(world)
+    assert phone.register(contact) == 400
+    assert "Warning" in dict(phone.responses[-1].lines())
+
+
+def test_path_is_kept_and_given_back() -> None:
+    world = World()
+    edge = started(world)
+    proxy = Device(world, "192.0.2.50")
+    proxy.named = ("10.0.0.7", 5060)
+    lines = "Path: <sip:192.0.2.50;lr;ob>\r\nSupported: path\r\nRequire: path\r\n"
+    assert proxy.register(lines=lines) == 200
+    assert proxy.responses[-1].header("Path") == "<sip:192.0.2.50;lr;ob>"
+    carrier = called(world)
+    assert carrier.responses[-1].status == 200
+    assert proxy.calls[0].uri == "sip:anna@10.0.0.7:5060"
+    assert proxy.calls[0].header("Route") == "<sip:192.0.2.50;lr;ob>"
+    assert len(edge.core.calls) == 1
+
+
+def test_an_extension_we_lack_is_refused() -> None:
+    world = World()
+    started(world)
+    assert Device(world).register(lines="Require: gruu, path\r\n") == 420
+
+
+# ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_reaches_the_phone() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    carrier = called(world)
+    assert carrier.responses[-1].status == 200
+    assert phone.calls[0].uri == f"sip:anna@{PHONE}:5060"
+    assert phone.acks == 1
+    (call,) = edge.core.calls.values()
+    assert call.ledger.record().agent_id == DESK.id
+
+
+def test_a_call_reaches_a_phone_behind_nat_over_the_flow_it_registered_on() -> None:
+    world = World()
+    edge = started(world)
+    phone = Device(world, port=41234)
+    phone.named = ("10.0.0.7", 5060)
+    phone.register()
+    carrier = called(world)
+    assert carrier.responses[-1].status == 200
+    assert phone.calls[0].uri == "sip:anna@10.0.0.7:5060"
+    assert phone.acks == 1
+    world.run(55.0)
+    assert len(edge.pings) >= 2
+    assert {flow for _, flow in edge.pings} == {Flow("udp", edge.address, (PHONE, 41234))}
+
+
+def test_a_phone_without_nat_is_not_pinged() -> None:
+    world = World()
+    edge = started(world)
+    Device(world).register()
+    world.run(100.0)
+    assert edge.pings == []
+
+
+def test_a_phone_that_sends_from_elsewhere_is_called_where_it_says() -> None:
+    world = World()
+    started(world)
+    phone, ear = Device(world, port=40000), Device(world, port=5060)
+    phone.named = (PHONE, 5060)
+    assert phone.ask(phone.contact()) == 401
+    challenges = phone.responses[-1].headers("WWW-Authenticate")
+    proof = answer(challenges, "REGISTER", f"sip:{EDGE}", "anna", "secret", "cnonce")
+    phone.ask(phone.contact(), lines=f"Authorization: {proof}\r\n", rport=False)
+    assert ear.responses[-1].status == 200
+    assert called(world).responses[-1].status == 200
+    assert len(ear.calls) == 1
+
+
+def test_a_call_over_a_connection() -> None:
+    world = World()
+    edge = started(world, msgspec.structs.replace(PHONES, transport="tcp"))
+    phone = Device(world, transport="tcp", connection="in:1", port=50000)
+    phone.named = ("10.0.0.7", 5060)
+    phone.register(phone.contact(';+sip.instance="<urn:uuid:1>";reg-id=1'), lines="Supported: outbound, path\r\n")
+    assert phone.responses[-1].header("Require") == "outbound"
+    assert phone.bound[0].endswith(';+sip.instance="<urn:uuid:1>";reg-id=1')
+    assert called(world).responses[-1].status == 200
+    assert {flow.connection for flow, data in edge.sent if data.startswith(b"INVITE")} == {"in:1"}
+
+
+def test_a_new_flow_of_a_device_replaces_the_old_one() -> None:
+    world = World()
+    edge = started(world, msgspec.structs.replace(PHONES, transport="tcp"))
+    params = ';+sip.instance="<urn:uuid:1>";reg-id=1'
+    first = Device(world, transport="tcp", connection="in:1", port=50000)
+    first.register(first.contact(params))
+    second = Device(world, transport="tcp", connection="in:2", port=50001)
+    second.register(second.contact(params))
+    assert len(second.bound) == 1
+    edge.give(FlowClosed(Flow("tcp", edge.address, first.address, "in:1")))
+    assert len(edge.core.registrar.bindings) == 1
+    assert called(world).responses[-1].status == 200
+    assert len(second.calls) == 1
+    assert not first.calls
+
+
+def test_a_lost_connection_is_a_lost_device() -> None:
+    world = World()
+    edge = started(world, msgspec.structs.replace(PHONES, transport="tcp"))
+    phone = Device(world, transport="tcp", connection="in:1", port=50000)
+    phone.named = ("10.0.0.7", 5060)
+    phone.register()
+    edge.give(FlowClosed(Flow("tcp", edge.address, phone.address, "in:1")))
+    assert seen(edge) == ["new", "lost"]
+    carrier = called(world)
+    assert carrier.responses[-1].status == 480
+    assert 'text="agent-not-registered"' in (carrier.responses[-1].header("Reason") or "")
+    assert edge.record.cause == "agent-not-registered"
+
+
+def test_a_pbx_that_names_its_own_address_is_connected_to_again() -> None:
+    world = World()
+    edge = started(world, msgspec.structs.replace(PHONES, transport="tcp"))
+    pbx = Device(world, transport="tcp", connection="in:1")
+    pbx.register()
+    edge.give(FlowClosed(Flow("tcp", edge.address, pbx.address, "in:1")))
+    assert len(edge.core.registrar.bindings) == 1
+    assert called(world).responses[-1].status == 200
+    assert {flow.connection for flow, data in edge.sent if data.startswith(b"INVITE")} == {"out:"}
+
+
+def test_devices_are_called_in_turn_by_preference() -> None:
+    world = World()
+    edge = started(world)
+    first, second, third = (Device(world, f"192.0.2.4{n}") for n in (1, 2, 3))
+    second.register(second.contact(";q=0.5"))
+    first.register(first.contact(";q=1.0"))
+    third.register(third.contact(";q=0.1"))
+    first.status, second.status = 486, 0
+    carrier = called(world)
+    assert [len({call.call_id for call in each.calls}) for each in (first, second, third)] == [1, 1, 0]
+    world.run(12.0)
+    assert carrier.responses[-1].status == 200
+    assert len(third.calls) == 1
+    assert len(edge.core.calls) == 1
+
+
+def test_without_a_device_the_call_is_refused_with_a_word() -> None:
+    world = World()
+    edge = started(world)
+    carrier = called(world)
+    assert carrier.responses[-1].status == 480
+    assert edge.record.cause == "agent-not-registered"
+
+
+def test_a_phone_calls_without_further_proof() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    assert phone.dial(OUTGOING.e164) == 200
+    (call,) = edge.core.calls.values()
+    assert call.ledger.record().trunk_id == PHONES.id
+
+
+def test_a_phone_of_a_trunk_that_challenges_must_prove_each_call() -> None:
+    world = World()
+    started(world, msgspec.structs.replace(PHONES, challenge=True))
+    phone = Device(world)
+    phone.register()
+    assert phone.dial(OUTGOING.e164) == 401
+
+
+def test_a_stranger_at_another_port_is_not_the_phone() -> None:
+    world = World()
+    started(world)
+    Device(world).register()
+    assert Device(world, port=5070).dial(OUTGOING.e164) in (401, 403)
+
+
+def test_two_users_behind_one_flow_are_told_by_From() -> None:
+    world = World()
+    edge = started(world)
+    other = msgspec.structs.replace(PHONES, id=id_of(13), name="others", username="bert")
+    edge.core.apply([Put(other)], world.now)
+    pbx = Device(world)
+    pbx.register()
+    pbx.user = "bert"
+    pbx.call_id = "other"
+    assert pbx.register() == 200
+    assert pbx.dial(OUTGOING.e164) == 200
+    (call,) = edge.core.calls.values()
+    assert call.ledger.record().trunk_id == other.id
+
+
+# ── what ends it ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("how", ["password", "removed", "closed"])
+def test_who_could_not_register_now_is_released(how: str) -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    changes: dict[str, Change] = {
+        "password": Put(msgspec.structs.replace(PHONES, password=Secret("new"))),
+        "removed": Removed("trunk", PHONES.id),
+        "closed": Put(msgspec.structs.replace(PHONES, accepts_registration=False, challenge=True)),
+    }
+    edge.core.apply([changes[how]], world.now)
+    assert len(edge.core.registrar.bindings) == 0
+
+
+def test_a_new_name_of_the_trunk_releases_nobody() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    edge.core.apply([Put(msgspec.structs.replace(PHONES, name="other"))], world.now)
+    assert len(edge.core.registrar.bindings) == 1
+
+
+def test_bindings_survive_a_restart() -> None:
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.register()
+    kept = [binding for binding in edge.core.registrar.bindings.take().values() if binding is not None]
+    world.remove(edge.address)
+    after = started(world)
+    after.core.registrar.load(kept, world.now)
+    assert called(world).responses[-1].status == 200
+    assert len(phone.calls) == 1
+    assert after.core.registrar.bindings.take() == {}, "what was read is not written again"
+
+
+def test_connections_do_not_survive_a_restart() -> None:
+    world = World()
+    trunk = msgspec.structs.replace(PHONES, transport="tcp")
+    edge = started(world, trunk)
+    phone = Device(world, transport="tcp", connection="in:1", port=50000)
+    phone.named = ("10.0.0.7", 5060)
+    phone.register()
+    kept = [binding for binding in edge.core.registrar.bindings.take().values() if binding is not None]
+    world.remove(edge.address)
+    after = started(world, trunk)
+    after.core.registrar.load(kept, world.now)
+    assert len(after.core.registrar.bindings) == 0
