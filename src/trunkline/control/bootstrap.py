@@ -178,6 +178,7 @@ def _named(record: Record) -> Record:
             changes[field] = _id(text)
     if isinstance(record, Agent):
         changes["members"] = tuple(_id(text) for text in record.members)
+        changes["steps"] = {_id(text): step for text, step in record.steps.items()}
     return msgspec.structs.replace(record, **changes)
 
 
