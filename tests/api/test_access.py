@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/routes/explain": {"source": "127.0.0.1", "to": "+12025550100"},
     "POST /v1/api-keys": {"name": "Another"},
     "PATCH /v1/api-keys/{key_id}": {"name": "Stolen"},
+    "POST /v1/calls": {"from": "+12125551234", "to": "+13035550142", "agent_id": "agent_01hm6jv4qg0000000000000000"},
     "POST /v1/bans": {"source": "198.51.100.7"},
     "POST /v1/organizations": {"name": "Another"},
     "PATCH /v1/organizations/{organization_id}": {"name": "Stolen"},

@@ -6,9 +6,12 @@ from typing import Any, TypeVar
 
 from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
+from trunkline.call.departure import Objection
 from trunkline.call.explain import explain
-from trunkline.call.inputs import AddBan, HangUp, LiftBan
+from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate
+from trunkline.call.origination import place
 from trunkline.call.proof import Digest
+from trunkline.call.refusals import CAUSES
 from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
     Bans,
@@ -20,6 +23,8 @@ from trunkline.control.ports import (
     LiveCall,
     LiveCalls,
     Metrics,
+    NotPlaced,
+    Place,
     Query,
     Readiness,
     Registration,
@@ -61,6 +66,7 @@ class Engine:
         self.hung_up: list[str] = []
         self.tried = TrunkTrial(status="reachable", latency=0.042, registration="verified")
         """What trying any trunk comes to."""
+        self.placed: list[Place] = []
         self.applied: list[tuple[Change, ...]] = []
         self.reasons: tuple[str, ...] = ()
         self.gone = False
@@ -106,6 +112,34 @@ class Engine:
         assert isinstance(request, Request)
         return self.arrival.decide(request, Flow(transport, LOCAL, (source, 5060)), 0.0)
 
+    def _placed(self, asked: Place) -> CallRecord | NotPlaced | None:
+        """Decided as the engine does; the call is then there, and rings nowhere."""
+        wish = Originate(
+            call=asked.call_id,
+            organization=asked.organization_id,
+            calling=asked.calling,
+            to=asked.to,
+            agent=asked.agent_id,
+            local=Flow("udp", LOCAL, LOCAL),
+            timeout=asked.timeout,
+            metadata=asked.metadata,
+        )
+        placed = place(wish, self.table, self.arrival.admission, None, 0.0)
+        if isinstance(placed, Objection):
+            return NotPlaced(cause=placed.cause, detail=placed.detail, mend=placed.mend or CAUSES[placed.cause].mend)
+        self.placed.append(asked)
+        self.live[asked.call_id] = CallRecord(
+            id=asked.call_id,
+            organization_id=asked.organization_id,
+            direction="outbound",
+            caller=asked.calling,
+            callee=asked.to,
+            agent_id=asked.agent_id,
+            status="in-progress",
+            started_at=1.0,
+        )
+        return self.live[asked.call_id]
+
     def _there(self) -> None:
         if self.gone:
             raise ConnectionError("the engine is gone")
@@ -115,6 +149,8 @@ class Engine:
             case LiveCalls():
                 calls = [call for call in self.live.values() if call.organization_id == query.organization_id]
                 return tuple(sorted(calls, key=lambda call: call.started_at, reverse=True)[: query.limit])
+            case Place():
+                return self._placed(query)
             case LiveCall():
                 return self.live.get(query.call_id)
             case Trace():

@@ -9,7 +9,7 @@ from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
 from trunkline.call.gate import Stateless
-from trunkline.call.inputs import Input, MediaReady, Resolved, TransportFailed, Unresolvable
+from trunkline.call.inputs import Input, MediaFailed, MediaReady, Resolved, TransportFailed, Unresolvable
 from trunkline.call.outputs import (
     Allow,
     CloseMedia,
@@ -109,6 +109,8 @@ class Edge:
         """Sources that are not heard, and whether by no transport."""
         self.trusted: set[str] = set()
         """Connections that are."""
+        self.full = False
+        """Whether no media port is free."""
         self.sent: list[tuple[Flow, bytes]] = []
         self.names: dict[str, list[str]] = {}
         """Where names lead."""
@@ -146,6 +148,9 @@ class Edge:
             elif isinstance(out, Resolve):
                 self.give(self._resolve(out))
             elif isinstance(out, OpenMedia):
+                if self.full:
+                    self.give(MediaFailed(out.leg, 503, "no media port is free"))
+                    continue
                 self.media.add(out.leg)
                 self.opened.append(out)
                 self.give(MediaReady(out.leg, ECHO_SDP, "PCMU"))

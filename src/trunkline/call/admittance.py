@@ -8,11 +8,15 @@ from trunkline.call.headers import crossing
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.privacy import identity
 from trunkline.call.refusals import Refused
+from trunkline.call.search import Wanted
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Admitted
 from trunkline.model.call import CallRecord
+from trunkline.model.number import Number
+from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
+from trunkline.sdp.multipart import find_sdp
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
@@ -37,33 +41,46 @@ def admitted(
         verdict.callee,
     )
     ledger.agent_id = verdict.agent_id
-    hops = request.get("max-forwards")
+    hops, kind = request.get("max-forwards"), request.get("content-type")
+    line = LegEntry("caller", ledger.started_at, request.call_id, request.uri, trunk.id)
+    line.peer = peer(flow)
+    wanted = Wanted(
+        trunk,
+        number,
+        flow,
+        request.body if find_sdp(kind, request.body) is not None else b"",
+        kind,
+        crossing(request, f"x-{ua.brand.lower()}-"),
+        identity(request) if trunk.trust_identity else (),
+        min(int(hops), _MOST_HOPS) - 1 if hops is not None and hops.isdecimal() else _MOST_HOPS - 1,
+        caller.reliable,
+        verdict.private,
+    )
     return Call(
         ua,
         ledger,
         caller,
-        trunk,
-        number,
+        line,
+        wanted,
         verdict.carriers or verdict.candidates,
         admission,
-        crossing(request, f"x-{ua.brand.lower()}-"),
-        identity(request) if trunk.trust_identity else (),
-        min(int(hops), _MOST_HOPS) - 1 if hops is not None and hops.isdecimal() else _MOST_HOPS - 1,
-        longest=_longest(verdict, admission, now),
+        longest=longest(verdict.number, verdict.rules, bool(verdict.carriers), admission, now),
         tolled=verdict.rules is not None,
-        private=verdict.private,
     )
 
 
-def _longest(verdict: Admitted, admission: Admission, now: float) -> float | None:
-    """Seconds after the answer at which the call is ended; an emergency call is not."""
+def longest(
+    number: Number, rules: OutboundRules | None, outbound: bool, admission: Admission, now: float
+) -> float | None:
+    """Seconds after the answer at which the call is ended; None for one that is not, as an emergency call. `rules`:
+    what an outbound call counts against."""
     limits: list[float] = []
-    if verdict.number.config.max_duration and (not verdict.carriers or verdict.rules is not None):
-        limits.append(verdict.number.config.max_duration)
-    if verdict.rules is not None:
-        outbound = admission.longest(verdict.number.organization_id, verdict.rules, now)
-        if outbound is not None:
-            limits.append(outbound)
+    if number.config.max_duration and (not outbound or rules is not None):
+        limits.append(number.config.max_duration)
+    if rules is not None:
+        allowed = admission.longest(number.organization_id, rules, now)
+        if allowed is not None:
+            limits.append(allowed)
     return min(limits) if limits else None
 
 

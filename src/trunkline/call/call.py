@@ -14,6 +14,7 @@ from trunkline.call.bridge import Bridge, Seat
 from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import Acknowledged, Asked, Cleared, Connected, Disconnected, Failed, LegEvent, Lost, Rang
 from trunkline.call.headers import reason as reason_line
+from trunkline.call.host_leg import HostLeg
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import ENDS, End, MediaPlan, Terms, policy_of
 from trunkline.call.moving import Moving
@@ -24,9 +25,6 @@ from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.model.call import CallStatus, Side
 from trunkline.model.journal import Answered, Began, Ended
-from trunkline.model.number import Number
-from trunkline.model.trunk import Trunk
-from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
 
 
@@ -48,6 +46,7 @@ class Call:
         "bridge",
         "caller",
         "ended",
+        "flow",
         "id",
         "ledger",
         "moving",
@@ -58,23 +57,17 @@ class Call:
         self,
         ua: UserAgent,
         ledger: Ledger,
-        caller: UasLeg,
-        trunk: Trunk,
-        number: Number | None,
+        caller: UasLeg | HostLeg,
+        line: LegEntry,
+        wanted: Wanted,
         candidates: Sequence[Attempt],
         admission: Admission,
-        crossing: tuple[tuple[str, str], ...],
-        identity: tuple[tuple[str, str], ...],
-        max_forwards: int,
         *,
         longest: float | None = None,
         tolled: bool = False,
-        private: bool = False,
     ) -> None:
-        """`longest`: seconds after the answer at which it is ended. `tolled`: it counts for its organization
-        while it is up. `private`: its number is withheld from the callee."""
-        request = caller.request
-        assert request is not None
+        """`line`: the caller's, in the ledger. `wanted`: who is looked for among `candidates`. `longest`: seconds after
+        the answer at which the call is ended. `tolled`: it counts for its organization while it is up."""
         self.ua = ua
         self.id = ledger.id
         self.ledger = ledger
@@ -85,34 +78,22 @@ class Call:
         """The agent's answer, while early media is not acknowledged by the caller (RFC 3262 §3)."""
         self.moving: Moving | None = None
         """Transfers and digits; None until there is one."""
-        self._trunk = trunk
-        self._kind = request.get("content-type")
-        self._offer = request.body if find_sdp(self._kind, request.body) is not None else b""
+        self.flow = wanted.flow
+        """Over which it came; of a call that begins here, an address of ours."""
+        self._trunk = wanted.trunk
+        self._kind = wanted.kind
+        self._offer = wanted.offer
         """The body that holds the caller's offer; empty when the agent is to make one."""
         session = int(ua.tokens.token()[2:17], 16)
-        self._plan = MediaPlan(session, Terms(ua.origin(caller.flow), policy_of(trunk)))
+        self._plan = MediaPlan(session, Terms(ua.origin(self.flow), policy_of(self._trunk)))
         self.bridge = Bridge(self._plan)
         self._longest = longest
         self._admission = admission
         self._tolled = tolled
-        wanted = Wanted(
-            trunk,
-            number,
-            caller.flow,
-            self._offer,
-            self._kind,
-            crossing,
-            identity,
-            max_forwards,
-            caller.reliable,
-            private,
-        )
         self._search = Search(ua, ledger, wanted, candidates, admission, self._plan)
-        line = LegEntry("caller", ledger.started_at, request.call_id, request.uri, trunk.id)
-        line.peer = peer(caller.flow)
         ledger.legs.append(line)
         self._caller_line = line
-        self.bridge.join("caller", Seat(caller, line, trunk))
+        self.bridge.join("caller", Seat(caller, line, self._trunk))
 
     @property
     def agent(self) -> AgentLeg | None:
@@ -139,7 +120,7 @@ class Call:
         if refusal is not None:
             return outs + self._give_up(refused(refusal), now)
         outs += self.caller.trying(now)
-        if self._trunk.ring_after is not None:
+        if self._trunk is not None and self._trunk.ring_after is not None:
             self.ua.alarms.set((self.id, "ringback"), now + self._trunk.ring_after)
         return outs + self._searched(self._search.attempt(now), now)
 

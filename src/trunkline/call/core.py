@@ -34,6 +34,7 @@ from trunkline.call.inputs import (
     MediaEnded,
     MediaFailed,
     MediaReady,
+    Originate,
     Resolved,
     SendDigits,
     Transfer,
@@ -160,8 +161,8 @@ class Core:
             return self._told(self.ua.layer.failed(given.transaction, given.reason, now), given.flow, b"", now)
         if isinstance(given, MediaReady | MediaFailed | MediaEnded):
             return self._media(given, now)
-        if isinstance(given, HangUp | Transfer | SendDigits):
-            return self._carry(self.transfers.commands.obey(self.calls.get(given.call), given, now), given.call, now)
+        if isinstance(given, HangUp | Originate | Transfer | SendDigits):
+            return self._carry(self.transfers.obey(given, now), given.call, now)
         if isinstance(given, Drain):
             self.reception.draining = given.on
             return self.registering.drain(given.on, now)

@@ -13,11 +13,13 @@ It looks and changes nothing, like arrival.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from trunkline.call.admission import Admission
 from trunkline.call.case import Case
 from trunkline.call.parties import Dialled, calling, destination
 from trunkline.call.refusals import Refused
-from trunkline.call.verdict import Admitted, Note
+from trunkline.call.verdict import Admitted, Note, Notes
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
@@ -46,9 +48,9 @@ def decide(case: Case, found: Identified, table: Table, admission: Admission) ->
         shown = who.text[:64] if who.text is not None else "A withheld number"
         return case.refuse("caller", "caller-not-owned", f"{shown} is no number of the trunk's organization.")
     case.number = number
-    going = outward(case, organization, number, dialled, home, table, admission, RING)
-    if isinstance(going, Refused):
-        return going
+    going = outward(organization, number, dialled, home, table, admission, case.now, case.notes)
+    if isinstance(going, Objection):
+        return case.refuse(going.step, going.cause, going.detail, going.mend, retry_after=going.retry_after)
     return Admitted(
         trunk=trunk,
         number=number,
@@ -69,62 +71,75 @@ def _dialling(number: Number, trunk: Trunk, table: Table) -> str | None:
     return agent.id if agent is not None and agent.trunk_id == trunk.id else None
 
 
+class Objection(NamedTuple):
+    """Why a number of ours does not call out."""
+
+    step: str
+    cause: str
+    """A word of `refusals.CAUSES`."""
+    detail: str
+    mend: str = ""
+    """Empty for the cause's own."""
+    retry_after: int = 0
+    """Seconds."""
+
+
 def outward(
-    case: Case,
     organization: Organization,
     number: Number,
     dialled: str,
     home: str | None,
     table: Table,
     admission: Admission,
-    ring_timeout: float,
-) -> tuple[Carrier, ...] | Refused:
-    """Steps `caller` to `carrier` for a calling number that is the organization's. `home`: the country in which
+    now: float,
+    notes: Notes | None,
+    ring_timeout: float = RING,
+) -> tuple[Carrier, ...] | Objection:
+    """Steps `caller` to `carrier`, for a calling number that is the organization's. `home`: the country in which
     `dialled` was dialled."""
     if number.state != "active":
-        return case.refuse("caller", "caller-not-active", f"{number.e164} is {number.state}.")
+        return Objection("caller", "caller-not-active", f"{number.e164} is {number.state}.")
     if not number.supports_outbound:
-        return case.refuse("caller", "outbound-not-supported", f"{number.e164} makes no outbound calls.")
-    notes, rules = case.notes, organization.outbound
+        return Objection("caller", "outbound-not-supported", f"{number.e164} makes no outbound calls.")
     if notes is not None:
         notes.append(Note("caller", f"{number.e164} is number {number.id}, and calls out."))
     urgent = emergency(dialled, home)
     if not urgent and not E164.fullmatch(dialled):
-        return case.refuse("destination", "not-a-number", f"{dialled[:64]} is no telephone number.")
+        return Objection("destination", "not-a-number", f"{dialled[:64]} is no telephone number.")
     if notes is not None:
         notes.append(Note("destination", f"It dials {dialled}."))
     if urgent:
-        if not rules.emergency:
+        if not organization.outbound.emergency:
             where = f" in {home}" if home is not None else ""
-            return case.refuse("emergency", "emergency-not-enabled", f"{dialled} is an emergency number{where}.")
+            return Objection("emergency", "emergency-not-enabled", f"{dialled} is an emergency number{where}.")
         if notes is not None:
             notes.append(Note("emergency", f"{dialled} is an emergency number, and they are enabled."))
     else:
-        refused = _guarded(case, organization, number, dialled, admission)
-        if refused is not None:
-            return refused
+        objection = _guarded(organization, number, dialled, admission, now, notes)
+        if objection is not None:
+            return objection
     owned = table.trunks_of(organization.id)
     found = carriers(organization, number, dialled, table.trunks, owned, emergency=urgent, ring_timeout=ring_timeout)
     if isinstance(found, NotDialled):
-        return case.refuse("carrier", found.cause, found.detail, found.mend)
+        return Objection("carrier", found.cause, found.detail, found.mend)
     if notes is not None:
         notes.append(Note("carrier", f"It tries {', '.join([f'{one.trunk.name} with {one.uri}' for one in found])}."))
     return found
 
 
 def _guarded(
-    case: Case, organization: Organization, number: Number, dialled: str, admission: Admission
-) -> Refused | None:
+    organization: Organization, number: Number, dialled: str, admission: Admission, now: float, notes: Notes | None
+) -> Objection | None:
     """Step `guard`."""
     rules = organization.outbound
     not_allowed = forbidden(rules, number.e164, dialled)
     if not_allowed is not None:
-        return case.refuse("guard", not_allowed.cause, not_allowed.detail, not_allowed.mend)
-    full = admission.refuses_outbound(organization.id, rules, case.now)
+        return Objection("guard", not_allowed.cause, not_allowed.detail, not_allowed.mend)
+    full = admission.refuses_outbound(organization.id, rules, now)
     if full is not None:
-        return case.refuse("guard", full.cause, full.detail, retry_after=full.retry_after)
-    if case.notes is not None:
-        left = admission.tolls.left(organization.id, rules.minute_price, rules.daily_limit, case.now)
+        return Objection("guard", full.cause, full.detail, "", full.retry_after)
+    if notes is not None:
+        left = admission.tolls.left(organization.id, rules.minute_price, rules.daily_limit, now)
         paid = "no daily limit" if left is None else f"{left} minutes are left of today's limit"
-        case.notes.append(Note("guard", f"The organization may call it; {paid}."))
+        notes.append(Note("guard", f"The organization may call it; {paid}."))
     return None

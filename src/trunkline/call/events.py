@@ -117,7 +117,37 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     """Whether the status came from the peer, or stands for what happened on the way."""
 
 
+class Summoned(msgspec.Struct, frozen=True, gc=False):
+    """Who waits with us for an agent is there: the leg that keeps it company is to give its place up."""
+
+    leg: str
+
+
 LegEvent = (
-    Rang | Connected | Acknowledged | Asked | Replied | Withdrawn | Cleared | Disconnected | Lost | Refreshed | Failed
+    Summoned
+    | Rang
+    | Connected
+    | Acknowledged
+    | Asked
+    | Replied
+    | Withdrawn
+    | Cleared
+    | Disconnected
+    | Lost
+    | Refreshed
+    | Failed
 )
-EVENTS = (Rang, Connected, Acknowledged, Asked, Replied, Withdrawn, Cleared, Disconnected, Lost, Refreshed, Failed)
+EVENTS = (
+    Summoned,
+    Rang,
+    Connected,
+    Acknowledged,
+    Asked,
+    Replied,
+    Withdrawn,
+    Cleared,
+    Disconnected,
+    Lost,
+    Refreshed,
+    Failed,
+)

@@ -18,11 +18,12 @@ from trunkline.call.endpoint_leg import EndpointLeg
 from trunkline.call.events import Connected, Disconnected, Failed, LegEvent, Rang, Replied
 from trunkline.call.exchange import Party
 from trunkline.call.joining import Joining
-from trunkline.call.ledger import LegEntry, peer
+from trunkline.call.ledger import LegEntry, TransferEntry, peer
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import ENDS, End, Terms, policy_of
 from trunkline.call.moving import Moving, Transfer
 from trunkline.call.newcomer import target
+from trunkline.call.origination import Origination
 from trunkline.call.outputs import Done, Journal
 from trunkline.call.search import Attempt
 from trunkline.call.uac_leg import UacLeg
@@ -92,6 +93,19 @@ class Handover:
         longest = candidate.ring_timeout if transfer.longest is None else min(candidate.ring_timeout, transfer.longest)
         self._ua.alarms.set((call.id, "transfer"), now + longest)
         return leg.begin()
+
+    def summon(self, call: Call, moving: Moving, now: float) -> Outs:
+        """The telephone that a call of ours reached is answered: its agent comes in the place of who keeps it waiting.
+        That is no transfer that anybody asked for, and the record shows none."""
+        if not isinstance(call, Origination):
+            return []
+        transfer = Transfer("caller", TransferEntry("edge", "edge", "", "invite", now + self._ua.epoch))
+        transfer.vital = "agent-not-reached"
+        transfer.candidates = list(call.agents)
+        transfer.number = call.number
+        transfer.caller = call.ledger.callee
+        moving.transfer = transfer
+        return self.attempt(call, moving, transfer, now)
 
     def receive(self, call: Call, moving: Moving, transfer: Transfer, event: LegEvent, now: float) -> Outs:
         """A word of the new party's leg."""
@@ -287,6 +301,10 @@ class Handover:
         if transfer.token:
             outs.append(Done(transfer.token, False, "transfer-failed", detail, status))
         outs += self.returned(transfer, now)
+        if transfer.vital:
+            call.ledger.detail = detail or None
+            reason = f'SIP;cause={status};text="{transfer.vital}"'
+            return outs + call.hang_up(transfer.vital, "edge", reason, now)
         if transfer.orphaned:
             reason = f'SIP;cause={status};text="transfer failed"'
             return outs + call.hang_up("transfer-failed", transfer.end, reason, now)
@@ -378,4 +396,4 @@ class Handover:
 
 
 def _flow(party: Party, call: Call) -> Flow:
-    return party.session.dialog.flow if party.session is not None else call.caller.flow
+    return party.session.dialog.flow if party.session is not None else call.flow

@@ -6,15 +6,12 @@ from __future__ import annotations
 from trunkline.call.admission import Admission
 from trunkline.call.bridge import Seat
 from trunkline.call.call import Call
-from trunkline.call.case import Case
-from trunkline.call.departure import outward
+from trunkline.call.departure import Objection, outward
 from trunkline.call.destination import Asker, Destination, Unreachable, find
-from trunkline.call.refusals import Refused
+from trunkline.call.refusals import CAUSES
 from trunkline.call.user_agent import UserAgent
 from trunkline.routing.destination import country_of
-from trunkline.routing.outbound import RING
 from trunkline.routing.table import Table
-from trunkline.sip.message import Request
 from trunkline.sip.uri import Uri
 
 
@@ -50,11 +47,11 @@ class Headings:
         number = self._table.numbers.get(ledger.number_id or "")
         if organization is None or number is None:
             return Unreachable(403, "caller-not-owned", "The call has no number that could call out.")
-        case = Case(Request("INVITE", found.telephone), call.caller.flow, now, None)
         home = country or country_of(number.e164)
-        going = outward(case, organization, number, found.telephone, home, self._table, self._admission, RING)
-        if isinstance(going, Refused):
-            return Unreachable(going.status, going.cause, f"{going.detail} {going.mend}".strip())
+        going = outward(organization, number, found.telephone, home, self._table, self._admission, now, None)
+        if isinstance(going, Objection):
+            cause = CAUSES[going.cause]
+            return Unreachable(cause.status, going.cause, f"{going.detail} {going.mend or cause.mend}")
         rules = organization.outbound if found.telephone[0] == "+" else None
         return found._replace(candidates=going, rules=rules)
 

@@ -79,6 +79,25 @@ class Try(msgspec.Struct, frozen=True):
     trunk: Trunk
 
 
+class Originate(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator connects an agent with a telephone (RFC 3725). What comes of it is the call's record."""
+
+    call: str
+    """The id that the call is to have."""
+    organization: str
+    calling: str
+    """The number it calls from, E.164."""
+    to: str
+    """E.164."""
+    agent: str
+    local: Flow
+    """The address of ours that media is opened at until the agent is there; its far end means nothing."""
+    timeout: float = 60.0
+    """Seconds that the telephone may ring."""
+    metadata: dict[str, str] = {}
+    """What the agent is told, beside what the number's says."""
+
+
 class Transfer(msgspec.Struct, frozen=True):
     """An operator exchanges a party of a live call for another. Answered by `Done` when it has
     ended or cannot begin."""
@@ -142,6 +161,7 @@ Input = (
     | MediaEnded
     | HangUp
     | Try
+    | Originate
     | Transfer
     | SendDigits
     | Drain

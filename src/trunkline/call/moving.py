@@ -98,6 +98,7 @@ class Transfer:
         "token",
         "tried",
         "trunk",
+        "vital",
     )
 
     def __init__(self, end: End, entry: TransferEntry, token: str = "") -> None:
@@ -108,6 +109,8 @@ class Transfer:
         """The command that asked for it; empty for none."""
         self.candidates: list[Attempt] = []
         """Who is tried next, in order."""
+        self.vital = ""
+        """Why the call ends when there is no new party; empty where it then goes on as it was."""
         self.longest: float | None = None
         """Seconds that a candidate may ring at most; None: as long as it may by itself."""
         self.rules: OutboundRules | None = None

@@ -34,7 +34,7 @@ class OpenMedia(msgspec.Struct, frozen=True):
 
     leg: str
     kind: str
-    """`echo`."""
+    """`echo`; or `silence`, which hears and says nothing."""
     offer: bytes | None
     """The caller's SDP; None when it asked us to offer."""
     local: Flow

@@ -36,8 +36,8 @@ Attempt = Candidate | Carrier
 class Wanted(NamedTuple):
     """Whom an agent is looked for."""
 
-    trunk: Trunk
-    """By which the call came."""
+    trunk: Trunk | None
+    """By which the call came; None for one that begins here."""
     number: Number | None
     flow: Flow
     """Over which it came."""
@@ -117,6 +117,10 @@ class Search:
         self.line: LegEntry | None = None
         """Its line in the ledger."""
 
+    def offers(self, body: bytes, kind: str) -> None:
+        """The party that somebody is looked for has made its offer."""
+        self._wanted = self._wanted._replace(offer=body, kind=kind)
+
     # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def attempt(self, now: float) -> Step:
@@ -168,7 +172,8 @@ class Search:
             outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
             return UacLeg(ua, leg, ledger.id, outward._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
         if candidate.uri is None:
-            return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, wanted.trunk.codecs)
+            codecs = wanted.trunk.codecs if wanted.trunk is not None else ()
+            return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, codecs)
         target = invitation.target(
             candidate.uri,
             candidate.transport,
@@ -280,7 +285,8 @@ class Search:
         line.ended_at = now + self._ua.epoch
         if isinstance(self.leg, UacLeg):
             line.peer = peer(self.leg.flow)
-        if line.trunk_id is not None and line.trunk_id != self._wanted.trunk.id:
+        came_by = self._wanted.trunk
+        if line.trunk_id is not None and (came_by is None or line.trunk_id != came_by.id):
             self._admission.capacity.leave(line.trunk_id, self._ledger.id)
 
 

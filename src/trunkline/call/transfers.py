@@ -16,13 +16,15 @@ from trunkline.call.asking import Outs
 from trunkline.call.call import Call
 from trunkline.call.commands import DIGITS, Commands
 from trunkline.call.delegating import REFER, Delegating
-from trunkline.call.events import Asked, Disconnected, LegEvent, Lost, Replied
+from trunkline.call.events import Asked, Disconnected, LegEvent, Lost, Replied, Summoned
 from trunkline.call.handover import TRANSFERRED, Handover
 from trunkline.call.heading import Headings
+from trunkline.call.inputs import HangUp, Originate, SendDigits, Transfer
 from trunkline.call.joining import PREFIX
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import End
 from trunkline.call.moving import NOTIFY, Moving
+from trunkline.call.origination import originated
 from trunkline.call.referring import Referring
 from trunkline.call.replacing import Replacing
 from trunkline.call.user_agent import CHANGES, SUBSCRIBING, UserAgent
@@ -33,10 +35,15 @@ from trunkline.sip.status import phrase
 class Transfers:
     """Those of one worker's calls."""
 
-    __slots__ = ("_admission", "_calls", "_delegating", "_handover", "_legs", "_referring", "commands", "replacing")
+    __slots__ = (
+        "_admission", "_arrival", "_calls", "_delegating", "_handover", "_legs", "_referring", "_ua", "commands",
+        "replacing",
+    )  # fmt: skip
 
     def __init__(self, ua: UserAgent, arrival: Arrival, calls: dict[str, Call], legs: Legs) -> None:
         table, admission = arrival.table, arrival.admission
+        self._ua = ua
+        self._arrival = arrival
         self._admission = admission
         self._calls = calls
         self._legs = legs
@@ -46,6 +53,21 @@ class Transfers:
         self._referring = Referring(ua, calls, legs, headings, self._handover)
         self.commands = Commands(ua, headings, self._handover, self._delegating)
         self.replacing = Replacing(ua, table, admission, calls, legs, self._handover)
+
+    def obey(self, wish: HangUp | Originate | Transfer | SendDigits, now: float) -> Outs:
+        """An operator's wish about a call, or for one. Whether one may begin was told before it was asked for."""
+        call = self._calls.get(wish.call)
+        if not isinstance(wish, Originate):
+            return self.commands.obey(call, wish, now)
+        arrival = self._arrival
+        if call is not None:
+            return []
+        begun = originated(self._ua, wish, arrival.table, self._admission, arrival.policy.max_calls, now)
+        if begun is None:
+            return []
+        self._calls[begun.id] = begun
+        self._legs[begun.host.id] = begun.host
+        return begun.begin(now)
 
     def concerns(self, call: Call, event: LegEvent) -> bool:
         """Whether an event is to come here first."""
@@ -64,6 +86,8 @@ class Transfers:
         moving = call.moving
         if moving is None:
             return call.receive(event, now)
+        if isinstance(event, Summoned):
+            return self._handover.summon(call, moving, now)
         if isinstance(event, Replied) and (mine := self._replied(call, moving, event, now)) is not None:
             return mine
         transfer = moving.transfer

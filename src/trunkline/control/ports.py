@@ -51,6 +51,27 @@ class LiveCall(Query[CallRecord | None], frozen=True, kw_only=True, tag="live-ca
     call_id: str
 
 
+class NotPlaced(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a call does not begin."""
+
+    cause: str
+    """A word of `call.refusals.CAUSES`, or `draining`, `overload`."""
+    detail: str
+    mend: str
+
+
+class Place(Query[CallRecord | NotPlaced | None], frozen=True, kw_only=True, tag="place"):
+    """Begin a call of our own: its record, once it has begun; None when it has ended again and is in the log."""
+
+    call_id: str
+    organization_id: str
+    calling: str
+    to: str
+    agent_id: str
+    timeout: float
+    metadata: dict[str, str]
+
+
 class Trace(Query[CallTrace | None], frozen=True, kw_only=True, tag="trace"):
     """The raw messages of a live or recent call; None when they are gone."""
 
@@ -181,6 +202,7 @@ class EnginePort(Protocol):
 
 AnyQuery = (
     LiveCalls
+    | Place
     | LiveCall
     | Trace
     | Explain

@@ -14,6 +14,7 @@ from trunkline.control.calls import Calls
 from trunkline.control.connected import ConnectedNumbers
 from trunkline.control.connections import Connections
 from trunkline.control.deliveries import Dispatcher
+from trunkline.control.dialling import Dialling
 from trunkline.control.idempotency import Once
 from trunkline.control.importing import Importing
 from trunkline.control.keys import Keys
@@ -45,6 +46,7 @@ class Services:
         "bans",
         "brand",
         "calls",
+        "dialling",
         "clock",
         "connected",
         "connections",
@@ -99,6 +101,7 @@ class Services:
         self.readiness = ReadinessOf(self.state, self.trunks, self.calls)
         self.verifications = Verifications(self.state, store)
         self.importing = Importing(self.state, self.trunks)
+        self.dialling = Dialling(self.state, self.calls)
         self.routes = Routes(self.state)
         self.status = Status(self.state, store)
         directory = providers or Providers()

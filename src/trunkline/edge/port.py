@@ -11,9 +11,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
+from trunkline.call.departure import Objection
 from trunkline.call.explain import explain
-from trunkline.call.inputs import AddBan, HangUp, LiftBan, Try
+from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate, Try
+from trunkline.call.origination import place
 from trunkline.call.outputs import Tried
+from trunkline.call.refusals import CAUSES
 from trunkline.call.trial import PATIENCE
 from trunkline.control.ports import (
     Bans,
@@ -25,6 +28,8 @@ from trunkline.control.ports import (
     LiveCall,
     LiveCalls,
     Metrics,
+    NotPlaced,
+    Place,
     Query,
     Readiness,
     Registration,
@@ -72,6 +77,8 @@ class Port:
             await self._settle()
         elif isinstance(query, TryTrunk):
             answer = await self._try(query)
+        elif isinstance(query, Place):
+            answer = await self._place(query)
         else:
             answer = self._answer(query)
         return answer  # type: ignore[no-any-return]
@@ -89,6 +96,32 @@ class Port:
             # The turn comes before whoever asks next.
             await asyncio.sleep(0)
         return there
+
+    async def _place(self, asked: Place) -> CallRecord | NotPlaced | None:
+        """What may begin begins in the pump's next turn, which is the next thing that the loop does."""
+        core, engine = self._core, self._engine
+        if core.draining:
+            return NotPlaced(cause="draining", detail="The edge is about to end.", mend="Ask another edge.")
+        if core.overload.share:
+            return NotPlaced(cause="overload", detail="The edge is overloaded.", mend="Try again in a moment.")
+        wish = Originate(
+            call=asked.call_id,
+            organization=asked.organization_id,
+            calling=asked.calling,
+            to=asked.to,
+            agent=asked.agent_id,
+            local=engine.here,
+            timeout=asked.timeout,
+            metadata=asked.metadata,
+        )
+        arrival = core.arrival
+        placed = place(wish, arrival.table, arrival.admission, arrival.policy.max_calls, monotonic())
+        if isinstance(placed, Objection):
+            return NotPlaced(cause=placed.cause, detail=placed.detail, mend=placed.mend or CAUSES[placed.cause].mend)
+        engine.pump.give(wish)
+        await asyncio.sleep(0)
+        call = core.calls.get(asked.call_id)
+        return call.ledger.record() if call is not None else None
 
     async def _settle(self) -> None:
         # A database that fails shows in readiness; the reader then gets what there is.

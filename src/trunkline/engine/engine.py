@@ -149,6 +149,13 @@ class Engine:
         self.core.door.reconsider(monotonic())
         self.pump.start()
 
+    @property
+    def here(self) -> Flow:
+        """A flow of ours that leads nowhere: where the media of a call that begins here is."""
+        bound = self.transports.bound
+        transport = bound[0].transport if bound else "udp"
+        return Flow(transport, self.local, self.local)
+
     def drain(self, on: bool) -> None:
         self.pump.give(Drain(on))
 

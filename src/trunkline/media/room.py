@@ -75,7 +75,7 @@ class MediaRoom:
             self.close(CloseMedia(leg))
 
     def _open(self, wish: OpenMedia) -> MediaReady | MediaFailed | Refusal:
-        if wish.kind != "echo":
+        if wish.kind not in ("echo", "silence"):
             return MediaFailed(wish.leg, 500, f"no agent of kind {wish.kind} is built in")
         session = self._sessions.get(wish.leg)
         if wish.answer is not None:
@@ -96,7 +96,7 @@ class MediaRoom:
         if choice is None:
             session.offered = our_offer(wish.codecs, session.address, port)
             return MediaReady(wish.leg, session.origin.stamp(session.offered))
-        session.agree(choice.agreed, wish.offer or b"")
+        session.agree(_heard_only(wish, choice.agreed), wish.offer or b"")
         answer = session.origin.stamp(choice.describe(session.address, port))
         return MediaReady(wish.leg, answer, _name(choice.agreed))
 
@@ -106,7 +106,7 @@ class MediaRoom:
         agreed = _take(answer, session.offered)
         if isinstance(agreed, Refusal):
             return agreed
-        session.agree(agreed, answer)
+        session.agree(_heard_only(wish, agreed), answer)
         return MediaReady(wish.leg, b"", _name(agreed))
 
     def _bind(self, wish: OpenMedia) -> EchoSession | None:
@@ -120,6 +120,11 @@ class MediaRoom:
         address = self._advertise(wish.local)
         origin = OurOrigin(secrets.randbits(62), address)
         return EchoSession(wish.leg, pair, address, echo, origin, self.silence, self._post)
+
+
+def _heard_only(wish: OpenMedia, agreed: Agreed) -> Agreed:
+    """Who keeps a telephone waiting hears it and says nothing, whatever was agreed."""
+    return agreed if wish.kind == "echo" else agreed._replace(direction="recvonly")
 
 
 def _choose(offer: bytes, codecs: tuple[str, ...], address: str) -> Choice | Refusal:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import structs
 
+from trunkline.api.native.progress import State, state
 from trunkline.api.native.shape import (
     Done,
     Moment,
@@ -70,6 +72,15 @@ class CallItem(msgspec.Struct, frozen=True, kw_only=True):
     transcript_available: bool
 
 
+class LiveItem(CallItem, frozen=True, kw_only=True):
+    state: State
+
+
+class LiveList(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[LiveItem]
+    pagination: Pagination
+
+
 class CallList(msgspec.Struct, frozen=True, kw_only=True):
     data: list[CallItem]
     pagination: Pagination
@@ -121,7 +132,7 @@ class CallTransfer(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
-class CallDetail(CallItem, frozen=True, kw_only=True):
+class CallDetail(LiveItem, frozen=True, kw_only=True):
     agent_name: str | None
     transcript: Transcript | None
     metadata: CallMetadata
@@ -173,14 +184,17 @@ async def list_calls(ask: Ask[None, CallQuery]) -> CallList:
     )
 
 
-async def list_live_calls(ask: Ask[None, PageQuery]) -> CallList:
+async def list_live_calls(ask: Ask[None, PageQuery]) -> LiveList:
     found, pagination = cut(await ask.services.calls.live(ask.organization_id), ask.query)
-    return CallList(data=[_item(ask.services, call) for call in found], pagination=pagination)
+    return LiveList(
+        data=[LiveItem(**structs.asdict(_item(ask.services, call)), state=state(call)) for call in found],
+        pagination=pagination,
+    )
 
 
 async def get_call(ask: Ask[None, None]) -> CallDetail:
     call = await ask.services.calls.get(ask.organization_id, ask.ids["call_id"])
-    return _detail(ask.services, call)
+    return detail(ask.services, call)
 
 
 async def hang_up_call(ask: Ask[None, None]) -> Done:
@@ -248,7 +262,7 @@ def _item(services: Services, call: CallRecord) -> CallItem:
     )
 
 
-def _detail(services: Services, call: CallRecord) -> CallDetail:
+def detail(services: Services, call: CallRecord) -> CallDetail:
     agent = services.agents.find(call.agent_id)
     return CallDetail(
         id=f"call_{call.id}",
@@ -258,6 +272,7 @@ def _detail(services: Services, call: CallRecord) -> CallDetail:
         to=call.callee,
         agent_id=_agent_id(services, call.agent_id),
         status=call.status,
+        state=state(call),
         duration=call.duration,
         started_at=moment(call.started_at),
         ended_at=moment_or_none(call.ended_at),
@@ -341,7 +356,7 @@ ROUTES = (
         tag="calls",
         permission="calls:read",
         query=PageQuery,
-        response=CallList,
+        response=LiveList,
         errors=("engine_unavailable",),
     ),
     Route(

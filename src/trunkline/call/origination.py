@@ -1,0 +1,153 @@
+"""A call that the edge itself begins: a telephone and an agent, connected by third party call control (RFC 3725).
+
+The telephone is called first, with an offer of our own whose media ends here: a carrier sees an ordinary call, which
+not all of them would see in an INVITE without an offer (flow I). When somebody has answered, the agent is called with
+what the telephone said, so that it may speak at once; its answer then goes to the telephone in a re-INVITE (as in
+flow IV). So the agent never speaks to ringing, and who answers hears at most as much silence as the agent takes to
+answer. Nothing is sent from our port but by an echo agent, which is simply the other end of that first call.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from msgspec import structs
+
+from trunkline.call.admission import Admission
+from trunkline.call.admittance import longest
+from trunkline.call.asking import Outs
+from trunkline.call.call import Call
+from trunkline.call.departure import Objection, outward
+from trunkline.call.events import Connected, Disconnected, Failed, LegEvent, Summoned
+from trunkline.call.host_leg import HostLeg
+from trunkline.call.inputs import Originate
+from trunkline.call.ledger import Ledger, LegEntry
+from trunkline.call.moving import Moving
+from trunkline.call.outputs import Journal
+from trunkline.call.search import AgentLeg, Nobody, Wanted
+from trunkline.call.user_agent import UserAgent
+from trunkline.model.agent import Agent
+from trunkline.model.call import CallStatus, Side
+from trunkline.model.journal import Began
+from trunkline.model.number import Number
+from trunkline.model.organization import Organization
+from trunkline.routing.destination import country_of
+from trunkline.routing.outbound import Carrier
+from trunkline.routing.select import Candidate, select
+from trunkline.routing.table import Table
+
+WAITING: Final = "silence"
+"""The kind of media that a telephone has until its agent is there."""
+_MAX_FORWARDS: Final = 70
+
+
+class Placed(NamedTuple):
+    """A call that may begin."""
+
+    organization: Organization
+    number: Number
+    """The calling one, with the agent and the metadata of this call."""
+    agent: Agent
+    agents: tuple[Candidate, ...]
+    """Who is tried when the telephone has answered; at least one."""
+    carriers: tuple[Carrier, ...]
+    """At least one."""
+
+
+def place(wish: Originate, table: Table, admission: Admission, max_calls: int | None, now: float) -> Placed | Objection:
+    """May this call begin now, and by whom? Looks, and changes nothing."""
+    number, organization = table.number(wish.calling), table.organizations.get(wish.organization)
+    if number is None or organization is None or number.organization_id != organization.id:
+        return Objection("caller", "caller-not-owned", f"{wish.calling} is no number of the organization.")
+    home = country_of(number.e164)
+    going = outward(organization, number, wish.to, home, table, admission, now, None, wish.timeout)
+    if isinstance(going, Objection):
+        return going
+    number = structs.replace(number, agent_id=wish.agent, metadata={**number.metadata, **wish.metadata})
+    selection = select(number, table.agents, table.trunks)
+    agent = table.agents.get(wish.agent)
+    if agent is None or not selection.candidates:
+        if not selection.skipped:
+            return Objection("agent", "agent-gone", "There is no such agent.")
+        skip = selection.skipped[0]
+        return Objection("agent", skip.cause, f"Agent {skip.agent_id} cannot be called.", skip.mend)
+    if max_calls is not None and len(admission.capacity) >= max_calls:
+        return Objection("limits", "edge-full", f"The edge's {max_calls} calls are all up.", "", 5)
+    return Placed(organization, number, agent, selection.candidates, going)
+
+
+def originated(
+    ua: UserAgent, wish: Originate, table: Table, admission: Admission, max_calls: int | None, now: float
+) -> Origination | None:
+    """The call, not yet begun, with its places taken; None when it may not begin."""
+    placed = place(wish, table, admission, max_calls, now)
+    if isinstance(placed, Objection):
+        return None
+    admission.take_outbound(placed.organization.id, placed.organization.outbound, wish.call, now)
+    return Origination(ua, wish, placed, admission, now)
+
+
+class Origination(Call):
+    """One of them."""
+
+    __slots__ = ("agents", "host", "number")
+
+    def __init__(self, ua: UserAgent, wish: Originate, placed: Placed, admission: Admission, now: float) -> None:
+        number, rules = placed.number, placed.organization.outbound
+        echo = placed.agents[0].agent.kind == "echo"
+        host = HostLeg(f"{wish.call}:0", wish.call, "echo" if echo else WAITING, wish.local, ())
+        wall = now + ua.epoch
+        ledger = Ledger(
+            wish.call, number.organization_id, "outbound", wall, None, number.id, number.e164, number.e164, wish.to
+        )
+        ledger.agent_id = placed.agent.id
+        line = LegEntry("caller" if echo else "edge", wall, None, None, None)
+        line.agent_id = placed.agents[0].agent.id if echo else None
+        super().__init__(
+            ua,
+            ledger,
+            host,
+            line,
+            Wanted(None, None, wish.local, b"", None, (), (), _MAX_FORWARDS),
+            placed.carriers,
+            admission,
+            longest=longest(number, rules, True, admission, now),
+            tolled=True,
+        )
+        self.agents = () if echo else placed.agents
+        """Who is called when the telephone has answered; nobody when the agent is there from the start."""
+        self.number = number
+        self.host = host
+        """The leg that ends here, until the agent's takes its place."""
+
+    def begin(self, now: float) -> Outs:
+        """Make the offer; the telephone is called with it."""
+        outs: Outs = [Journal(Began(self.ledger.record()))]
+        return outs + self.host.begin()
+
+    def receive(self, event: LegEvent, now: float) -> Outs:
+        if self.ended or self.answered or event.leg != self.caller.id:
+            return super().receive(event, now)
+        if isinstance(event, Connected):
+            self._offer, self._kind = event.body, event.content_type
+            self._search.offers(event.body, event.content_type)
+            return self._searched(self._search.attempt(now), now)
+        if isinstance(event, Failed | Disconnected):
+            detail = f"No media could be opened here: {event.reason}."
+            return self._give_up(Nobody(503, None, "", "failed", "media", "edge", detail), now)
+        return []
+
+    def _connected(self, event: Connected, agent: AgentLeg, now: float) -> Outs:
+        outs = super()._connected(event, agent, now)
+        if self.answered and self.agents:
+            self.moving = Moving(self.id, self.ua.alarms)
+            outs.append(Summoned(self.caller.id))
+        return outs
+
+    def _finish(self, status: CallStatus, cause: str, by: Side, sip_status: int | None, now: float) -> Outs:
+        seat = self.bridge.seat("caller")
+        if status == "completed" and self.agents and seat is not None and seat.party.id == self.caller.id:
+            # Somebody answered, and never talked to an agent.
+            status = "failed"
+            cause = "left-waiting" if by == "agent" and cause == "normal" else cause
+        return super()._finish(status, cause, by, sip_status, now)
