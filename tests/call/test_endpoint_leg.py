@@ -70,7 +70,7 @@ def test_an_answer_that_does_not_fit_ends_the_call(connected: EndpointLeg) -> No
 
 def test_it_hangs_up_when_its_agent_does(connected: EndpointLeg) -> None:
     (told,) = connected.media_ended("silent")
-    assert told == Disconnected("leg", "media-ended", 'SIP;cause=200;text="silent"')
+    assert told == Disconnected("leg", "media-ended", 'Q.850;cause=16;text="silent"')
 
 
 def test_once_gone_it_says_nothing(connected: EndpointLeg) -> None:

@@ -45,8 +45,8 @@ def test_reason() -> None:
 @pytest.mark.parametrize(
     ("value", "line"),
     [
-        ('305 192.0.2.9:5060 "Incompatible media format"', 'Warning: 305 trunkline "Incompatible media format"\r\n'),
-        ('399  host.example  "a \\"b\\" c", 301 x "y"', 'Warning: 399 trunkline "a \\"b\\" c"\r\n'),
+        ('305 192.0.2.9:5060 "Incompatible media format"', 'Warning: 305 Trunkline "Incompatible media format"\r\n'),
+        ('399  host.example  "a \\"b\\" c", 301 x "y"', 'Warning: 399 Trunkline "a \\"b\\" c"\r\n'),
         ("305 host no quotes", ""),
         ("nonsense", ""),
         ("", ""),
@@ -54,4 +54,4 @@ def test_reason() -> None:
     ],
 )
 def test_a_warning_does_not_say_whose_it_is(value: str, line: str) -> None:
-    assert warning(value) == line
+    assert warning(value, "Trunkline") == line

@@ -736,7 +736,7 @@ def test_an_agents_warning_does_not_name_it(world: World, edge: Edge, carrier: P
     waiting.peer.reply(waiting.invite, 488, extra=f'Warning: 305 {AGENT}:5060 "Incompatible media format"')
     world.run(0.1)
     refused = carrier.response(488)
-    assert refused.header("Warning") == '305 trunkline "Incompatible media format"'
+    assert refused.header("Warning") == '305 Trunkline "Incompatible media format"'
     world.run(100.0)
     assert edge.clean() == {}
 

@@ -109,7 +109,7 @@ def test_a_change_that_the_other_trunk_forbids_is_488(world: World) -> None:
     carrier.inside("INVITE", MOVED.replace(b"RTP/AVP 0 8 101", b"RTP/AVP 8").replace(b"a=rtpmap:0 PCMU/8000\r\n", b""))
     world.run(0.1)
     refused = carrier.response(488)
-    assert (refused.header("Warning") or "").startswith("305 trunkline")
+    assert (refused.header("Warning") or "").startswith("305 Trunkline")
     assert agent.methods.count("INVITE") == 1
     carrier.inside("INVITE", MOVED)
     world.run(0.1)

@@ -118,7 +118,7 @@ class Call:
         outs: Outs = [Journal(Began(self.ledger.record()))]
         refusal = self._plan.check(self._offer, self._kind) if self._offer else None
         if refusal is not None:
-            return outs + self._give_up(refused(refusal), now)
+            return outs + self._give_up(refused(refusal, self.ua.brand), now)
         outs += self.caller.trying(now)
         if self._trunk is not None and self._trunk.ring_after is not None:
             self.ua.alarms.set((self.id, "ringback"), now + self._trunk.ring_after)
@@ -272,7 +272,7 @@ class Call:
             if crossed.status != 488:
                 crossed = crossed._replace(status=502, phrase="Bad Gateway")
             outs = agent.disconnect(f'SIP;cause={crossed.status};text="{crossed.reason}"', now)
-            return outs + self._give_up(refused(crossed), now)
+            return outs + self._give_up(refused(crossed, self.ua.brand), now)
         self.answered = True
         self._sit(agent)
         wall = now + self.ua.epoch

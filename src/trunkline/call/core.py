@@ -278,7 +278,10 @@ class Core:
 
     def _inside(self, request: Request, tag: str, flow: Flow, data: bytes, now: float) -> list[Output]:
         """A request with a To tag belongs to a dialog, or to nobody (§12.2.2)."""
-        leg_id = self.ua.dialogs.get((request.call_id, tag, request.from_tag or ""))
+        dialogs = self.ua.dialogs
+        leg_id = dialogs.get((request.call_id, tag, request.from_tag or ""))
+        if leg_id is None:
+            leg_id = dialogs.get((request.call_id, tag, ""))
         leg = self.legs.get(leg_id) if leg_id is not None else None
         if leg is None or isinstance(leg, EndpointLeg):
             return self.door.screen([*self.reception.gate.answer(request, flow, 481)], len(data), flow, now)

@@ -106,7 +106,7 @@ class EndpointLeg:
     def media_ended(self, reason: str) -> Outs:
         if self.gone:
             return []
-        return [Disconnected(self.id, "media-ended", f'SIP;cause=200;text="{reason}"')]
+        return [Disconnected(self.id, "media-ended", f'Q.850;cause=16;text="{reason}"')]
 
     def disconnect(self, reason: str, now: float) -> Outs:
         self.gone = True

@@ -115,6 +115,8 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     warning: str = ""
     answered_by_peer: bool = True
     """Whether the status came from the peer, or stands for what happened on the way."""
+    contacts: tuple[str, ...] = ()
+    """The Contact lines of a redirection."""
 
 
 class Summoned(msgspec.Struct, frozen=True, gc=False):

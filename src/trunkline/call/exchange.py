@@ -65,15 +65,26 @@ class _Open(NamedTuple):
     """Whether the asking side sent a re-INVITE, whose ACK may bring the answer."""
 
 
+class _Withdrawn(NamedTuple):
+    """An offer that its asker took back while the other side may have taken it."""
+
+    exchange: str
+    side: End
+    body: bytes
+    """What the other side was sent before it."""
+    kind: str
+
+
 class Exchanges:
     """Those of one call."""
 
-    __slots__ = ("_infos", "_open", "_plan")
+    __slots__ = ("_infos", "_open", "_plan", "_withdrawn")
 
     def __init__(self, plan: MediaPlan) -> None:
         self._plan = plan
         self._open: _Open | None = None
         self._infos: dict[str, End] = {}
+        self._withdrawn: _Withdrawn | None = None
 
     @property
     def quiet(self) -> bool:
@@ -108,7 +119,7 @@ class Exchanges:
             crossed = self._plan.offer(side, body, event.content_type)
             if isinstance(crossed, Refusal):
                 return session.reply(
-                    event.exchange, crossed.status, crossed.phrase, b"", "", f"Warning: {crossed.warning}\r\n", now
+                    event.exchange, crossed.status, crossed.phrase, b"", "", crossed.line(session.ua.brand), now
                 )
             body = crossed
         self._open = _Open(event.exchange, side, bool(body), event.method == "INVITE")
@@ -146,7 +157,7 @@ class Exchanges:
             return session.reply(event.exchange, status, words, event.body, event.content_type, "", now)
         current = self._open
         if current is None or current.exchange != event.exchange:
-            return []
+            return self._restored(event, other, now)
         body = event.body
         if event.status >= 300 or not body or not (current.offered or current.invite):
             # Refused, or agreed to without an answer: what was agreed before holds on, and no description crosses.
@@ -181,7 +192,7 @@ class Exchanges:
             return outs
         status = refusal.status if refusal.status == 488 else 502
         words = refusal.phrase if status == refusal.status else "Bad Gateway"
-        warning = f"Warning: {refusal.warning}\r\n"
+        warning = refusal.line(asker.current.ua.brand)
         return outs + asker.current.reply(current.exchange, status, words, b"", "", warning, now)
 
     def acknowledged(self, event: Acknowledged, other: Party) -> Outs:
@@ -205,7 +216,27 @@ class Exchanges:
         self._open = None
         if current.offered:
             self._plan.withdraw(current.side)
-        return other.current.asking.withdraw(event.exchange, now) if other.current is not None else []
+        if other.current is None:
+            return []
+        if current.offered:
+            self._withdrawn = _Withdrawn(event.exchange, current.side, *other.current.asking.description)
+        return other.current.asking.withdraw(event.exchange, now)
+
+    def _restored(self, event: Replied, other: Party, now: float) -> Outs:
+        """An answer to what was withdrawn. A 2xx crossed the CANCEL: that side has the new session, the other the old
+        one, which it is offered again."""
+        withdrawn = self._withdrawn
+        if withdrawn is None or withdrawn.exchange != event.exchange:
+            return []
+        self._withdrawn = None
+        if event.status >= 300 or not withdrawn.body or self._open is not None or other.current is None:
+            return []
+        body = self._plan.again(withdrawn.side, withdrawn.body, withdrawn.kind)
+        if body is None:
+            return []
+        self._open = _Open(REFRESHED, withdrawn.side, True, False)
+        method = "UPDATE" if other.current.asking.allows_update else "INVITE"
+        return other.ask(REFRESHED, method, body, withdrawn.kind, (), now)
 
     def abandon(self, side: End, asker: Party, now: float) -> Outs:
         """The other side is gone before the answer: what `asker` asked is told so, and may be asked again."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 
-from trunkline.sdp.refusal import WARN_AGENT
 from trunkline.sip.message import Request, Response
 
 _WARNING = re.compile(r'(\d{3}) +[^ "]+ +("(?:[^"\\]|\\.)*")').match
@@ -54,8 +53,8 @@ def reason(value: str) -> str:
     return f"Reason: {value}\r\n" if value else ""
 
 
-def warning(value: str) -> str:
+def warning(value: str, agent: str) -> str:
     """A Warning line with the code and the words of the first one in `value`, or nothing. Who wrote it is not told: its
     name is an address of the other leg."""
     found = _WARNING(value)
-    return f"Warning: {found[1]} {WARN_AGENT} {found[2]}\r\n" if found else ""
+    return f"Warning: {found[1]} {agent} {found[2]}\r\n" if found else ""

@@ -34,7 +34,7 @@ def reason(event: Failed) -> str:
     return f'SIP;cause={event.status};text="{event.cause}"'
 
 
-_HOP = {401, 407, 420, 421, 482, 483, 493, 494, 505}
+_HOP = {401, 407, 420, 421, 422, 481, 482, 483, 493, 494, 505}
 """Answers to what this edge itself sent: the caller could only misread them."""
 
 
@@ -46,3 +46,8 @@ def crossed(status: int, words: str) -> tuple[int, str]:
     if status in _HOP:
         return 502, phrase(502)
     return status, words or phrase(status)
+
+
+def refused(status: int, words: str) -> tuple[int, str]:
+    """The same of a call that was not answered: there 491 speaks of nothing that the caller could wait for."""
+    return crossed(status, words) if status != 491 else (502, phrase(502))

@@ -235,6 +235,25 @@ class MediaPlan:
         # Its last was an answer. An offer may stand in for an answer where nothing was refused or left open in it.
         return b"a=setup:actpass" not in theirs.result and _REJECTED(body) is None
 
+    def locate(self, address: str) -> None:
+        """What we advertise on the agent's leg, known once its INVITE goes out."""
+        if self._agent is not None:
+            self._agent.origin.move(address)
+
+    def again(self, side: End, body: bytes, content_type: str) -> bytes | None:
+        """The body that offers the other side of `side` once more what it was sent before; None when it cannot."""
+        target = self._legs(side)[1]
+        span = find_sdp(content_type or _SDP, body)
+        if span is None:
+            return None
+        try:
+            before = parse(body[span.start : span.end])
+        except SdpError:
+            return None
+        target.offered = before
+        self._offerer = side
+        return _spliced(body, span, target.origin.stamp(before))
+
     def withdraw(self, side: End) -> None:
         """`side`'s offer was refused by the other side: what was agreed before it holds on (RFC 3264 §8).
 

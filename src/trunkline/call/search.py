@@ -19,6 +19,7 @@ from trunkline.call.headers import reason as reason_line
 from trunkline.call.headers import warning as warning_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import MediaPlan, Terms, policy_of
+from trunkline.call.redirect import Redirects
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.model.call import CallStatus, Side
@@ -83,6 +84,7 @@ class Search:
         "_early",
         "_ledger",
         "_plan",
+        "_redirects",
         "_ua",
         "_wanted",
         "candidate",
@@ -108,6 +110,7 @@ class Search:
         self._admission = admission
         self._plan = plan
         self._attempts = 0
+        self._redirects = Redirects()
         self._early: dict[str, Rang] = {}
         """What rang with a session description, by early dialog of the attempt that goes on."""
         self.candidate: Attempt | None = None
@@ -157,11 +160,12 @@ class Search:
             if isinstance(crossed, Refusal):
                 self.leg = None
                 self._close(crossed.status, crossed.phrase, crossed.detail, now)
-                return self.attempt(now) if self._candidates else ([], refused(crossed))
+                return self.attempt(now) if self._candidates else ([], refused(crossed, ua.brand))
             offer = crossed
         leg = self.leg = self._leg(candidate, offer)
         if isinstance(leg, UacLeg):
             line.sip_call_id = leg.sip_call_id
+            leg.origin = ua.origin(wanted.flow)
         return leg.begin(), None
 
     def _leg(self, candidate: Attempt, offer: bytes) -> AgentLeg:
@@ -183,10 +187,12 @@ class Search:
             f"call_{ledger.id}",
             ua.brand,
             wanted.crossing,
-            wanted.identity,
+            () if self._redirects.foreign(candidate) else wanted.identity,
             invitation.facts(ledger) if number is not None and number.metadata else {},
             wanted.max_forwards,
         )
+        if self._redirects.foreign(candidate):
+            target = target._replace(credentials=None)
         if self._candidates and 408 in candidate.hunt_on:
             target = target._replace(others=True)
         route = candidate.route
@@ -223,6 +229,7 @@ class Search:
             ledger.ringing_at = ledger.ringing_at or line.ringing_at
         if not event.body:
             return b""
+        self._locate()
         if not self._wanted.offer:
             # Only a reliable one counts as an offer, and one at a time.
             if not event.reliable or self._plan.offerer is not None:
@@ -240,8 +247,15 @@ class Search:
         if not body and (early := self._early.get(event.early)) is not None:
             # The first answer counts, wherever it stood (§13.2.1).
             body, kind = early.body, early.content_type
+        self._locate()
         cross = self._plan.answer if self._wanted.offer else self._plan.offer
         return cross("agent", body, kind), kind
+
+    def _locate(self) -> None:
+        """Our o= lines name what we advertise on the flow that the INVITE took."""
+        leg = self.leg
+        if isinstance(leg, UacLeg) and leg.flow is not None:
+            self._plan.locate(self._ua.origin(leg.flow))
 
     def unanswered(self, now: float) -> Step:
         """The agent rang for as long as it may."""
@@ -263,15 +277,22 @@ class Search:
         provisional = isinstance(self.leg, UacLeg) and self.leg.provisional
         rang = bool(self._early) or (self.line is not None and self.line.ringing_at is not None)
         statuses = self.candidate.hunt_on if self.candidate is not None else ()
+        if event.contacts and isinstance(self.candidate, Candidate):
+            followed = self._redirects.follow(event.contacts, self.candidate)
+            self._candidates = [*followed, *self._candidates]
+            # A contact that leads no further does not speak for those beside it.
+            following = self._candidates[0] if self._candidates else None
+            if isinstance(following, Candidate) and self._redirects.named(following):
+                return self.attempt(now)
         # One device of several does not speak for the others.
         one = self.candidate
         spoken = isinstance(one, Candidate) and not one.alone and event.status in (480, 486)
         if (spoken or hunt.hunts_on(event, provisional, rang, statuses)) and self._more(now):
             return self.attempt(now)
-        status, words = hunt.crossed(event.status, event.phrase)
+        status, words = hunt.refused(event.status, event.phrase)
         headers = reason_line(hunt.reason(event))
         if event.warning and status == 488:
-            headers += warning_line(event.warning)
+            headers += warning_line(event.warning, self._ua.brand)
         cause = {486: "busy", 600: "busy", 603: "declined"}.get(event.status, event.cause)
         by: Side = "agent" if event.answered_by_peer else "edge"
         return [], Nobody(status, words, headers, "failed", cause, by, event.reason or None)
@@ -290,7 +311,7 @@ class Search:
             self._admission.capacity.leave(line.trunk_id, self._ledger.id)
 
 
-def refused(refusal: Refusal) -> Nobody:
+def refused(refusal: Refusal, brand: str) -> Nobody:
     """The end of a call whose session description is refused."""
-    headers = f"Warning: {refusal.warning}\r\n"
+    headers = refusal.line(brand)
     return Nobody(refusal.status, refusal.phrase, headers, "failed", refusal.reason, "edge", refusal.detail)

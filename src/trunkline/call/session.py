@@ -128,7 +128,7 @@ class Session:
         layer = self.ua.layer
         key = layer.open(request, flow, self.leg, self.call).key
         if not self.dialog.in_order(request):
-            return [*layer.respond(key, 500, now, headers='Warning: 399 trunkline "out of order"\r\n')]
+            return [*layer.respond(key, 500, now, headers=f'Warning: 399 {self.ua.brand} "out of order"\r\n')]
         self.dialog.flow = latest(self.dialog.flow, flow)
         if method == "BYE":
             return self._bye_received(request, key, now)
@@ -151,7 +151,8 @@ class Session:
         outs: Outs = []
         told = NOTHING
         if method in CHANGES:
-            if self.asking.changing:
+            if self.asking.changing or self._acceptance.pending:
+                # Glare, or a change that overtook the ACK of the one before (RFC 5407 §3.1).
                 return self._answer(key, 491, now)
             if self.changing:
                 return self._answer(key, 500, now, "Retry-After: 3\r\n")

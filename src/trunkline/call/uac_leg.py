@@ -16,13 +16,15 @@ from trunkline.call.credentials import Credentials, Shown, authorize
 from trunkline.call.early import EarlyDialog
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
-from trunkline.call.outputs import Resolve, Transmit
+from trunkline.call.outputs import Resolve
 from trunkline.call.receipts import Receipts, number
 from trunkline.call.route import private
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
+from trunkline.call.unwanted import Unwanted
 from trunkline.call.user_agent import CAPABLE, UNRELIABLE, UserAgent
 from trunkline.model.trunk import TlsProfile
+from trunkline.sdp.origin import relocated
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog, DialogKey, Ends, established
 from trunkline.sip.dialog.session_timer import SessionTimer
@@ -66,8 +68,6 @@ class UacLeg(SipLeg):
     """One outgoing call."""
 
     __slots__ = (
-        "_answers",
-        "_byes",
         "_branch",
         "_cancel",
         "_course",
@@ -78,10 +78,12 @@ class UacLeg(SipLeg):
         "_receipts",
         "_shown",
         "_timer",
+        "_unwanted",
         "body",
         "ends",
         "flow",
         "kind",
+        "origin",
         "over",
         "provisional",
         "sip_call_id",
@@ -94,6 +96,8 @@ class UacLeg(SipLeg):
         self.body = body
         self.kind = kind
         """The Content-Type of the body."""
+        self.origin = ""
+        """The address that the body's o= line names, where the flow decides it; else empty."""
         # Begins with the time, as our call ids do: an index of the call log then grows at its end.
         self.sip_call_id = f"{ua.tokens.worker}{leg.replace(':', '-')}"
         self.ends = Ends("", ua.tokens.token(), target.callee)
@@ -115,14 +119,11 @@ class UacLeg(SipLeg):
         self._dialogs: list[DialogKey] = []
         self._receipts = Receipts()
         """The early dialogs with reliable provisional responses."""
-        self._answers: dict[str, bytes] = {}
-        """ACKs of 2xx that were not wanted, by To-tag."""
-        self._byes: set[str] = set()
-        """The BYEs that ended those, unanswered yet."""
+        self._unwanted = Unwanted(ua, leg, call)
 
     @property
     def gone(self) -> bool:
-        return self.over and not self._byes and (self.session is None or self.session.gone)
+        return self.over and not self._unwanted.open and (self.session is None or self.session.gone)
 
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,6 +195,10 @@ class UacLeg(SipLeg):
         if receipt is not None and receipt.settled and request.method == "UPDATE" and not self.over:
             return receipt.session.receive(request, flow, now)
         key = self.ua.layer.open(request, flow, self.id, self.call).key
+        if (request.call_id, self.ends.local_tag, request.from_tag or "") not in self.ua.dialogs:
+            # A dialog that no answer of the peer's has shown yet; only a change of it is worth a second try.
+            status = 491 if request.method == "INVITE" and not self.over else 481
+            return [*self.ua.layer.respond(key, status, now)]
         if request.method == "BYE":
             return [*self.ua.layer.respond(key, 200, now)]
         status, headers = early.told_callee(request.method) if not self.over else (481, "")
@@ -202,7 +207,7 @@ class UacLeg(SipLeg):
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
         if transaction != self._key:
             if response.status >= 200:
-                self._byes.discard(transaction)
+                self._unwanted.ended(transaction)
             return super().answered(transaction, response, now)
         status = response.status
         if status == 503 or self.ua.penalties or self._course.udp is not None:
@@ -230,11 +235,12 @@ class UacLeg(SipLeg):
         if status == 503:
             return dropped + self._next(now, status, response.phrase, "refused", reason, True, warning)
         self.over = True
-        return [*dropped, Failed(self.id, status, response.phrase, "refused", reason, warning)]
+        contacts = tuple(response.headers("contact")) if status < 400 else ()
+        return [*dropped, Failed(self.id, status, response.phrase, "refused", reason, warning, True, contacts)]
 
     def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
         if transaction != self._key:
-            self._byes.discard(transaction)
+            self._unwanted.ended(transaction)
             return super().failed(transaction, status, phrase, now, why)
         udp = self._course.failed(self.flow, now) if not self.provisional else None
         dropped = self._receipts.drop(None, now)
@@ -285,6 +291,9 @@ class UacLeg(SipLeg):
         kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
         contact = ua.contact(flow, self.ends.local_tag, target.uri[:5].lower() == "sips:")
         able = CAPABLE if self.body or target.reliable else UNRELIABLE
+        origin = ua.origin(flow)
+        if self.body and self.origin and origin != self.origin:
+            self.body, self.origin = relocated(self.body, origin), origin
         self._data = compose.request(
             f"INVITE {target.uri}",
             compose.via_line(flow, sent_by, self._branch),
@@ -299,6 +308,11 @@ class UacLeg(SipLeg):
             # A literal address, which is answered at once; the number of this INVITE goes to the one that is sent.
             self._sequence -= 1
             return [Resolve(self.id, self._course.detour(flow), "tcp")]
+        half = (self.sip_call_id, self.ends.local_tag, "")
+        if half not in ua.dialogs:
+            # Its callee may be heard before its answer is (RFC 5407 §3.1).
+            ua.dialogs[half] = self.id
+            self._dialogs.append(half)
         self._key, told = ua.layer.request(self._data, "INVITE", self._branch, flow, self.id, self.call, now)
         if target.others or self._course.more:
             ua.timers.arm(now, ua.attempt, (self.id, "attempt", self._key))
@@ -350,17 +364,16 @@ class UacLeg(SipLeg):
         tag = response.to_tag or ""
         if self.session is not None and tag == self.session.dialog.remote_tag:
             return self.session.asking.again(response)
-        if tag in self._answers:
-            return [Transmit(self.flow, self._answers[tag], "", self.call)]
-        if len(self._answers) >= early.MOST_FORKS:
-            return []
+        again = self._unwanted.again(tag)
+        if again or len(self._unwanted) >= early.MOST_FORKS:
+            return again
         receipt = self._receipts.of(tag)
         dialog = established(self.ends, response, self.flow, self.target.uri)
         if receipt is not None:
             dialog = receipt.session.dialog.confirmed(dialog)
         if self.session is not None or self.over or self._cancel is not None:
             self.over = True
-            return self._unwanted(dialog, response.cseq, now)
+            return self._unwanted.end(dialog, response.cseq, self._cancel or "", now)
         self.over = True
         settled = receipt is not None and receipt.settled
         self.session = receipt.session if receipt is not None else self._begin(dialog)
@@ -374,18 +387,6 @@ class UacLeg(SipLeg):
             self.session.asking.offered(response.cseq)
         outs.append(Connected(self.id, body, content_type(response), tag, settled))
         return outs
-
-    def _unwanted(self, dialog: Dialog, sequence: int, now: float) -> Outs:
-        """ACK and BYE for an answer nobody waits for (§13.2.2.4)."""
-        ua = self.ua
-        sent_by = ua.sent_by(dialog.flow)
-        ack = dialog.request("ACK", sent_by, ua.tokens.branch(), sequence=sequence)
-        self._answers[dialog.remote_tag] = ack
-        branch = ua.tokens.branch()
-        bye = dialog.request("BYE", sent_by, branch, self._cancel or "")
-        key, told = ua.layer.request(bye, "BYE", branch, dialog.flow, self.id, self.call, now)
-        self._byes.add(key)
-        return [Transmit(dialog.flow, ack, "", self.call), *told]
 
     def _send_cancel(self, now: float) -> Outs:
         assert self.flow is not None

@@ -6,7 +6,11 @@ one sent on that leg. An unchanged SDP keeps its version, so that a session refr
 
 from __future__ import annotations
 
+import re
+
 from trunkline.sdp.description import Description
+
+_ORIGIN = re.compile(rb"^(o=- \d+ \d+) IN IP[46] [0-9A-Fa-f.:]+", re.MULTILINE).sub
 
 
 class OurOrigin:
@@ -17,9 +21,13 @@ class OurOrigin:
     def __init__(self, session: int, address: str) -> None:
         """`session`: a number of at most 62 bits that no other leg has. `address`: a literal that we advertise."""
         self._head = f"o=- {session} "
-        self._tail = f" IN {'IP6' if ':' in address else 'IP4'} {address}"
+        self._tail = _tail(address)
         self._version = 0
         self._content: list[str] | None = None
+
+    def move(self, address: str) -> None:
+        """What we advertise on the leg is known only now: before anybody was told otherwise."""
+        self._tail = _tail(address)
 
     @property
     def version(self) -> int:
@@ -39,3 +47,12 @@ class OurOrigin:
             self._version += 1
         lines[at] = f"{self._head}{self._version}{self._tail}{end}"
         return description.end.join(lines).encode("utf-8", "surrogateescape")
+
+
+def relocated(body: bytes, address: str) -> bytes:
+    """A description that we made, or a body that holds one, with another address in its o= line."""
+    return _ORIGIN(lambda found: found[1] + _tail(address).encode(), body, count=1)
+
+
+def _tail(address: str) -> str:
+    return f" IN {'IP6' if ':' in address else 'IP4'} {address}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from trunkline.sdp.errors import SdpError
 
 WARN_AGENT = "trunkline"
-"""A pseudonym: a host name in a Warning would show the topology."""
+"""A pseudonym, for the brand to stand in: a host name in a Warning would show the topology."""
 
 _UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")
 _PHRASES = {400: "Bad Request", 413: "Request Entity Too Large", 488: "Not Acceptable Here", 502: "Bad Gateway"}
@@ -28,6 +28,10 @@ class Refusal(NamedTuple):
     `no-sdp`."""
     detail: str
     """The sentence for the call log; the text of the warning too."""
+
+    def line(self, agent: str) -> str:
+        """The Warning line by which `agent` says it."""
+        return f"Warning: {self.warning.replace(WARN_AGENT, agent, 1)}\r\n"
 
 
 def refuse(status: int, code: int, reason: str, detail: str) -> Refusal:
