@@ -7,7 +7,7 @@ import pytest
 from tests.call.arrivals import number, protected, trunk
 from trunkline.call import invitation
 from trunkline.call.ledger import Ledger
-from trunkline.call.uac_leg import Target
+from trunkline.call.target import Target
 from trunkline.model.number import Number, NumberConfig
 from trunkline.model.trunk import TlsProfile, Trunk
 

@@ -9,7 +9,8 @@ from tests.simulation.world import World
 from trunkline.call.asking import Outs
 from trunkline.call.events import EVENTS, Asked, Connected, Disconnected, Failed, LegEvent, Rang, Replied
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.uac_leg import Target, UacLeg
+from trunkline.call.target import Target
+from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.sip.compose import Answering

@@ -11,7 +11,8 @@ from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, O
 from tests.simulation.phone import Behaviour, Phone
 from tests.simulation.world import World
 from trunkline.call.events import Connected, Failed
-from trunkline.call.uac_leg import Target, UacLeg
+from trunkline.call.target import Target
+from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.model.number import NumberConfig
 from trunkline.model.organization import OutboundRules

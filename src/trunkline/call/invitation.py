@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from trunkline.call.credentials import Credentials
 from trunkline.call.ledger import Ledger
-from trunkline.call.uac_leg import Target
+from trunkline.call.target import Target
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.destination import written

@@ -9,7 +9,7 @@ from trunkline.call import invitation
 from trunkline.call.ledger import Ledger
 from trunkline.call.moving import Transfer
 from trunkline.call.search import Attempt
-from trunkline.call.uac_leg import Target
+from trunkline.call.target import Target
 from trunkline.routing.outbound import Carrier
 
 _HOPS: Final = 69

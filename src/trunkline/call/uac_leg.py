@@ -7,12 +7,10 @@ acknowledged and ended with BYE.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from trunkline.call import early
 from trunkline.call.asking import Outs
 from trunkline.call.course import Course
-from trunkline.call.credentials import Credentials, Shown, authorize
+from trunkline.call.credentials import Shown, authorize
 from trunkline.call.early import EarlyDialog
 from trunkline.call.events import Connected, Failed, Rang
 from trunkline.call.headers import SDP, content_type
@@ -21,47 +19,15 @@ from trunkline.call.receipts import Receipts, number
 from trunkline.call.route import private
 from trunkline.call.session import Session
 from trunkline.call.sip_leg import SipLeg
+from trunkline.call.target import Target
 from trunkline.call.unwanted import Unwanted
 from trunkline.call.user_agent import CAPABLE, UNRELIABLE, UserAgent
-from trunkline.model.trunk import TlsProfile
 from trunkline.sdp.origin import relocated
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog, DialogKey, Ends, established
 from trunkline.sip.dialog.session_timer import SessionTimer
-from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
-
-
-class Target(NamedTuple):
-    """Who is called, and how."""
-
-    uri: str
-    """Request-URI."""
-    caller: str
-    """The From value, without a tag; `{host}` in it stands for our address on the flow that is taken."""
-    callee: str
-    """The To value."""
-    headers: str = ""
-    """Whole lines that go with the INVITE."""
-    max_forwards: int = 70
-    transport: Transport | None = None
-    tls: TlsProfile | None = None
-    proxy: str | None = None
-    """A URI that the INVITE passes first, as a loose Route."""
-    nat: bool = False
-    credentials: Credentials | None = None
-    by_tcp: bool = True
-    """Whether an INVITE that is too large for UDP goes by TCP."""
-    others: bool = False
-    """Whether somebody else is called when nobody answers here."""
-    reliable: bool = False
-    """Whether an INVITE without an offer may get one in a reliable provisional response."""
-    public: bool = False
-    """Whether a name that leads to private addresses leads nowhere: a stranger chose it."""
-    route: tuple[str, ...] = ()
-    """URIs that it passes first instead."""
-    flow: Flow | None = None
-    """Where it goes, whatever the URIs say."""
 
 
 class UacLeg(SipLeg):

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def read(args: argparse.Namespace) -> Plan:
     """What the arguments ask for. Raises Sorry."""
-    from trunkline.call.uac_leg import Target
+    from trunkline.call.target import Target
     from trunkline.commands.placing import Plan
     from trunkline.model.trunk import TlsProfile
     from trunkline.sip.uri import UriError, parse_uri

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from trunkline.call.events import Connected, Disconnected, Failed, LegEvent, Rang
-from trunkline.call.uac_leg import Target
+from trunkline.call.target import Target
 from trunkline.call.user_agent import UserAgent
 from trunkline.commands.screen import Screen
 from trunkline.engine.caller import Caller

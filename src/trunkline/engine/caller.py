@@ -15,7 +15,8 @@ from trunkline.call.asking import Outs
 from trunkline.call.events import EVENTS, Asked, Disconnected, LegEvent, Lost
 from trunkline.call.inputs import Input, Resolved, Unresolvable
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.uac_leg import Target, UacLeg
+from trunkline.call.target import Target
+from trunkline.call.uac_leg import UacLeg
 from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.engine.perform import Finder, Wire
 from trunkline.sdp.refusal import Refusal
