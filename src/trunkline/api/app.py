@@ -34,6 +34,7 @@ from trunkline.store.idempotency import Given
 _LOG = logging.getLogger("trunkline.api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.-]+\+)?json")
+_COUNT = re.compile(r"[1-9][0-9]{0,14}")
 _LONGEST_BODY = 30.0
 """Seconds that a body may take to arrive."""
 
@@ -223,10 +224,15 @@ def _id(name: str, text: str) -> str:
     """The bare id in a path. Raises `NotFound` when there can be no such thing."""
     kind = PARAMETERS[name]
     prefix, mark, _ = text.partition("_")
-    bare = ids.bare(text)
+    bare = _counted(text) if kind.counted else ids.bare(text)
     if bare is None or (mark and prefix not in kind.prefixes):
         raise NotFound(kind.code, f"There is no {kind.noun} with this id.")
     return bare
+
+
+def _counted(text: str) -> str | None:
+    digits = text.rpartition("_")[2]
+    return digits if _COUNT.fullmatch(digits) else None
 
 
 def _pairs(request: web.Request) -> dict[str, str]:

@@ -163,12 +163,14 @@ def operation_id(route: Route) -> str:
 def _path_parameter(name: str) -> dict[str, Any]:
     kind = PARAMETERS[name]
     prefixes = "|".join(sorted(kind.prefixes))
+    id_ = "[1-9][0-9]{0,14}" if kind.counted else _ID
+    start = f"(({prefixes})_)?" if prefixes else ""
     return {
         "name": name,
         "in": "path",
         "required": True,
         "description": f"Id of the {kind.noun}.",
-        "schema": {"type": "string", "pattern": f"^(({prefixes})_)?{_ID}$"},
+        "schema": {"type": "string", "pattern": f"^{start}{id_}$"},
     }
 
 

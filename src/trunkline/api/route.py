@@ -91,6 +91,8 @@ class Parameter(NamedTuple):
     prefixes: frozenset[str]
     code: str
     noun: str
+    counted: bool = False
+    """Whether it is a whole number instead of a sortable id."""
 
 
 _TRUNK = Parameter(frozenset({"trunk", "sip"}), "trunk_not_found", "trunk")
@@ -109,4 +111,7 @@ PARAMETERS: dict[str, Parameter] = {
     "key_id": Parameter(frozenset({"key"}), "key_not_found", "API key"),
     "ban_id": Parameter(frozenset({"ban"}), "ban_not_found", "ban"),
     "organization_id": Parameter(frozenset({"org"}), "organization_not_found", "organization"),
+    "connection_id": Parameter(frozenset(), "connection_not_found", "VoIP connection", counted=True),
+    "webhook_id": Parameter(frozenset({"webhook"}), "webhook_not_found", "webhook"),
+    "delivery_id": Parameter(frozenset({"delivery"}), "delivery_not_found", "delivery", counted=True),
 }

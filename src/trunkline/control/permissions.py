@@ -28,18 +28,41 @@ Permission = Literal[
     "audit:read",
     "bans:read",
     "bans:write",
+    "connections:read",
+    "connections:write",
+    "webhooks:read",
+    "webhooks:write",
 ]
 """Every permission there is."""
 
 PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
 
 READ = frozenset(
-    {"trunks:read", "agents:read", "phone_numbers:read", "calls:read", "routes:read", "organizations:read"}
+    {
+        "trunks:read",
+        "agents:read",
+        "phone_numbers:read",
+        "calls:read",
+        "routes:read",
+        "organizations:read",
+        "connections:read",
+        "webhooks:read",
+    }
 )
 """What `viewer` may."""
 
 _MANAGE = frozenset({"agents:write", "phone_numbers:create", "phone_numbers:write", "calls:write"})
-_ADMINISTER = frozenset({"trunks:write", "keys:read", "keys:write", "status:read", "audit:read"})
+_ADMINISTER = frozenset(
+    {
+        "trunks:write",
+        "keys:read",
+        "keys:write",
+        "status:read",
+        "audit:read",
+        "connections:write",
+        "webhooks:write",
+    }
+)
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": READ,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -87,11 +88,13 @@ class Rest:
         sent = {"Accept": "application/json", "User-Agent": "trunkline", **(headers or {})}
         if json is not None:
             body, sent["Content-Type"] = msgspec.json.encode(json), "application/json"
-        auth = None if basic is None else aiohttp.BasicAuth(*basic)
+        if basic is not None:
+            pair = b64encode(":".join(basic).encode()).decode("ascii")
+            sent["Authorization"] = f"Basic {pair}"
         for tried in range(1, self._tries + 1):
             last = tried == self._tries
             try:
-                reply = await self._once(method, url, sent, query, form if body is None else body, auth)
+                reply = await self._once(method, url, sent, query, form if body is None else body)
             except aiohttp.ClientConnectorError:
                 # Nothing was sent: even a purchase may be tried again.
                 if last:
@@ -123,12 +126,11 @@ class Rest:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
         data: Any,
-        auth: aiohttp.BasicAuth | None,
     ) -> Reply:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
         async with self._session.request(
-            method, url, headers=headers, params=query, data=data, auth=auth, allow_redirects=False
+            method, url, headers=headers, params=query, data=data, allow_redirects=False
         ) as answer:
             read = bytearray()
             async for chunk in answer.content.iter_any():

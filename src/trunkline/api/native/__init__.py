@@ -11,10 +11,13 @@ from trunkline.api.native import (
     organizations,
     originate,
     phone_numbers,
+    provisioning,
     registrations,
     routes,
     status,
     trunks,
+    voip_connections,
+    webhooks,
 )
 from trunkline.api.route import Route
 
@@ -28,6 +31,9 @@ ROUTES: tuple[Route, ...] = (
     *routes.ROUTES,
     *keys.ROUTES,
     *organizations.ROUTES,
+    *voip_connections.ROUTES,
+    *provisioning.ROUTES,
+    *webhooks.ROUTES,
     *audit.ROUTES,
     *bans.ROUTES,
     *status.ROUTES,
