@@ -68,8 +68,10 @@ class Phone:
         tone: int = 440,
         media_ports: int = 30000,
         port: int | None = None,
+        registers: tuple[str, str, str] | None = None,
     ) -> None:
-        """`tone` is in hertz and lasts `_TONE` seconds; `media_ports` is the first of 20 ports for RTP."""
+        """`tone` is in hertz and lasts `_TONE` seconds; `media_ports` is the first of 20 ports for RTP; `registers` is
+        the registrar's `host:port`, the user and the password, and then UDP is spoken."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.host = host
@@ -95,7 +97,12 @@ class Phone:
         )
         mode = "auto" if answers else "manual"
         account = f"<sip:phone@{bracketed(host)}:{self.port};transport={transport}>"
-        (folder / "accounts").write_text(f"{account};regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n")
+        registering = "regint=0"
+        if registers is not None:
+            registrar, user, password = registers
+            account = f"<sip:{user}@{registrar};transport=udp>"
+            registering = f"auth_user={user};auth_pass={password};regint=60"
+        (folder / "accounts").write_text(f"{account};{registering};answermode={mode};audio_codecs=PCMU/8000/1\n")
         (folder / "contacts").write_text("")
         with (folder / "baresip.out").open("wb") as output:
             self.process: subprocess.Popen[bytes] = subprocess.Popen(

@@ -67,6 +67,18 @@ def test_it_is_bound_when_it_has_proven_who_it_is() -> None:
     assert edge.clean() == {}
 
 
+def test_devices_are_challenged_with_what_they_know() -> None:
+    """baresip 1.0 gives up when it is shown SHA-256, even beside MD5."""
+    world = World()
+    edge, phone = started(world), Device(world)
+    phone.ask(phone.contact())
+    (line,) = phone.responses[-1].headers("WWW-Authenticate")
+    assert "algorithm=MD5" in line
+    edge.core.registrar.bindings.terms = msgspec.structs.replace(TERMS, algorithms=("SHA-256", "MD5"))
+    assert phone.register() == 200
+    assert len(phone.responses[-2].headers("WWW-Authenticate")) == 2
+
+
 def test_nobody_learns_which_users_there_are() -> None:
     world = World()
     started(world)

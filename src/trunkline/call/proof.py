@@ -14,7 +14,7 @@ from trunkline.guard.recent import Recent
 from trunkline.guard.source import source_of
 from trunkline.model.trunk import Trunk
 from trunkline.sip.challenge import Credentials, credentials_for
-from trunkline.sip.digest import Verdict, challenge, verify
+from trunkline.sip.digest import OFFERED, Verdict, challenge, verify
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
@@ -66,9 +66,11 @@ class Digest:
             self.proved.add(source_of(flow.remote[0]), now)
         return verdict
 
-    def challenge(self, flow: Flow, now: float, stale: bool = False) -> list[str]:
+    def challenge(
+        self, flow: Flow, now: float, stale: bool = False, algorithms: tuple[str, ...] = OFFERED
+    ) -> list[str]:
         """The WWW-Authenticate values of a 401 to a request from `flow`, a header line each."""
-        return challenge(self.realm, self.nonces.mint(now, self.realm, flow.remote[0]), stale)
+        return challenge(self.realm, self.nonces.mint(now, self.realm, flow.remote[0]), stale, algorithms)
 
 
 class Supposed:

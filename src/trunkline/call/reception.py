@@ -24,6 +24,7 @@ from trunkline.guard.overload import Overload
 from trunkline.guard.recent import Recent
 from trunkline.model.ids import mint
 from trunkline.model.journal import Ended
+from trunkline.sip.digest import OFFERED
 from trunkline.sip.flow import Flow
 from trunkline.sip.inspect import inspect
 from trunkline.sip.message import Malformed, Request
@@ -147,7 +148,9 @@ class Reception:
         if isinstance(verdict, Refused):
             return self._refuse(verdict, request, flow, data, call_id, now)
         if isinstance(verdict, Challenged):
-            lines = self._digest.challenge(flow, now, verdict.stale)
+            device = verdict.trunk is not None and verdict.trunk.accepts_registration
+            algorithms = self.registrar.bindings.terms.algorithms if device else OFFERED
+            lines = self._digest.challenge(flow, now, verdict.stale, algorithms)
             headers = "".join([f"WWW-Authenticate: {line}\r\n" for line in lines])
             observed = Observed("challenged", source(flow), "stale" if verdict.stale else "credentials", 401)
             return [observed, *self.gate.answer(request, flow, 401, headers)]

@@ -231,7 +231,8 @@ class Registrar:
         return outs
 
     def _challenge(self, request: Request, flow: Flow, now: float, source: str, stale: bool) -> list[Output]:
-        lines = "".join([f"WWW-Authenticate: {line}\r\n" for line in self._digest.challenge(flow, now, stale)])
+        asked = self._digest.challenge(flow, now, stale, self.bindings.terms.algorithms)
+        lines = "".join([f"WWW-Authenticate: {line}\r\n" for line in asked])
         observed = Observed("challenged", source, "stale" if stale else "credentials", 401)
         return [observed, *self._gate.answer(request, flow, 401, lines)]
 

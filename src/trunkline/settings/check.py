@@ -61,6 +61,8 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     if timers.t1 > timers.t2:
         yield "sip.timers.t2", f"must not be less than sip.timers.t1 ({timers.t1}): it is the longest gap"
     registrar = settings.sip.registrar
+    if not registrar.algorithms:
+        yield "sip.registrar.algorithms", "name one at least: SHA-256, MD5"
     if registrar.shortest > registrar.longest:
         yield "sip.registrar.longest", f"must not be less than sip.registrar.shortest ({registrar.shortest})"
     if 0 < settings.sip.session_expires < settings.sip.min_se:

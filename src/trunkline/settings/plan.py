@@ -53,6 +53,7 @@ def plan_of(settings: Settings) -> Plan:
                 usual=sip.registrar.usual,
                 longest=sip.registrar.longest,
                 contacts=sip.registrar.contacts,
+                algorithms=sip.registrar.algorithms,
             ),
         ),
         overload=(sip.overload.target, sip.overload.interval, sip.overload.limit),

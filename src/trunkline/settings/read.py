@@ -30,7 +30,7 @@ _OTHERS = frozenset({"TRUNKLINE_CONFIG", "TRUNKLINE_URL", "TRUNKLINE_API_KEY"})
 _KUBERNETES = re.compile(r"(?!.*__)TRUNKLINE_(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)")
 """What a cluster sets for a service that is called trunkline."""
 _SHORT_LISTENER = re.compile(r"(?P<transport>\w+):(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?")
-_LISTS = frozenset({"api.trusted_proxies", "sip.abuse.never"})
+_LISTS = frozenset({"api.trusted_proxies", "sip.abuse.never", "sip.registrar.algorithms"})
 """Settings that are lists; by environment their parts stand between commas."""
 _UNSHOWN = frozenset({"store.url"})
 """Settings whose value may hold a password."""

@@ -100,6 +100,8 @@ class RegistrarSettings(Section, frozen=True, kw_only=True):
     """Seconds; more is cut to it."""
     contacts: Positive = 10
     """Devices of one trunk."""
+    algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ("MD5",)
+    """What devices are challenged with, the preferred first."""
 
 
 class Sip(Section, frozen=True, kw_only=True):

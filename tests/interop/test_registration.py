@@ -1,0 +1,166 @@
+"""Registrations with foreign peers: ours at Kamailio, and baresip's with us."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest import behaviours
+from loadtest.edges import kamailio
+from loadtest.peers.baresip import Phone
+from loadtest.peers.certificates import Authority
+from loadtest.peers.ports import free, udp_taken
+from loadtest.process import end, wait_until
+from loadtest.sipp import Party
+from tests.stories.edge import HOST, Edge, until
+
+pytestmark = pytest.mark.foreign
+
+CARRIER, SOFTPHONE, CALLER = "127.0.31.22", "127.0.31.23", "127.0.31.24"
+USER, PASSWORD = "alice", "a-long-password"
+NUMBER, ECHO = "+12025550123", "+12025550124"
+EXPIRES = 6
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Edge]:
+    made = Edge(tmp_path / "edge")
+    made.folder.mkdir()
+    made.listeners[0]["port"] = free(HOST)
+    made.start()
+    made.operate()
+    yield made
+    made.close()
+    assert "Traceback" not in made.log, made.log
+
+
+class Carrier:
+    """Kamailio; it knows nothing of before when it is started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.place = (CARRIER, free(CARRIER))
+        self.lives = 0
+        self.start()
+
+    def start(self) -> None:
+        self.lives += 1
+        folder = self.folder / f"kamailio{self.lives}"
+        folder.mkdir()
+        configuration = kamailio.fill(
+            Path(__file__).with_name("registrar.cfg").read_text(),
+            PLACE=f"{CARRIER}:{self.place[1]}",
+            HOST=CARRIER,
+            USER=USER,
+            PASSWORD=PASSWORD,
+            EXPIRES=str(EXPIRES),
+            MODULES=kamailio.modules(),
+        )
+        self.process = kamailio.run(configuration, folder, 64)
+        wait_until(lambda: udp_taken(*self.place), 10, f"Kamailio (see {folder}/kamailio.out)", self.process)
+
+    def stop(self) -> None:
+        end(self.process, 3)
+
+
+@pytest.fixture
+def carrier(needs: Callable[..., None], tmp_path: Path) -> Iterator[Carrier]:
+    needs("kamailio")
+    made = Carrier(tmp_path)
+    yield made
+    made.stop()
+
+
+def call(folder: Path, remote: tuple[str, int], number: str) -> int:
+    """SIPp calls, and hangs up; how many of its calls succeeded, of one."""
+    folder.mkdir(parents=True)
+    script = behaviours.call().carrier.write(folder)
+    party = Party(
+        "carrier", script, folder, (CALLER, free(CALLER)), remote=remote, service=number, calls=1, seconds=15.0
+    )
+    try:
+        return party.wait().succeeded
+    finally:
+        end(party.process, 1)
+
+
+def registration(edge: Edge) -> dict[str, object]:
+    (item,) = edge.get("/v1/registrations")["data"]
+    return dict(item["registration"])
+
+
+def test_kamailio_calls_us_where_we_registered(
+    edge: Edge, carrier: Carrier, needs: Callable[..., None], tmp_path: Path
+) -> None:
+    needs("sipp")
+    trunk = edge.post(
+        "/v1/sip/trunks",
+        {
+            "name": "account",
+            "provider": "generic",
+            "credentials": {"username": USER, "password": PASSWORD},
+            "config": {"server": CARRIER, "port": carrier.place[1], "register": True},
+        },
+    )["id"]
+    edge.number(NUMBER, trunk, edge.agent(None))
+    until(lambda: registration(edge)["state"] == "registered", "our registration")
+    assert str(registration(edge)["contact"]).endswith(f"@{HOST}:{edge.sip[1]}")
+    assert call(tmp_path / "first", carrier.place, NUMBER) == 1, edge.log
+    # The registrar forgets us: calls come again within one refresh.
+    carrier.stop()
+    carrier.start()
+    assert call(tmp_path / "forgotten", carrier.place, NUMBER) == 0
+    tries = itertools.count()
+    until(lambda: call(tmp_path / f"again{next(tries)}", carrier.place, NUMBER), "a call", EXPIRES + 5)
+    # Who drains takes itself back.
+    edge.signal(signal.SIGTERM)
+    assert edge.ended(20) == 0
+    assert call(tmp_path / "gone", carrier.place, NUMBER) == 0
+    assert "the registration of trunk" in edge.log
+
+
+def test_a_softphone_registers_is_called_and_calls(
+    edge: Edge, authority: Authority, needs: Callable[..., None], tmp_path: Path
+) -> None:
+    needs("sipp", "baresip")
+    phones = edge.post(
+        "/v1/sip/trunks",
+        {
+            "name": "phones",
+            "provider": "generic",
+            "credentials": {"username": USER, "password": PASSWORD},
+            "config": {"accepts_registration": True},
+        },
+    )["id"]
+    carrier = edge.trunk("carrier", f"{CALLER}/32")
+    desk = edge.post("/v1/agents", {"name": "desk", "kind": "sip", "trunk_id": phones})["id"]
+    edge.number(NUMBER, carrier, desk)
+    edge.number(ECHO, carrier, edge.agent(None))
+    assert call(tmp_path / "nobody", edge.sip, NUMBER) == 0
+    phone = Phone(
+        tmp_path / "phone",
+        SOFTPHONE,
+        authority.issue("softphone", SOFTPHONE),
+        authority.path,
+        answers=True,
+        registers=(f"{HOST}:{edge.sip[1]}", USER, PASSWORD),
+    )
+    try:
+        (device,) = until(lambda: edge.get("/v1/bindings")["data"], "the phone's registration")
+        assert (device["trunk_id"], device["source"].partition(":")[0]) == (phones, SOFTPHONE)
+        assert call(tmp_path / "called", edge.sip, NUMBER) == 1, phone.last_words()
+        phone.wait_for("CALL_CLOSED")
+        phone.dial(f"sip:{ECHO}@{HOST}:{edge.sip[1]}")
+        assert phone.wait_for("CALL_ESTABLISHED", "CALL_CLOSED")["type"] == "CALL_ESTABLISHED", phone.last_words()
+        phone.hang_up()
+        phone.wait_for("CALL_CLOSED")
+        # Another process knows it still.
+        assert edge.stop() == 0
+        edge.start()
+        assert call(tmp_path / "after", edge.sip, NUMBER) == 1, edge.log
+    finally:
+        phone.close()
