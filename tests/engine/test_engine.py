@@ -45,3 +45,7 @@ async def test_closed_it_can_still_be_asked(engine: Engine) -> None:
     assert not any(engine.tables().values())
     assert engine.local == ("127.0.0.1", 5060)
     assert engine.standing()["listeners"] == 0
+
+
+async def test_it_knows_where_nobody_can_connect_to(engine: Engine) -> None:
+    assert {transport for transport, _ in engine.core.ua.deaf} == {"tcp", "tls"}

@@ -170,7 +170,7 @@ class Core:
             return self.beside.trials.begin(given.trial, given.trunk, now)
         if isinstance(given, FlowClosed):
             self.registering.closed(given.flow, now)
-            return self.registrar.closed(given.flow)
+            return self.registrar.closed(given.flow) + self._told(self.ua.lose(given.flow, now), None, b"", now)
         if isinstance(given, AddBan):
             return self.door.add(given.source, given.reason, given.seconds, now)
         if isinstance(given, LiftBan):

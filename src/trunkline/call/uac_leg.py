@@ -216,9 +216,14 @@ class UacLeg(SipLeg):
         if udp is not None:
             return dropped + self._invite(udp, now, as_it_is=True)
         cause = "timeout" if status == 408 else "unreachable"
-        return dropped + self._next(
-            now, status, phrase, cause, why or f'SIP;cause={status};text="{_quoted(phrase)}"', False
-        )
+        reason = why or f'SIP;cause={status};text="{_quoted(phrase)}"'
+        if self.provisional:
+            # The connection is lost for good. Whoever rings is told so over a new one, and no other address is tried:
+            # it might be the same bot's.
+            self._cancel = ""
+            lost = Failed(self.id, status, phrase, cause, reason, "", False)
+            return [*dropped, *self._send_cancel(now), lost]
+        return dropped + self._next(now, status, phrase, cause, reason, False)
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         if what != "attempt":

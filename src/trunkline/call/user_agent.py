@@ -10,6 +10,7 @@ from trunkline.sip.dialog.dialog import Dialog, DialogKey
 from trunkline.sip.flow import Address, Flow, host_port
 from trunkline.sip.timers import Alarms, Timers, Timing
 from trunkline.sip.token import Tokens
+from trunkline.sip.transaction.events import Told
 from trunkline.sip.transaction.layer import TransactionLayer
 from trunkline.sip.via import Via
 from trunkline.trunk.penalty import Penalties
@@ -37,8 +38,8 @@ class UserAgent:
     """One worker's user agent (RFC 3261 §6)."""
 
     __slots__ = (
-        "advertised", "alarms", "attempt", "brand", "dialogs", "epoch", "extensions", "layer", "mtu", "penalties",
-        "seen", "service_routes", "timers", "tokens",
+        "advertised", "alarms", "attempt", "brand", "deaf", "dialogs", "epoch", "extensions", "layer", "mtu",
+        "penalties", "seen", "service_routes", "timers", "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +63,9 @@ class UserAgent:
         self.tokens = tokens
         self.advertised = advertised
         """What peers reach a listener by, where it is not the address it is bound to."""
+        self.deaf: set[tuple[str, Address]] = set()
+        """Transports and addresses of ours that connections leave from and nobody listens on: what does not come over
+        such a connection does not come (§18.2.2)."""
         self.seen: dict[tuple[str, Address, str], Address] = {}
         """By transport, our address and the peer's host: what that peer sees us as. An empty host: what any saw last,
         for the others beyond the same NAT."""
@@ -132,6 +136,12 @@ class UserAgent:
     def contact_in(self, dialog: Dialog) -> str:
         """Our Contact line in a request or an answer inside a dialog."""
         return self.contact(dialog.flow, dialog.local_tag, dialog.target[:5].lower() == "sips:")
+
+    def lose(self, flow: Flow, now: float) -> list[Told]:
+        """A connection is gone. What still waits for an answer over it gets none, unless its peer can connect to us."""
+        if not flow.pooled or (flow.transport, flow.local) not in self.deaf:
+            return []
+        return self.layer.lose(flow, now)
 
     def know(self, dialog: Dialog, leg: str) -> None:
         self.dialogs[dialog.key] = leg

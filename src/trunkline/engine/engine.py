@@ -118,6 +118,8 @@ class Engine:
         await self.transports.open(self._plan.listeners, self.pump)
         for listener in self.transports.bound:
             self.advertised[listener.transport, listener.address] = listener.advertised
+            if not listener.accepts:
+                self.core.ua.deaf.add((listener.transport, listener.address))
         self._resolver = Resolver(families(self.transports.bound), name_servers=self._plan.name_servers)
         self._finder = Finder(self._resolver, self.transports, self.pump.give)
         self.names = Names(self.core.arrival.table, self._resolver, led=self._led)

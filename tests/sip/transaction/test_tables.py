@@ -98,6 +98,7 @@ ACTIONS = {
 
 BEYOND = {
     ("proceeding", "abandoned"): (TERMINATED, ("timeout",)),
+    ("proceeding", "lost"): ("proceeding", ("failed",)),
     ("calling", "left"): ("left", ()),
     ("left", "B"): (TERMINATED, ()),
     ("left", "transport"): (TERMINATED, ()),
@@ -141,7 +142,7 @@ def test_the_table_is_the_figure(table: Table, figure: str) -> None:
 
 def test_what_is_beyond_the_figures_is_this() -> None:
     tables = (INVITE_CLIENT, CLIENT, INVITE_SERVER, SERVER)
-    own = {"abandoned", "left"}
+    own = {"abandoned", "left", "lost"}
     found = {key: row for table in tables for key, row in table.items() if own.intersection(key)}
     assert found == BEYOND
 

@@ -20,7 +20,7 @@ from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
 from trunkline.sip.transaction.key import astray, client_key, server_key
 from trunkline.sip.transaction.server import ServerTransaction
-from trunkline.sip.transaction.tables import CLASS, TERMINATED, UNRELIABLE_ONLY, ZERO_WHEN_RELIABLE
+from trunkline.sip.transaction.tables import CLASS, INVITE_CLIENT, TERMINATED, UNRELIABLE_ONLY, ZERO_WHEN_RELIABLE
 from trunkline.sip.transmit import Transmit
 
 
@@ -125,6 +125,18 @@ class TransactionLayer:
         if client is not None:
             client.owner = ""
             self._client(client, "left", now, None)
+
+    def lose(self, flow: Flow, now: float) -> list[Told]:
+        """Nothing more comes over this connection, nor by another: the users of the requests that wait are told. An
+        INVITE that is worked on stays for what its CANCEL may bring."""
+        told: list[Told] = []
+        for client in [client for client in self.clients.values() if client.flow == flow]:
+            event = "transport"
+            if client.table is INVITE_CLIENT and client.state == "proceeding":
+                event = "lost"
+                self.abandon(client.key, now)
+            told += self._client(client, event, now, None, "the connection was lost")
+        return told
 
     def expire(self, now: float) -> list[Told]:
         told: list[Told] = []

@@ -15,8 +15,9 @@ Actions:
 The event `left`, and the state, are no figure's: the user has gone on to another address, before there was any answer
 to cancel (§9.1). Nothing is sent any more, and what still comes is ended by `call/late.py`.
 
-Nor is the event `abandoned`: §9.1 gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so must
-whoever ends a dialog with an INVITE open in it.
+Nor is the event `lost`: the connection is gone, and the answer cannot come by another (§18.2.2). Nor `abandoned`: §9.1
+gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so must whoever ends a dialog with an INVITE
+open in it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ INVITE_CLIENT: Final[Table] = {
     ("proceeding", "2xx"): ("accepted", ("deliver", "M")),
     ("proceeding", "300-699"): ("completed", ("ack", "deliver", "D")),
     ("proceeding", "abandoned"): (TERMINATED, ("timeout",)),
+    ("proceeding", "lost"): ("proceeding", ("failed",)),
     ("calling", "left"): ("left", ()),
     ("left", "B"): (TERMINATED, ()),
     ("left", "transport"): (TERMINATED, ()),
