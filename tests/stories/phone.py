@@ -198,9 +198,9 @@ class Dialled:
         self._send("INVITE", self.uri, self.sequence, f"{more}Content-Type: application/sdp\r\n", body)
 
     def invite_again(self) -> None:
-        """A re-INVITE."""
+        """A re-INVITE that holds the call."""
         self.sequence += 1
-        body = self.phone.sdp(*self.types)
+        body = self.phone.sdp(*self.types) + "a=sendonly\r\n"
         self._send("INVITE", self.target, self.sequence, "Content-Type: application/sdp\r\n", body)
 
     def rings(self, seconds: float = PATIENCE) -> Message:

@@ -36,7 +36,7 @@ def test_it_drains(routed: Edge, carrier: Phone, agent: Phone) -> None:
     # The live dialog works on: a re-INVITE crosses.
     call.invite_again()
     again = agent.expect("INVITE")
-    agent.answer(again, "200 OK", agent.sdp("0"))
+    agent.answer(again, "200 OK", agent.sdp("0") + "a=recvonly\r\n")
     agent.expect("ACK")
     call.answered()
     assert routed.code is None
