@@ -249,3 +249,61 @@ offers = st.builds(
         ]
     ),
 )
+
+
+# -- at random, from an agent's side: one organization, a PBX and two carriers, and mostly such that calls go out
+
+
+def _carrier(id: str) -> st.SearchStrategy[Trunk]:
+    return st.builds(
+        Trunk,
+        id=st.just(id),
+        organization_id=st.just("o"),
+        name=st.just("carrier"),
+        host=mostly("carrier.example.com", None),
+        outbound=mostly(True, False),
+        outbound_priority=st.sampled_from([1, 2]),
+        prefixes=mostly((), ("+1",), ("+44", "+33")),
+        dial_format=st.sampled_from(["e164", "plain", "national"]),
+        country=st.sampled_from(["US", "GB"]),
+        enabled=mostly(True, False),
+    )
+
+
+_pbx = st.builds(
+    Trunk,
+    id=st.just(id_of(1)),
+    organization_id=st.just("o"),
+    name=st.just("pbx"),
+    role=st.just("agent"),
+    networks=st.just(("192.0.2.0/24",)),
+    country=st.sampled_from([None, "US", "GB"]),
+    trust_identity=st.booleans(),
+    max_concurrent_calls=mostly(None, 0, 2),
+    calls_per_second=mostly(None, 0.5),
+)
+_callers = [
+    st.builds(
+        Number,
+        id=st.just(e164[1:]),
+        organization_id=mostly("o", "p"),
+        e164=st.just(e164),
+        trunk_id=mostly(id_of(2), None, id_of(1)),
+        agent_id=st.sampled_from(["a", None]),
+        state=mostly("active", "suspended"),
+        supports_outbound=mostly(True, False),
+    )
+    for e164 in e164s
+]
+leaving_worlds: st.SearchStrategy[list[Routed]] = st.tuples(
+    _organization("o"), _pbx, _carrier(id_of(2)), _carrier(id_of(3)), _agent("a"), *_callers
+).map(list)
+leaving = st.builds(
+    Hypothetical,
+    source=mostly(CARRIER, "198.51.100.1"),
+    to=st.sampled_from(
+        ["+12025550177", "(202) 555-0177", "+442079460000", *e164s, "+19005551234", "911", "999", "100"]
+    ),
+    caller=mostly(e164s[0], *e164s[1:], "+14155550199", "2025550100", None),
+    headers=mostly((), (("P-Asserted-Identity", f"<tel:{e164s[0]}>"), ("Privacy", "id"))),
+)

@@ -33,11 +33,26 @@ LEAVING = (*STEPS[:7], "caller", "destination", "emergency", "guard", "carrier",
 """Those of an outbound call; an emergency's has no guard and no limits, and any other's no emergency."""
 
 
+PAUSES = st.sampled_from([0.0, 0.4, 2.0])
+
+
 @settings(max_examples=300, deadline=None)
-@given(a.worlds, a.policies, st.lists(st.tuples(a.offers, st.sampled_from([0.0, 0.4, 2.0])), min_size=1, max_size=6))
+@given(a.worlds, a.policies, st.lists(st.tuples(a.offers, PAUSES), min_size=1, max_size=6))
 def test_what_is_explained_is_what_the_wire_gets(
     world: list[Routed], policy: Policy, calls: list[tuple[Hypothetical, float]]
 ) -> None:
+    _explained_as_met(world, policy, calls)
+
+
+@settings(max_examples=300, deadline=None)
+@given(a.leaving_worlds, a.policies, st.lists(st.tuples(a.leaving, PAUSES), min_size=1, max_size=6))
+def test_so_is_what_is_explained_of_calls_out(
+    world: list[Routed], policy: Policy, calls: list[tuple[Hypothetical, float]]
+) -> None:
+    _explained_as_met(world, policy, calls)
+
+
+def _explained_as_met(world: list[Routed], policy: Policy, calls: list[tuple[Hypothetical, float]]) -> None:
     records = {(type(record).__name__, record.id): record for record in world}
     table = Table(Put(record) for record in records.values())
     where = Arrival(table, Admission(), Digest(a.REALM, Nonces(bytes(32))), policy)

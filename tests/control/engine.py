@@ -9,7 +9,7 @@ from trunkline.call.arrival import Arrival
 from trunkline.call.departure import Objection
 from trunkline.call.explain import explain
 from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate
-from trunkline.call.origination import place
+from trunkline.call.placing import place
 from trunkline.call.proof import Digest
 from trunkline.call.refusals import CAUSES
 from trunkline.call.verdict import Policy, Verdict

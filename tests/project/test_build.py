@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from trunkline import build
+from trunkline.edge import edge
 from trunkline.model.agent import Agent
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import JournalEntry
@@ -112,3 +113,16 @@ def test_without_a_compiler_it_is_pure_and_says_why(root: Path, environ: dict[st
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", f"{MARK}{reason}\n")
+
+
+def test_nothing_that_is_left_out_inherits_from_what_is_compiled(compiled: set[str]) -> None:
+    """Python refuses such a class when its module is imported: the compiled package would not start."""
+    wrong = []
+    assert edge.__name__ in sys.modules, "all that runs is imported"
+    for module in sorted(sys.modules):
+        if not module.startswith("trunkline.") or module in compiled:
+            continue
+        for each in vars(sys.modules[module]).values():
+            if isinstance(each, type) and each.__module__ == module:
+                wrong += [f"{module}.{each.__name__}" for base in each.__mro__[1:] if base.__module__ in compiled]
+    assert wrong == []

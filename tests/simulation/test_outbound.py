@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.simulation.device import Device
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, Edge, id_of, records
 from tests.simulation.phone import Behaviour, Phone
 from tests.simulation.world import World
@@ -16,6 +17,7 @@ from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.model.number import NumberConfig
 from trunkline.model.organization import OutboundRules
+from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 
 OTHER = "192.0.2.2"
@@ -323,3 +325,27 @@ def test_early_media_of_the_carrier_crosses(world: World, pbx: Phone) -> None:
     world.run(40.0)
     assert edge.record.status == "completed"
     assert edge.clean() == {}
+
+
+@pytest.mark.parametrize(("user", "status"), [(NUMBER, 200), (NUMBER[1:], 200), ("anna", 403)])
+def test_a_phone_that_registered_dials_out_when_it_is_called_by_its_number(
+    world: World, user: str, status: int
+) -> None:
+    desk = Trunk(
+        id=id_of(41),
+        organization_id=ORGANIZATION.id,
+        name="desk",
+        role="agent",
+        username=user,
+        password=Secret("secret"),
+        accepts_registration=True,
+    )
+    edge = edge_with(world, desk)
+    Phone(world, CARRIER, answering(0.5))
+    phone = Device(world, user=user)
+    assert phone.dial(DIALLED, "early") == 401
+    assert phone.register() == 200
+    assert phone.dial(DIALLED, "late") == status
+    record = edge.finished[-1] if status == 403 else next(iter(edge.core.calls.values())).ledger.record()
+    assert (record.direction, record.trunk_id) == ("outbound", desk.id)
+    assert record.cause == ("caller-not-owned" if status == 403 else None)

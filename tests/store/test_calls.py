@@ -106,6 +106,28 @@ async def test_any_legs_call_id_finds_the_call(store: Store) -> None:
         assert await unit.calls.by_sip_call_id("nobody", organization=None) == []
 
 
+async def test_the_minutes_of_outbound_calls_are_begun_ones_since_then(store: Store) -> None:
+    def lasting(place: int, seconds: float, **changes: Any) -> CallRecord:
+        start = WALL + place
+        changes = {"direction": "outbound", **changes}
+        return call(place, started_at=start, answered_at=start, ended_at=start + seconds, **changes)
+
+    async with store.write() as unit:
+        await unit.calls.write(
+            [
+                lasting(0, 600.0),
+                lasting(1000, 60.0),
+                lasting(1001, 61.0),
+                lasting(1002, 1.0, direction="inbound"),
+                lasting(1003, 1.0, organization_id=OTHER.id),
+                call(1004, answered=False, direction="outbound"),
+            ]
+        )
+    async with store.read() as unit:
+        assert await unit.calls.outbound_minutes(WALL + 900) == {ORGANIZATION.id: 3, OTHER.id: 1}
+        assert await unit.calls.outbound_minutes(WALL + 90_000) == {}
+
+
 async def test_a_numbers_calls_are_summed(store: Store) -> None:
     def lasting(place: int, seconds: float | None, **changes: Any) -> CallRecord:
         end = WALL + place + (seconds or 0.0)

@@ -9,71 +9,29 @@ answer. Nothing is sent from our port but by an echo agent, which is simply the 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-from msgspec import structs
+from typing import Final
 
 from trunkline.call.admission import Admission
 from trunkline.call.admittance import longest
 from trunkline.call.asking import Outs
 from trunkline.call.call import Call
-from trunkline.call.departure import Objection, outward
+from trunkline.call.departure import Objection
 from trunkline.call.events import Connected, Disconnected, Failed, LegEvent, Summoned
 from trunkline.call.host_leg import HostLeg
 from trunkline.call.inputs import Originate
 from trunkline.call.ledger import Ledger, LegEntry
 from trunkline.call.moving import Moving
 from trunkline.call.outputs import Journal
+from trunkline.call.placing import Placed, place
 from trunkline.call.search import AgentLeg, Nobody, Wanted
 from trunkline.call.user_agent import UserAgent
-from trunkline.model.agent import Agent
 from trunkline.model.call import CallStatus, Side
 from trunkline.model.journal import Began
-from trunkline.model.number import Number
-from trunkline.model.organization import Organization
-from trunkline.routing.destination import country_of
-from trunkline.routing.outbound import Carrier
-from trunkline.routing.select import Candidate, select
 from trunkline.routing.table import Table
 
 WAITING: Final = "silence"
 """The kind of media that a telephone has until its agent is there."""
 _MAX_FORWARDS: Final = 70
-
-
-class Placed(NamedTuple):
-    """A call that may begin."""
-
-    organization: Organization
-    number: Number
-    """The calling one, with the agent and the metadata of this call."""
-    agent: Agent
-    agents: tuple[Candidate, ...]
-    """Who is tried when the telephone has answered; at least one."""
-    carriers: tuple[Carrier, ...]
-    """At least one."""
-
-
-def place(wish: Originate, table: Table, admission: Admission, max_calls: int | None, now: float) -> Placed | Objection:
-    """May this call begin now, and by whom? Looks, and changes nothing."""
-    number, organization = table.number(wish.calling), table.organizations.get(wish.organization)
-    if number is None or organization is None or number.organization_id != organization.id:
-        return Objection("caller", "caller-not-owned", f"{wish.calling} is no number of the organization.")
-    home = country_of(number.e164)
-    going = outward(organization, number, wish.to, home, table, admission, now, None, wish.timeout)
-    if isinstance(going, Objection):
-        return going
-    number = structs.replace(number, agent_id=wish.agent, metadata={**number.metadata, **wish.metadata})
-    selection = select(number, table.agents, table.trunks)
-    agent = table.agents.get(wish.agent)
-    if agent is None or not selection.candidates:
-        if not selection.skipped:
-            return Objection("agent", "agent-gone", "There is no such agent.")
-        skip = selection.skipped[0]
-        return Objection("agent", skip.cause, f"Agent {skip.agent_id} cannot be called.", skip.mend)
-    if max_calls is not None and len(admission.capacity) >= max_calls:
-        return Objection("limits", "edge-full", f"The edge's {max_calls} calls are all up.", "", 5)
-    return Placed(organization, number, agent, selection.candidates, going)
 
 
 def originated(

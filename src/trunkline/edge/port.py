@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from trunkline.call.departure import Objection
 from trunkline.call.explain import explain
 from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate, Try
-from trunkline.call.origination import place
 from trunkline.call.outputs import Tried
+from trunkline.call.placing import place
 from trunkline.call.refusals import CAUSES
 from trunkline.call.trial import PATIENCE
 from trunkline.control.ports import (
