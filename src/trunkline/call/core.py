@@ -46,6 +46,7 @@ from trunkline.call.late import end_late
 from trunkline.call.legs import Legs
 from trunkline.call.moving import ALARMS
 from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit, Trust
+from trunkline.call.overdue import Due, Overdue
 from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
 from trunkline.call.transfers import Transfers
@@ -70,8 +71,8 @@ class Core:
     """One worker's calls."""
 
     __slots__ = (
-        "arrival", "beside", "calls", "door", "legs", "overload", "probing", "reception", "registering", "registrar",
-        "transfers", "ua",
+        "_overdue", "arrival", "beside", "calls", "door", "legs", "overload", "probing", "reception", "registering",
+        "registrar", "transfers", "ua",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +88,7 @@ class Core:
         self.arrival = arrival
         arrival.chance = ua.tokens.chance
         self.overload = overload
+        self._overdue = Overdue()
         self.calls: dict[str, Call] = {}
         self.legs: Legs = {}
         self.transfers = Transfers(ua, arrival, self.calls, self.legs)
@@ -179,32 +181,32 @@ class Core:
         return self._interrupted(given, now)
 
     def expire(self, now: float) -> list[Output]:
-        ua = self.ua
-        outs: list[Output] = []
-        told = ua.layer.expire(now)
-        if told:
-            outs += self._told(told, None, b"", now)
-        for leg_id, what, transaction in ua.timers.expire(now):
-            leg = self.legs.get(leg_id)
-            if leg is not None and not isinstance(leg, EndpointLeg):
-                outs += self._carry(leg.expire(what, transaction, now), leg_id, now)
-        for call_id, what in ua.alarms.expire(now):
-            call = self.calls.get(call_id)
-            if call is not None and what in ALARMS:
-                outs += self._carry(self.transfers.expire(call, what, now), call.caller.id, now)
-            elif call is not None:
-                before = call.agent.id if call.agent is not None else ""
-                outs += self._carry(call.expire(what, now), before, now)
-                continue
-            leg = self.legs.get(call_id)
-            if leg is not None and not isinstance(leg, EndpointLeg):
-                outs += self._carry(leg.expire(what, "", now), call_id, now)
+        due = self._overdue
+        due.gather(self.ua, now)
+        while due.told:
+            due.outs += self._told([due.told.popleft()], None, b"", now)
+        while due.entries:
+            due.outs += self._expired(due.entries.popleft(), now)
         self.overload.expire(now)
-        ua.penalties.expire(now)
-        return outs + self.beside.expire(now) + self.door.expire(now) + self.registrar.expire(now)
+        self.ua.penalties.expire(now)
+        return due.taken() + self.beside.expire(now) + self.door.expire(now) + self.registrar.expire(now)
+
+    def _expired(self, due: Due, now: float) -> list[Output]:
+        call = self.calls.get(due.owner)
+        if call is not None and due.what in ALARMS:
+            return self._carry(self.transfers.expire(call, due.what, now), call.caller.id, now)
+        if call is not None:
+            before = call.agent.id if call.agent is not None else ""
+            return self._carry(call.expire(due.what, now), before, now)
+        leg = self.legs.get(due.owner)
+        if leg is None or isinstance(leg, EndpointLeg):
+            return []
+        return self._carry(leg.expire(due.what, due.transaction, now), due.owner, now)
 
     def deadline(self) -> float | None:
         ua = self.ua
+        if self._overdue:
+            return 0.0
         soonest = ua.layer.timers.deadline()
         beside = (self.overload.deadline, self.beside.deadline(), self.door.deadline(), self.registrar.deadline())
         for at in (ua.timers.deadline(), ua.alarms.deadline(), ua.penalties.deadline(), *beside):

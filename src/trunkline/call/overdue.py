@@ -1,0 +1,44 @@
+"""What has fallen due and is not dealt with yet. A bug in one deadline costs that one: those that fell due with it, and
+what came of those before it, wait here for the next turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from trunkline.call.outputs import Output
+from trunkline.call.user_agent import UserAgent
+from trunkline.sip.transaction.events import Told
+
+
+class Due(NamedTuple):
+    owner: str
+    """A leg, or a call."""
+    what: str
+    transaction: str = ""
+
+
+class Overdue:
+    """That of one worker."""
+
+    __slots__ = ("entries", "outs", "told")
+
+    def __init__(self) -> None:
+        self.told: deque[Told] = deque()
+        """By transactions."""
+        self.entries: deque[Due] = deque()
+        self.outs: list[Output] = []
+        """What came of those that are dealt with."""
+
+    def __bool__(self) -> bool:
+        return bool(self.told or self.entries or self.outs)
+
+    def gather(self, ua: UserAgent, now: float) -> None:
+        self.told += ua.layer.expire(now)
+        self.entries += [Due(*entry) for entry in ua.timers.expire(now)]
+        self.entries += [Due(owner, what) for owner, what in ua.alarms.expire(now)]
+
+    def taken(self) -> list[Output]:
+        """All that came of them, now that they are dealt with."""
+        outs, self.outs = self.outs, []
+        return outs
