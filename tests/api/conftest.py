@@ -20,11 +20,18 @@ from yarl import URL
 from tests.control.conftest import Clock, clock, engine, services, store, template
 from tests.control.engine import Engine
 from trunkline.api import app, server
+from trunkline.call.refusals import Refused
 from trunkline.control.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.model.key import Role
 
 __all__ = ["Clock", "Engine", "clock", "engine", "services", "store", "template"]
+
+
+def status(engine: Engine, number: str) -> int | None:
+    """What an INVITE to the number is refused with now; None when it is routed."""
+    verdict = engine.invite(number)
+    return verdict.status if isinstance(verdict, Refused) else None
 
 
 class Answer(NamedTuple):
@@ -55,6 +62,8 @@ class Client:
         self._session = session
         self.base = base
         self.key = key
+        self.organization_id: str | None = None
+        """Of the key, where a test made it."""
         self.seen = seen
         """Every answer's body, shared by all clients of a test."""
 
@@ -88,6 +97,9 @@ class Client:
 
     async def post(self, path: str, json: object = None, **more: Any) -> Answer:
         return await self("POST", path, json, **more)
+
+    async def put(self, path: str, json: object = None, **more: Any) -> Answer:
+        return await self("PUT", path, json, **more)
 
     async def patch(self, path: str, json: object = None, **more: Any) -> Answer:
         return await self("PATCH", path, json, **more)
@@ -129,7 +141,9 @@ class Keys:
     async def __call__(self, organization_id: str | None, role: Role = "admin", **more: Any) -> Client:
         wanted = KeyWanted(name=f"A test's {role}", role=role, **more)
         _, text = await self._services.keys.create(None, organization_id, wanted)
-        return self._anybody.with_key(text)
+        made = self._anybody.with_key(text)
+        made.organization_id = organization_id
+        return made
 
 
 @pytest.fixture

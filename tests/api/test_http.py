@@ -168,3 +168,9 @@ async def test_the_key_is_looked_up_in_memory(admin: Client, services: Services)
 async def test_no_limit_shows_no_limit(options: app.Options, admin: Client) -> None:
     answer = await admin.get("/v1/agents")
     assert "X-RateLimit-Limit" not in answer.headers
+
+
+async def test_a_path_with_a_line_end_is_answered_as_any_other(admin: Client) -> None:
+    answer = await admin.get("/v1/phone-numbers/%0A")
+    assert (answer.status, answer.code) == (404, "phone_not_found")
+    assert answer.headers["X-Request-Id"]

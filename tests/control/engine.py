@@ -64,6 +64,8 @@ class Engine:
         self.registrations: dict[str, Registration] = {}
         self.bans = guard.Bans(guard.Terms())
         self.hung_up: list[str] = []
+        self.endpoints: tuple[Endpoint, ...] = (Endpoint(host="sip.example.net", port=5060),)
+        """Where it is reached."""
         self.tried = TrunkTrial(status="reachable", latency=0.042, registration="verified")
         """What trying any trunk comes to."""
         self.placed: list[Place] = []
@@ -187,5 +189,5 @@ class Engine:
             case Settle():
                 return None
             case Endpoints():
-                return (Endpoint(host="sip.example.net", port=5060),)
+                return self.endpoints
         raise AssertionError(f"nobody answers {query}")

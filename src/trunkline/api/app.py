@@ -127,6 +127,9 @@ class Door:
             )
         token = ACTOR.set(actor)
         try:
+            if route.organization_named and "X-Organization-Id" not in request.headers:
+                message = "X-Organization-Id is required here."
+                raise Invalid("missing_required_field", message, field="X-Organization-Id")
             path_ids = {name: _id(name, text) for name, text in values.items()} if values else values
             query = None if route.query is None else decode.query(_pairs(request), route.query)
             raw = b"" if route.request is None else await self._read(request)
@@ -251,5 +254,6 @@ def build(services: Services, options: Options | None = None) -> web.Application
     door = Door(services, surfaces.surfaces(services.brand), options)
     # The dispatcher reads and bounds bodies itself.
     app = web.Application(client_max_size=options.body_limit)
-    app.router.add_route("*", "/{path:.*}", door.answer)
+    # Any path at all, one with line ends in it too.
+    app.router.add_route("*", r"/{path:[\s\S]*}", door.answer)
     return app

@@ -43,6 +43,14 @@ _IDEMPOTENCY: dict[str, Any] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
 
+_ORGANIZATION: dict[str, Any] = {
+    "name": "X-Organization-Id",
+    "in": "header",
+    "required": True,
+    "description": "The key's own organization.",
+    "schema": {"type": "string"},
+}
+
 _ALWAYS = ("server_error",)
 _WITH_KEY = ("api_key_missing", "invalid_api_key", "insufficient_permissions", "rate_limit_exceeded")
 _WITH_BODY = (
@@ -142,6 +150,8 @@ def _operation(route: Route, schemas: dict[str, Any], error: str) -> dict[str, A
     given = [_path_parameter(name) for name in parameters(route.path)]
     if route.method == "POST" and route.permission is not None:
         given.append(_IDEMPOTENCY)
+    if route.organization_named:
+        given.append(_ORGANIZATION)
     if route.query is not None:
         schema = schemas[route.query.__name__]
         given += [_query_parameter(name, part) for name, part in schema["properties"].items()]

@@ -77,6 +77,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Further statuses that answer with the response struct (readiness: 503)."""
     fields: dict[str, str] = {}
     """What the surface calls fields that a refusal names as the model does."""
+    organization_named: bool = False
+    """Whether X-Organization-Id must be there."""
     budget: str = "general"
     """The budget that it spends and whose state its headers show."""
 

@@ -116,6 +116,7 @@ CODES: dict[str, type[Refusal]] = {
     "destination_not_allowed": Forbidden,
     "outbound_limit_reached": Limited,
     "last_key": Conflict,
+    "integration_forbidden": Forbidden,
     "verification_submitted": Conflict,
     "idempotency_in_progress": Conflict,
     "idempotency_unfinished": Conflict,

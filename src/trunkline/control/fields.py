@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn
 
-import phonenumbers
-
 from trunkline.control.errors import Invalid, Scalar
+from trunkline.providers.plan import calling_code
 from trunkline.routing.destination import countries
 from trunkline.sip.uri import UriError, parse_uri
 
@@ -119,7 +118,7 @@ def country(text: str, field: str = "country") -> str:
 def known_country(text: str, field: str = "country") -> str:
     """A country that has phone numbers."""
     word = country(text, field)
-    if word not in phonenumbers.SUPPORTED_REGIONS:
+    if not calling_code(word):
         refuse(field, "There is no such country, or it has no phone numbers.", text)
     return word
 

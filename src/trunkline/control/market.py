@@ -69,7 +69,9 @@ class Market:
         """Numbers that can be bought: at one provider, or at all that are connected, as many as `wanted.limit`. Of
         several, those that answer count. Raises `Invalid` when `provider` is not connected, and `ProviderFailed`."""
         if provider is None:
-            accounts = {each.provider: each for each in reversed(self._accounts.connected(organization_id))}
+            accounts: dict[str, Account] = {}
+            for account in self._accounts.connected(organization_id):
+                accounts.setdefault(account.provider, account)
         else:
             accounts = {provider: self._accounts.account(organization_id, provider)}
         found = await asyncio.gather(*(self._offers(organization_id, each, wanted) for each in accounts.values()))

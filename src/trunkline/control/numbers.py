@@ -12,8 +12,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
 from trunkline.control.agents import external_id
-from trunkline.control.errors import Conflict, Invalid, Limited, NotFound, Unavailable
-from trunkline.control.places import country_of
+from trunkline.control.errors import Conflict, Forbidden, Invalid, Limited, NotFound, Unavailable
 from trunkline.control.reach import stands_for
 from trunkline.control.state import Draft, State
 from trunkline.control.window import Budget, Windows
@@ -22,6 +21,7 @@ from trunkline.model.agent import Agent
 from trunkline.model.number import Number, NumberConfig, NumberState
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import ENGINES, Trunk
+from trunkline.providers.plan import country_of
 
 IMPORTS = 10
 """Imports in a minute, for an organization."""
@@ -179,7 +179,7 @@ class Numbers:
             raise Conflict("phone_number_exists", "This phone number is imported already.", field="e164", provided=e164)
         return number
 
-    async def change(self, organization_id: str, id: str, wanted: NumberWanted) -> Number:
+    async def change(self, organization_id: str, id: str, wanted: NumberWanted, *, operator: bool = False) -> Number:
         """Change what is said; the next INVITE obeys, calls that go on are left alone. On another trunk it begins as an
         imported number does. Raises `NotFound`, and `Invalid`, also for a state that is not reached by hand."""
         async with self._state.change() as draft:
@@ -193,14 +193,19 @@ class Numbers:
                 number = structs.replace(number, trunk_id=trunk.id, state=state)
             number = self._applied(draft, number, trunk, wanted)
             if wanted.state is not UNSET and wanted.state != number.state:
-                if number.state not in ("active", "inactive"):
-                    fields.refuse("state", f"A number that is {number.state} is not made {wanted.state} by hand.")
-                number = structs.replace(number, state=wanted.state)
+                number = self._turned(number, wanted.state, operator=operator)
             if number == before:
                 return before
             number = structs.replace(number, updated_at=self._state.wall())
             draft.put(number)
         return number
+
+    def _turned(self, number: Number, state: NumberState, *, operator: bool) -> Number:
+        if "suspended" in (state, number.state) and not operator:
+            raise Forbidden("insufficient_permissions", "Operators suspend numbers, and end that.", field="state")
+        if number.state not in ("active", *_AT_REST):
+            fields.refuse("state", f"A number that is {number.state} is not made {state} by hand.")
+        return structs.replace(number, state=state, suspended_at=self._state.wall() if state == "suspended" else None)
 
     async def delete(self, organization_id: str, id: str) -> None:
         """Remove it here; nothing is released at a provider. Raises `NotFound`."""

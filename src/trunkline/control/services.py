@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
+from trunkline.control.account_import import AccountImport
 from trunkline.control.accounts import Accounts
 from trunkline.control.agents import Agents
 from trunkline.control.audit import AuditLog
@@ -25,11 +26,12 @@ from trunkline.control.organizations import Organizations
 from trunkline.control.ports import EnginePort, ProviderDirectory
 from trunkline.control.provisioning import Provisioning
 from trunkline.control.readiness import ReadinessOf
+from trunkline.control.releasing import Releasing
 from trunkline.control.routes import Routes
 from trunkline.control.state import State
 from trunkline.control.status import Status
 from trunkline.control.trunks import Trunks
-from trunkline.control.usage import Asked, UsageOf
+from trunkline.control.usage import UsageOf
 from trunkline.control.verification import Verifications
 from trunkline.control.webhooks import Webhooks
 from trunkline.providers.post import Post
@@ -41,6 +43,7 @@ class Services:
     """Call `load` once before the first request, `flush` now and then and at the end."""
 
     __slots__ = (
+        "accounts",
         "agents",
         "audit",
         "bans",
@@ -59,6 +62,7 @@ class Services:
         "organizations",
         "provisioning",
         "readiness",
+        "releasing",
         "routes",
         "state",
         "status",
@@ -97,7 +101,6 @@ class Services:
         self.once = Once(store, wall)
         self.calls = Calls(self.state, store)
         self.bans = Bans(self.state)
-        self.usage = UsageOf(self.state, self.calls, Asked())
         self.readiness = ReadinessOf(self.state, self.trunks, self.calls)
         self.verifications = Verifications(self.state, store)
         self.importing = Importing(self.state, self.trunks)
@@ -110,6 +113,9 @@ class Services:
         self.connections = Connections(self.state, store, accounts)
         self.connected = ConnectedNumbers(self.state, accounts, self.connections)
         self.market = Market(self.state, store, accounts)
+        self.usage = UsageOf(self.state, self.calls, self.market)
+        self.releasing = Releasing(self.state, self.numbers, self.market)
+        self.accounts = AccountImport(self.state, self.numbers, self.agents, self.connected)
         self.provisioning = Provisioning(self.state, store, directory, accounts, patience)
         self.webhooks = Webhooks(self.state, store, post)
         self.dispatcher = Dispatcher(self.state, store, self.webhooks, post, brand=brand, clock=clock)

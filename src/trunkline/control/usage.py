@@ -7,11 +7,16 @@ where it does not tell them, the cost is not known.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from msgspec import structs
 
 from trunkline.control.calls import Calls
+from trunkline.control.errors import Refusal
+from trunkline.control.market import Market
 from trunkline.control.state import State
 from trunkline.model.number import Number
 from trunkline.providers.values import Rates
@@ -43,27 +48,13 @@ class Usage(NamedTuple):
     """US dollars; None when a price that it takes is not known."""
 
 
-class Prices(Protocol):
-    """Who knows what a number costs."""
-
-    async def rates(self, number: Number) -> Rates:
-        """Nothing in it is guessed."""
-
-
-class Asked:
-    """What numbers said of their price when they were bought."""
-
-    async def rates(self, number: Number) -> Rates:
-        return Rates(monthly=None if number.supply is None else number.supply.monthly_cost)
-
-
 class UsageOf:
-    __slots__ = ("_calls", "_prices", "_state")
+    __slots__ = ("_calls", "_market", "_state")
 
-    def __init__(self, state: State, calls: Calls, prices: Prices) -> None:
+    def __init__(self, state: State, calls: Calls, market: Market) -> None:
         self._state = state
         self._calls = calls
-        self._prices = prices
+        self._market = market
 
     async def of(self, number: Number, period: Period) -> Usage:
         """Raises `Unavailable`."""
@@ -71,13 +62,26 @@ class UsageOf:
         got = datetime.fromtimestamp(number.provisioned_at or number.created_at, UTC).date()
         today = datetime.fromtimestamp(self._state.wall(), UTC).date()
         months = months_touched(Period(max(period.first, got), min(period.last, today)))
-        rates = await self._prices.rates(number)
+        rates = await self._rates(number)
         return Usage(
             stats.inbound,
             stats.outbound,
             stats.inbound_minutes + stats.outbound_minutes,
             cost(rates, months, stats.inbound_minutes, stats.outbound_minutes),
         )
+
+    async def _rates(self, number: Number) -> Rates:
+        """What the number and its minutes cost, as far as its provider tells now."""
+        supply = number.supply
+        if supply is None or supply.provider is None:
+            return Rates()
+        known = Rates()
+        if supply.country is not None:
+            # A provider that cannot be asked leaves what it said when the number was bought.
+            with contextlib.suppress(Refusal):
+                _, pricing = await self._market.prices(number.organization_id, supply.country, supply.provider)
+                known = pricing.toll_free if supply.toll_free else pricing.local
+        return known if supply.monthly_cost is None else structs.replace(known, monthly=supply.monthly_cost)
 
 
 def months_touched(period: Period) -> int:

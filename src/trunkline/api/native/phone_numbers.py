@@ -59,7 +59,8 @@ class PhoneChange(Request, frozen=True, kw_only=True):
     trunk_id: str | UnsetType = UNSET
     agent_id: str | UnsetType | None = UNSET
     config: PhoneConfig | UnsetType | None = UNSET
-    status: Literal["active", "inactive"] | UnsetType = UNSET
+    status: Literal["active", "inactive", "suspended"] | UnsetType = UNSET
+    """`suspended` is set, and ended, by an operator alone."""
     supports_inbound: bool | UnsetType | None = UNSET
     supports_outbound: bool | UnsetType | None = UNSET
     metadata: dict[str, str] | UnsetType | None = UNSET
@@ -264,7 +265,7 @@ async def change_phone_number(ask: Ask[PhoneChange, None]) -> PhoneChanged:
         inbound_pin=body.inbound_pin,
         label=body.label,
     )
-    number = await numbers.change(ask.organization_id, ask.ids["phone_id"], wanted)
+    number = await numbers.change(ask.organization_id, ask.ids["phone_id"], wanted, operator=ask.caller.operator)
     return PhoneChanged(
         id=f"phone_{number.id}",
         number=number.e164,

@@ -58,7 +58,9 @@ async def explain_route(ask: Ask[ExplainRequest, None]) -> Explained:
         digest_user=body.digest_user,
         headers=tuple(body.headers.items()),
     )
-    found = await ask.services.routes.explain(ask.organization_id, asked, operator=ask.caller.operator)
+    found = await ask.services.routes.explain(
+        ask.organization_id, asked, operator=ask.caller.operator and ask.caller.live
+    )
     return Explained(
         accepted=found.accepted,
         status=found.status,

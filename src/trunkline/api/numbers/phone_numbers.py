@@ -11,11 +11,14 @@ from msgspec import UNSET, UnsetType
 from trunkline.api.native.shape import moment, moment_or_none, shown
 from trunkline.api.route import Ask, Handler, Route
 from trunkline.api.telephony.shape import Answer, Request
+from trunkline.control import fields
 from trunkline.control.errors import Invalid
+from trunkline.control.market import BuyWanted
 from trunkline.control.numbers import NumberFilter, NumberWanted, agent_shown
 from trunkline.control.readiness import Setup
 from trunkline.control.services import Services
 from trunkline.model.number import Number
+from trunkline.providers.values import Search
 
 BASE = "/api/v1/phone-numbers"
 MOST = 1000
@@ -32,9 +35,23 @@ class NumbersQuery(Request, frozen=True, kw_only=True):
     per_page: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = MOST
 
 
+class AvailableQuery(Request, frozen=True, kw_only=True):
+    area_code: Annotated[str, msgspec.Meta(pattern=r"^\d{3}$")] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
+
+
+class NumberProvision(Request, frozen=True, kw_only=True):
+    e164: E164
+    agent_id: str | None = None
+    label: Label | None = None
+    direction: Direction = "both"
+    dispatch_metadata_template: Template | None = None
+
+
 class TrunkNumberImport(Request, frozen=True, kw_only=True):
     e164: E164
     sip_trunk_id: str | None = None
+    sip_connection_installation_id: str | None = None
     agent_id: str | None = None
     label: Label | None = None
     direction: Direction = "both"
@@ -88,25 +105,84 @@ class PhoneNumber(Answer, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class AvailableNumber(Answer, frozen=True, kw_only=True):
+    e164: str
+    friendly_name: str
+    monthly_cost_usd: float | None
+    upfront_cost_usd: float | None
+    features: tuple[str, ...]
+    region: dict[str, str]
+
+
+class Released(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    released: bool
+    message: str | None = None
+    """Said when there is no account at a provider to release it in."""
+
+
 async def list_phone_numbers(ask: Ask[None, NumbersQuery]) -> list[PhoneNumber]:
     asked = NumberFilter(page=ask.query.page, per_page=ask.query.per_page)
     found, _ = await ask.services.numbers.page(ask.organization_id, asked)
     return await shape(ask.services, found)
 
 
+async def provision_phone_number(ask: Ask[NumberProvision, None]) -> PhoneNumber:
+    body = ask.body
+    wanted = BuyWanted(
+        e164=body.e164,
+        label=body.label,
+        agent_id=body.agent_id,
+        metadata=fields.metadata(body.dispatch_metadata_template or {}),
+        **_directions(body.direction),
+    )
+    connected = ask.services.market.providers(ask.organization_id)
+    if not connected:
+        raise Invalid("provider_not_connected", "No account at a provider is connected.", field="e164")
+    number = await ask.services.market.buy(ask.organization_id, connected[0], wanted)
+    return (await shape(ask.services, [number]))[0]
+
+
+async def search_available(ask: Ask[None, AvailableQuery]) -> list[AvailableNumber]:
+    wanted = Search(area_code=ask.query.area_code, limit=ask.query.limit)
+    return [
+        AvailableNumber(
+            e164=offer.e164,
+            friendly_name=offer.e164,
+            monthly_cost_usd=offer.monthly_cost,
+            upfront_cost_usd=offer.upfront_cost,
+            features=offer.capabilities,
+            region={
+                name: value
+                for name, value in (("country", offer.country), ("region", offer.region), ("locality", offer.locality))
+                if value is not None
+            },
+        )
+        for _, offer in await ask.services.market.search(ask.organization_id, wanted)
+    ]
+
+
 async def import_phone_number(ask: Ask[TrunkNumberImport, None]) -> PhoneNumber:
     body = ask.body
-    if body.sip_trunk_id is None:
-        raise Invalid("missing_required_field", "sipTrunkId is required.", field="sipTrunkId")
+    if (body.sip_trunk_id is None) == (body.sip_connection_installation_id is None):
+        raise Invalid(
+            "missing_required_field",
+            "One of sipTrunkId and sipConnectionInstallationId is required.",
+            field="sipTrunkId",
+        )
     wanted = NumberWanted(
         e164=body.e164,
-        trunk_id=body.sip_trunk_id,
+        trunk_id=UNSET if body.sip_trunk_id is None else body.sip_trunk_id,
         agent_id=UNSET if body.agent_id is None else body.agent_id,
         label=body.label,
         metadata=body.dispatch_metadata_template,
         **_directions(body.direction),
     )
-    number = await ask.services.numbers.import_(ask.organization_id, wanted, counted=False)
+    if body.sip_connection_installation_id is not None:
+        number = await ask.services.accounts.import_(
+            ask.organization_id, body.sip_connection_installation_id, wanted, field="sipConnectionInstallationId"
+        )
+    else:
+        number = await ask.services.numbers.import_(ask.organization_id, wanted, counted=False)
     return (await shape(ask.services, [number]))[0]
 
 
@@ -126,6 +202,11 @@ async def update_routing(ask: Ask[NumberRouting, None]) -> PhoneNumber:
     )
     number = await ask.services.numbers.change(ask.organization_id, ask.ids["id"], wanted)
     return (await shape(ask.services, [number]))[0]
+
+
+async def release_phone_number(ask: Ask[None, None]) -> Released:
+    note = await ask.services.releasing.release(ask.organization_id, ask.ids["id"])
+    return Released(released=True, message=note)
 
 
 async def shape(services: Services, numbers: list[Number]) -> list[PhoneNumber]:
@@ -192,6 +273,7 @@ def _route(method: Any, path: str, handler: Handler, summary: str, permission: s
 
 _WRITE = ("agent_not_found", "engine_unavailable", "store_unavailable")
 _NEW = ("invalid_phone_number", "phone_number_exists", *_WRITE)
+_ASKED = ("provider_not_connected", "provider_failed", "credentials_rejected")
 
 ROUTES = (
     _route(
@@ -206,14 +288,35 @@ ROUTES = (
     ),
     _route(
         "POST",
+        "",
+        provision_phone_number,
+        "Provision a managed number",
+        "phone_numbers:create",
+        request=NumberProvision,
+        response=PhoneNumber,
+        status=201,
+        errors=(*_NEW, "purchase_in_progress", *_ASKED),
+    ),
+    _route(
+        "GET",
+        "/available",
+        search_available,
+        "Search numbers that can be provisioned",
+        "phone_numbers:read",
+        query=AvailableQuery,
+        response=list[AvailableNumber],
+        errors=_ASKED,
+    ),
+    _route(
+        "POST",
         "/import",
         import_phone_number,
-        "Import a number that comes by a SIP trunk",
+        "Import a number that comes by a SIP trunk, or from an account at a provider",
         "phone_numbers:create",
         request=TrunkNumberImport,
         response=PhoneNumber,
         status=201,
-        errors=(*_NEW, "trunk_not_found"),
+        errors=(*_NEW, "trunk_not_found", "connection_not_found", "phone_not_found", *_ASKED),
     ),
     _route(
         "GET",
@@ -233,5 +336,14 @@ ROUTES = (
         request=NumberRouting,
         response=PhoneNumber,
         errors=("trunk_not_found", *_WRITE),
+    ),
+    _route(
+        "DELETE",
+        "/{id}",
+        release_phone_number,
+        "Release a number",
+        "phone_numbers:write",
+        response=Released,
+        errors=("provider_failed", "engine_unavailable", "store_unavailable"),
     ),
 )

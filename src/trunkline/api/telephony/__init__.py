@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.api import errors
 from trunkline.api.surface import Surface
-from trunkline.api.telephony import numbers, sip_trunks
+from trunkline.api.telephony import market, numbers, sip_trunks
 
 BASE = "/api/v1/telephony"
 
@@ -15,7 +15,7 @@ def surface(brand: str) -> Surface:
         title="Telephony",
         description="Phone numbers and SIP trunks: search, provision, assign, release and configure.",
         prefix=BASE,
-        routes=(*numbers.ROUTES, *sip_trunks.routes(brand)),
+        routes=(*market.ROUTES, *numbers.ROUTES, *sip_trunks.routes(brand)),
         document=f"{BASE}/openapi.json",
         render=errors.native,
         prefixes={"trunk": "sip", "agent": "agt"},

@@ -1,0 +1,90 @@
+"""`/v1/phone-numbers/bulk-import`: many numbers at once, each of which succeeds or fails alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from trunkline.api.native.phone_numbers import Engine
+from trunkline.api.native.shape import Request
+from trunkline.api.route import Ask, Reply, Route
+from trunkline.control.errors import Conflict, Invalid, Limited, NotFound
+from trunkline.control.numbers import NumberWanted
+
+
+class BulkNumber(Request, frozen=True, kw_only=True):
+    phone_number: Annotated[str, msgspec.Meta(max_length=100)]
+    """One that is not E.164 fails alone."""
+    agent_id: str | UnsetType | None = UNSET
+
+
+class PhoneBulkImport(Request, frozen=True, kw_only=True):
+    trunk_id: str
+    engine: Engine | UnsetType | None = UNSET
+    numbers: Annotated[tuple[BulkNumber, ...], msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class BulkError(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+
+
+class BulkResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    phone_number: str
+    status: Literal["success", "failed"]
+    id: str | None
+    error: BulkError | None = None
+
+
+class PhoneBulkImported(msgspec.Struct, frozen=True, kw_only=True):
+    success: bool
+    imported: int
+    failed: int
+    results: list[BulkResult]
+
+
+async def import_phone_numbers(ask: Ask[PhoneBulkImport, None]) -> Reply:
+    body = ask.body
+    results: list[BulkResult] = []
+    spent: Limited | None = None
+    for asked in body.numbers:
+        wanted = NumberWanted(
+            e164=asked.phone_number, trunk_id=body.trunk_id, engine=body.engine, agent_id=asked.agent_id
+        )
+        try:
+            number = await ask.services.numbers.import_(ask.organization_id, wanted)
+        except (Invalid, Conflict, Limited, NotFound) as refusal:
+            if refusal.field == "trunk_id" or refusal.field == "engine":
+                raise  # of all of them
+            spent = refusal if isinstance(refusal, Limited) else spent
+            error = BulkError(code=refusal.code, message=refusal.message)
+            results.append(BulkResult(phone_number=asked.phone_number, status="failed", id=None, error=error))
+        else:
+            results.append(BulkResult(phone_number=number.e164, status="success", id=f"phone_{number.id}"))
+    imported = sum(result.status == "success" for result in results)
+    if spent is not None and not imported and all(each.error and each.error.code == spent.code for each in results):
+        raise spent
+    failed = len(results) - imported
+    answer = PhoneBulkImported(success=not failed, imported=imported, failed=failed, results=results)
+    return Reply(answer, 201 if imported else 200)
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/phone-numbers/bulk-import",
+        handler=import_phone_numbers,
+        summary="Import phone numbers; each succeeds or fails alone",
+        tag="phone-numbers",
+        permission="phone_numbers:create",
+        request=PhoneBulkImport,
+        response=PhoneBulkImported,
+        status=201,
+        also=(200,),
+        errors=("import_limit_exceeded", "trunk_not_found", "engine_unavailable", "store_unavailable"),
+        fields={"e164": "phone_number"},
+        budget="import",
+    ),
+)
