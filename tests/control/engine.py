@@ -126,7 +126,7 @@ class Engine:
             timeout=asked.timeout,
             metadata=asked.metadata,
         )
-        placed = place(wish, self.table, self.arrival.admission, None, 0.0)
+        placed = place(wish, self.arrival, 0.0)
         if isinstance(placed, Objection):
             return NotPlaced(cause=placed.cause, detail=placed.detail, mend=placed.mend or CAUSES[placed.cause].mend)
         self.placed.append(asked)

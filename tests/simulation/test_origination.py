@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.simulation.device import Device
 from tests.simulation.edge import (
     AGENT,
     CARRIER,
@@ -30,6 +31,8 @@ from trunkline.call.inputs import HangUp, Originate
 from trunkline.call.uas_leg import UasLeg
 from trunkline.model.agent import Agent
 from trunkline.model.organization import OutboundRules
+from trunkline.model.secret import Secret
+from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow
 
 CALL = id_of(99)
@@ -342,3 +345,30 @@ def test_an_agent_that_answers_when_the_telephone_has_gone(world: World) -> None
     assert edge.record.cause == "left-waiting"
     assert edge.clean() == {}
     assert agent.idle()
+
+
+def test_an_agent_that_registered_is_called_over_its_flow(world: World) -> None:
+    desk = Trunk(
+        id=id_of(41),
+        organization_id=ORGANIZATION.id,
+        name="desk",
+        role="agent",
+        username="anna",
+        password=Secret("secret"),
+        accepts_registration=True,
+    )
+    anna = Agent(id=id_of(42), organization_id=ORGANIZATION.id, name="anna", kind="sip", trunk_id=desk.id)
+    edge = edge_with(world, desk, anna)
+    telephone = Phone(world, CARRIER, answering(0.5))
+    device = Device(world, port=41234)
+    device.named = ("10.0.0.7", 5060)
+    assert device.register() == 200
+    originate(edge, anna)
+    world.run(3.0)
+    (invite,) = device.calls
+    assert invite.uri == "sip:anna@10.0.0.7:5060"
+    assert methods(telephone) == ["INVITE", "INVITE"]
+    edge.give(HangUp(CALL))
+    world.run(40.0)
+    assert edge.record.status == "completed"
+    assert edge.clean() == {}

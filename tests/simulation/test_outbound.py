@@ -349,3 +349,18 @@ def test_a_phone_that_registered_dials_out_when_it_is_called_by_its_number(
     record = edge.finished[-1] if status == 403 else next(iter(edge.core.calls.values())).ledger.record()
     assert (record.direction, record.trunk_id) == ("outbound", desk.id)
     assert record.cause == ("caller-not-owned" if status == 403 else None)
+
+
+def test_a_carrier_that_gave_a_service_route_is_called_by_it(world: World, pbx: Phone) -> None:
+    edge = edge_with(world)
+    edge.core.ua.service_routes[CARRIER_TRUNK.id] = (f"sip:{OTHER}:5060;lr",)
+    proxy, carrier = Phone(world, OTHER, answering()), Phone(world, CARRIER, answering())
+    dial(pbx)
+    world.run(3.0)
+    (invite,) = invites(proxy)
+    assert invite.uri == f"sip:{DIALLED}@{CARRIER}"
+    assert OTHER in invite.header("Route")
+    assert invites(carrier) == []
+    pbx.hang_up_all()
+    world.run(40.0)
+    assert edge.clean() == {}

@@ -85,7 +85,7 @@ class Handover:
             codecs = stays.trunk.codecs if stays.trunk is not None else ()
             leg = EndpointLeg(name, call.id, candidate.agent.kind, offer, flow, codecs)
         else:
-            leg = UacLeg(self._ua, name, call.id, target(self._ua.brand, call.ledger, transfer, candidate), offer)
+            leg = UacLeg(self._ua, name, call.id, target(self._ua, call.ledger, transfer, candidate), offer)
             line.sip_call_id = leg.sip_call_id
         transfer.leg = self._legs[leg.id] = leg
         if transfer.rules is not None:

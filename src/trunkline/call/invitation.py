@@ -16,6 +16,7 @@ from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.destination import written
 from trunkline.routing.outbound import Carrier
+from trunkline.routing.select import Candidate
 from trunkline.sip.flow import Transport
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
@@ -107,7 +108,26 @@ def outward(
         proxy=trunk.outbound_proxy,
         nat=trunk.nat,
         credentials=credentials,
+        by_tcp=trunk.tcp_fallback,
     )
+
+
+def on_its_way(
+    target: Target, candidate: Candidate | Carrier, service_routes: Mapping[str, tuple[str, ...]], others: bool
+) -> Target:
+    """The target with what is known of the way to it: its device's Path and flow, the Service-Route of its trunk's
+    registration (RFC 3608), by trunk, and whether there are `others` to try when nothing is heard."""
+    if others and 408 in candidate.hunt_on:
+        target = target._replace(others=True)
+    route: tuple[str, ...] = ()
+    if isinstance(candidate, Candidate):
+        route = candidate.route
+        if candidate.flow is not None:
+            # A device behind NAT hears nothing but what comes over its flow.
+            target = target._replace(flow=candidate.flow, nat=True, by_tcp=False)
+    if not route and candidate.trunk is not None:
+        route = service_routes.get(candidate.trunk.id, ())
+    return target._replace(route=route) if route else target
 
 
 def facts(ledger: Ledger) -> dict[str, str]:

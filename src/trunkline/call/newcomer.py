@@ -10,13 +10,19 @@ from trunkline.call.ledger import Ledger
 from trunkline.call.moving import Transfer
 from trunkline.call.search import Attempt
 from trunkline.call.target import Target
+from trunkline.call.user_agent import UserAgent
 from trunkline.routing.outbound import Carrier
 
 _HOPS: Final = 69
 
 
-def target(brand: str, ledger: Ledger, transfer: Transfer, candidate: Attempt) -> Target:
+def target(ua: UserAgent, ledger: Ledger, transfer: Transfer, candidate: Attempt) -> Target:
     """How it is called."""
+    found = _asked(ua.brand, ledger, transfer, candidate)
+    return invitation.on_its_way(found, candidate, ua.service_routes, bool(transfer.candidates))
+
+
+def _asked(brand: str, ledger: Ledger, transfer: Transfer, candidate: Attempt) -> Target:
     referral = transfer.referral
     by = f"Referred-By: {referral.by}\r\n" if referral.by else ""
     if isinstance(candidate, Carrier):

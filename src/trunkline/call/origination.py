@@ -13,6 +13,7 @@ from typing import Final
 
 from trunkline.call.admission import Admission
 from trunkline.call.admittance import longest
+from trunkline.call.arrival import Arrival
 from trunkline.call.asking import Outs
 from trunkline.call.call import Call
 from trunkline.call.departure import Objection
@@ -27,18 +28,15 @@ from trunkline.call.search import AgentLeg, Nobody, Wanted
 from trunkline.call.user_agent import UserAgent
 from trunkline.model.call import CallStatus, Side
 from trunkline.model.journal import Began
-from trunkline.routing.table import Table
 
 WAITING: Final = "silence"
 """The kind of media that a telephone has until its agent is there."""
 _MAX_FORWARDS: Final = 70
 
 
-def originated(
-    ua: UserAgent, wish: Originate, table: Table, admission: Admission, max_calls: int | None, now: float
-) -> Origination | None:
+def originated(ua: UserAgent, wish: Originate, arrival: Arrival, now: float) -> Origination | None:
     """The call, not yet begun, with its places taken; None when it may not begin."""
-    placed = place(wish, table, admission, max_calls, now)
+    placed, admission = place(wish, arrival, now), arrival.admission
     if isinstance(placed, Objection):
         return None
     admission.take_outbound(placed.organization.id, placed.organization.outbound, wish.call, now)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from trunkline.call.admission import Admission
+from trunkline.call.arrival import Arrival
 from trunkline.call.departure import Objection, outward
 from trunkline.call.inputs import Originate
 from trunkline.model.agent import Agent
@@ -15,7 +15,6 @@ from trunkline.model.organization import Organization
 from trunkline.routing.destination import country_of
 from trunkline.routing.outbound import Carrier
 from trunkline.routing.select import Candidate, select
-from trunkline.routing.table import Table
 
 
 class Placed(NamedTuple):
@@ -31,8 +30,9 @@ class Placed(NamedTuple):
     """At least one."""
 
 
-def place(wish: Originate, table: Table, admission: Admission, max_calls: int | None, now: float) -> Placed | Objection:
+def place(wish: Originate, arrival: Arrival, now: float) -> Placed | Objection:
     """May this call begin now, and by whom? Looks, and changes nothing."""
+    table, admission, max_calls = arrival.table, arrival.admission, arrival.policy.max_calls
     number, organization = table.number(wish.calling), table.organizations.get(wish.organization)
     if number is None or organization is None or number.organization_id != organization.id:
         return Objection("caller", "caller-not-owned", f"{wish.calling} is no number of the organization.")
@@ -41,7 +41,7 @@ def place(wish: Originate, table: Table, admission: Admission, max_calls: int | 
     if isinstance(going, Objection):
         return going
     number = structs.replace(number, agent_id=wish.agent, metadata={**number.metadata, **wish.metadata})
-    selection = select(number, table.agents, table.trunks)
+    selection = select(number, table.agents, table.trunks, arrival.silent, arrival.chance, arrival.contacts.bindings.of)
     agent = table.agents.get(wish.agent)
     if agent is None or not selection.candidates:
         if not selection.skipped:

@@ -174,6 +174,7 @@ class Search:
         if isinstance(candidate, Carrier):
             calling = ledger.phone_number or ""
             outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
+            outward = invitation.on_its_way(outward, candidate, ua.service_routes, bool(self._candidates))
             return UacLeg(ua, leg, ledger.id, outward._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
         if candidate.uri is None:
             codecs = wanted.trunk.codecs if wanted.trunk is not None else ()
@@ -193,16 +194,7 @@ class Search:
         )
         if self._redirects.foreign(candidate):
             target = target._replace(credentials=None)
-        if self._candidates and 408 in candidate.hunt_on:
-            target = target._replace(others=True)
-        route = candidate.route
-        if not route and candidate.trunk is not None:
-            route = ua.service_routes.get(candidate.trunk.id, ())
-        if route:
-            target = target._replace(route=route)
-        if candidate.flow is not None:
-            # A device behind NAT hears nothing but what comes over its flow.
-            target = target._replace(flow=candidate.flow, nat=True, by_tcp=False)
+        target = invitation.on_its_way(target, candidate, ua.service_routes, bool(self._candidates))
         return UacLeg(ua, leg, ledger.id, target._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
 
     def _more(self, now: float) -> bool:

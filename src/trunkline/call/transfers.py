@@ -59,10 +59,9 @@ class Transfers:
         call = self._calls.get(wish.call)
         if not isinstance(wish, Originate):
             return self.commands.obey(call, wish, now)
-        arrival = self._arrival
         if call is not None:
             return []
-        begun = originated(self._ua, wish, arrival.table, self._admission, arrival.policy.max_calls, now)
+        begun = originated(self._ua, wish, self._arrival, now)
         if begun is None:
             return []
         self._calls[begun.id] = begun

@@ -114,8 +114,7 @@ class Port:
             timeout=asked.timeout,
             metadata=asked.metadata,
         )
-        arrival = core.arrival
-        placed = place(wish, arrival.table, arrival.admission, arrival.policy.max_calls, monotonic())
+        placed = place(wish, core.arrival, monotonic())
         if isinstance(placed, Objection):
             return NotPlaced(cause=placed.cause, detail=placed.detail, mend=placed.mend or CAUSES[placed.cause].mend)
         engine.pump.give(wish)
