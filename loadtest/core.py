@@ -76,6 +76,9 @@ class Around:
     def send(self, flow: Flow, data: bytes, transaction: str = "") -> None:
         self.sent.append((flow, data))
 
+    def fetch(self, url: str, call: str) -> None:
+        raise AssertionError("nobody is vouched for")
+
     def refuse(self, source: str, everywhere: bool) -> None: ...
 
     def allow(self, source: str) -> None: ...
@@ -127,7 +130,7 @@ class Bench:
         ua = UserAgent(Tokens("w0", b"bench"), Timing(), {}, "Trunkline", epoch=EPOCH)
         self.core = Core(ua, arrival, digest, Stateless(b"bench"), Overload())
         self.around = Around()
-        self._performer = Performer(self.around, self.around, self.around, self.around, self.around)
+        self._performer = Performer(self.around, self.around, self.around, self.around, self.around, self.around)
         self._calls = 0
         self.now = 1000.0
         self.seconds = 0.0

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-PURE = ("sip", "sdp", "rtp", "model", "routing", "trunk", "registrar", "guard", "call")
+PURE = ("sip", "sdp", "rtp", "model", "routing", "trunk", "registrar", "guard", "identity", "call")
 ACTING = {
     "asyncio", "socket", "ssl", "select", "selectors", "time", "datetime", "random", "secrets", "threading",
     "multiprocessing", "concurrent", "subprocess", "logging", "aiohttp", "uvloop", "sqlalchemy", "aiosqlite", "aiodns",
@@ -51,7 +51,7 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     assert [re.sub("[()]", "", layer) for layer in layers["layers"]] == [
         "cli", "commands", "edge", "settings", "api", "engine | control",
         "transport | media | providers | store | telemetry",
-        "call", "routing | trunk | registrar | guard", "model", "sip | sdp | rtp | build",
+        "call", "routing | trunk | registrar | guard | identity", "model", "sip | sdp | rtp | build",
     ]  # fmt: skip
     assert set(forbidden["source_modules"]) == {f"trunkline.{room}" for room in PURE}
     assert set(forbidden["forbidden_modules"]) == ACTING

@@ -42,7 +42,7 @@ class Hands:
         self.done: list[str] = []
         self.answer: Input | None = None
         self.unreachable: set[str] = set()
-        self.performer = Performer(self, self, self, self, self)
+        self.performer = Performer(self, self, self, self, self, self)
         self.posts = True
         self.late: list[Input] = []
 
@@ -51,6 +51,10 @@ class Hands:
             return "no route"
         self.done.append("send " + " ".join(data.partition(b"\r\n")[0].decode().split(" ")[:2]))
         return None
+
+    def fetch(self, url: str, call: str) -> Input | None:
+        self.done.append(f"fetch {url}")
+        return self.answer
 
     def refuse(self, source: str, everywhere: bool) -> None: ...
 

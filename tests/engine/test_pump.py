@@ -38,6 +38,9 @@ class Ends:
         self.sent.append(data)
         return None
 
+    def fetch(self, url: str, call: str) -> Input | None:
+        return None
+
     def refuse(self, source: str, everywhere: bool) -> None: ...
 
     def allow(self, source: str) -> None: ...
@@ -73,7 +76,7 @@ class Stage:
         self.core = core
         self.loop = asyncio.get_running_loop()
         ends = self.ends
-        self.pump = Pump(self.loop, core, Performer(ends, ends, ends, ends, ends), lambda: self.now)
+        self.pump = Pump(self.loop, core, Performer(ends, ends, ends, ends, ends, ends), lambda: self.now)
 
     async def settle(self) -> None:
         for _ in range(20):

@@ -9,11 +9,12 @@ from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
 from trunkline.call.gate import Stateless
-from trunkline.call.inputs import Input, MediaFailed, MediaReady, Resolved, TransportFailed, Unresolvable
+from trunkline.call.inputs import Fetched, Input, MediaFailed, MediaReady, Resolved, TransportFailed, Unresolvable
 from trunkline.call.outputs import (
     Allow,
     CloseMedia,
     Done,
+    Fetch,
     Finished,
     Journal,
     Observed,
@@ -105,6 +106,9 @@ class Edge:
         self.done: list[Done] = []
         self.media: set[str] = set()
         self.opened: list[OpenMedia] = []
+        self.certificates: dict[str, bytes | None] = {}
+        """What is found at once at each URL; of others nothing comes."""
+        self.fetched: list[Fetch] = []
         self.refused: dict[str, bool] = {}
         """Sources that are not heard, and whether by no transport."""
         self.trusted: set[str] = set()
@@ -166,6 +170,10 @@ class Edge:
                 self.tried.append(out)
             elif isinstance(out, Ping):
                 self.pings.append((self.world.now, out.flow))
+            elif isinstance(out, Fetch):
+                self.fetched.append(out)
+                if out.url in self.certificates:
+                    self.give(Fetched(out.call, self.certificates[out.url]))
             elif isinstance(out, Refuse):
                 self.refused[out.source] = out.everywhere
             elif isinstance(out, Allow):

@@ -51,6 +51,7 @@ def trunk(number: int = 10, **changes: Any) -> Trunk:
         max_concurrent_calls=3,
         calls_per_second=1.5,
         ring_after=2.0,
+        identity="require",
         settings={"api_key": Secret("sk-1"), "project_id": Secret("p-1")},
         created_at=WALL,
         updated_at=WALL,

@@ -12,6 +12,8 @@ from trunkline.call.search import Wanted
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Admitted
+from trunkline.call.vetting import Vetting
+from trunkline.identity.verify import Verifier
 from trunkline.model.call import CallRecord
 from trunkline.model.number import Number
 from trunkline.model.organization import OutboundRules
@@ -24,7 +26,14 @@ _MOST_HOPS = 70
 
 
 def admitted(
-    ua: UserAgent, admission: Admission, verdict: Admitted, request: Request, flow: Flow, call_id: str, now: float
+    ua: UserAgent,
+    admission: Admission,
+    verdict: Admitted,
+    request: Request,
+    flow: Flow,
+    call_id: str,
+    now: float,
+    verifier: Verifier,
 ) -> Call:
     """The call, with its caller's leg; nothing was said to anybody yet."""
     trunk, number = verdict.trunk, verdict.number
@@ -56,6 +65,9 @@ def admitted(
         caller.reliable,
         verdict.private,
     )
+    vetting = None
+    if trunk.identity != "off" and not verdict.carriers:
+        vetting = Vetting(call_id, verifier, trunk, request, verdict.callee)
     return Call(
         ua,
         ledger,
@@ -66,6 +78,7 @@ def admitted(
         admission,
         longest=longest(verdict.number, verdict.rules, bool(verdict.carriers), admission, now),
         tolled=verdict.rules is not None,
+        vetting=vetting,
     )
 
 

@@ -124,6 +124,11 @@ class Arrival:
             return number
         # To explain costs no chance: it says what is most likely.
         chance = self.chance if notes is None else None
+        if notes is not None and trunk.identity != "off":
+            borne = len(request.headers("Identity"))
+            notes.append(
+                Note("identity", f"The trunk's callers are to be vouched for ({trunk.identity}); it bears {borne}.")
+            )
         selection = select(number, table.agents, table.trunks, self.silent, chance, self.contacts.bindings.of)
         refused = _lifecycle(case, number) or _reachable(case, number, selection) or self._room(case, trunk)
         if refused is not None:

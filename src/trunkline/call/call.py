@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trunkline.call import vetting
 from trunkline.call.admission import Admission
 from trunkline.call.asking import Outs
 from trunkline.call.bridge import Bridge, Seat
@@ -23,6 +24,8 @@ from trunkline.call.search import AgentLeg, Attempt, Nobody, Search, Step, Wante
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.call.user_agent import UserAgent
+from trunkline.call.vetting import Vetting
+from trunkline.identity.verify import Judgement
 from trunkline.model.call import CallStatus, Side
 from trunkline.model.journal import Answered, Began, Ended
 from trunkline.sdp.refusal import Refusal
@@ -42,6 +45,7 @@ class Call:
         "_search",
         "_tolled",
         "_trunk",
+        "_vetting",
         "answered",
         "bridge",
         "caller",
@@ -65,9 +69,11 @@ class Call:
         *,
         longest: float | None = None,
         tolled: bool = False,
+        vetting: Vetting | None = None,
     ) -> None:
         """`line`: the caller's, in the ledger. `wanted`: who is looked for among `candidates`. `longest`: seconds after
-        the answer at which the call is ended. `tolled`: it counts for its organization while it is up."""
+        the answer at which the call is ended. `tolled`: it counts for its organization while it is up. `vetting`:
+        whether somebody vouches for the caller is asked first."""
         self.ua = ua
         self.id = ledger.id
         self.ledger = ledger
@@ -90,6 +96,7 @@ class Call:
         self._longest = longest
         self._admission = admission
         self._tolled = tolled
+        self._vetting = vetting
         self._search = Search(ua, ledger, wanted, candidates, admission, self._plan)
         ledger.legs.append(line)
         self._caller_line = line
@@ -122,6 +129,29 @@ class Call:
         outs += self.caller.trying(now)
         if self._trunk is not None and self._trunk.ring_after is not None:
             self.ua.alarms.set((self.id, "ringback"), now + self._trunk.ring_after)
+        if self._vetting is not None:
+            known = self._vetting.begin(now + self.ua.epoch)
+            if not isinstance(known, Judgement):
+                self.ua.alarms.set((self.id, "identity"), now + self._vetting.patience)
+                return outs + known
+            return outs + self._vetted(known, now)
+        return outs + self._searched(self._search.attempt(now), now)
+
+    def fetched(self, pem: bytes | None, now: float) -> Outs:
+        """The certificate that vouches for the caller came, or cannot be had."""
+        vetted = self._vetting
+        return [] if self.ended or vetted is None else self._vetted(vetted.fetched(pem, now + self.ua.epoch), now)
+
+    def _vetted(self, judgement: Judgement, now: float) -> Outs:
+        """It is known what the caller's number is worth: the first agent is called, or nobody is."""
+        assert self._vetting is not None
+        self.ledger.attestation = judgement.verstat
+        outs: Outs = [self._vetting.observed(judgement)]
+        refuses, self._vetting = self._vetting.refuses(judgement), None
+        self.ua.alarms.clear((self.id, "identity"))
+        if refuses:
+            return outs + self._give_up(vetting.nobody(judgement), now)
+        self._search.tell(vetting.headers(judgement, self.ua.brand))
         return outs + self._searched(self._search.attempt(now), now)
 
     def receive(self, event: LegEvent, now: float) -> Outs:
@@ -154,6 +184,8 @@ class Call:
             return []
         if what == "ringback":
             return self.caller.ring(180, "Ringing", b"", "", "", "", now) if not self.answered else []
+        if what == "identity":
+            return self.fetched(None, now)
         if what == "limit":
             return self.hang_up("max-duration", "edge", 'Q.850;cause=16;text="max duration"', now)
         if self.agent is None or self.answered:
@@ -340,7 +372,7 @@ class Call:
         for each in ledger.legs:
             if each.ended_at is None:
                 each.ended_at = wall
-        for what in ("ring", "ringback", "limit"):
+        for what in ("ring", "ringback", "limit", "identity"):
             self.ua.alarms.clear((self.id, what))
         outs = self._released("", now)
         record = ledger.record()

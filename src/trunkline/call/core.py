@@ -26,6 +26,7 @@ from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
     AddBan,
     Drain,
+    Fetched,
     FlowClosed,
     HangUp,
     Input,
@@ -165,6 +166,9 @@ class Core:
             return self._media(given, now)
         if isinstance(given, HangUp | Originate | Transfer | SendDigits):
             return self._carry(self.transfers.obey(given, now), given.call, now)
+        if isinstance(given, Fetched):
+            waiting = self.calls.get(given.call)
+            return self._carry(waiting.fetched(given.pem, now), waiting.caller.id, now) if waiting is not None else []
         if isinstance(given, Drain):
             self.reception.draining = given.on
             return self.registering.drain(given.on, now)
@@ -196,7 +200,7 @@ class Core:
         if call is not None and due.what in ALARMS:
             return self._carry(self.transfers.expire(call, due.what, now), call.caller.id, now)
         if call is not None:
-            before = call.agent.id if call.agent is not None else ""
+            before = call.agent.id if call.agent is not None else call.caller.id
             return self._carry(call.expire(due.what, now), before, now)
         leg = self.legs.get(due.owner)
         if leg is None or isinstance(leg, EndpointLeg):

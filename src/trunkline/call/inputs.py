@@ -24,6 +24,13 @@ class Unresolvable(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Fetched(msgspec.Struct, frozen=True):
+    """What `Fetch` asked for, in PEM; None when it cannot be had."""
+
+    call: str
+    pem: bytes | None
+
+
 class TransportFailed(msgspec.Struct, frozen=True):
     """A message could not be sent: no route, refused, reset, TLS not agreed (RFC 3261 §8.1.3.1)."""
 
@@ -155,6 +162,7 @@ Input = (
     Resolved
     | Unresolvable
     | TransportFailed
+    | Fetched
     | FlowClosed
     | MediaReady
     | MediaFailed

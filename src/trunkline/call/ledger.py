@@ -128,6 +128,7 @@ class Ledger:
     __slots__ = (
         "agent_id",
         "answered_at",
+        "attestation",
         "callee",
         "caller",
         "cause",
@@ -170,6 +171,7 @@ class Ledger:
         self.caller = caller
         self.callee = callee
         self.agent_id: str | None = None
+        self.attestation: str | None = None
         self.status: CallStatus = "in-progress"
         self.cause: str | None = None
         self.detail: str | None = None
@@ -204,6 +206,7 @@ class Ledger:
             ended_at=self.ended_at,
             legs=tuple([leg.record(self.direction) for leg in self.legs]),
             transfers=tuple([each.record(self.direction) for each in self.transfers]) if self.transfers else (),
+            attestation=self.attestation,
         )
 
 

@@ -29,6 +29,13 @@ class Resolve(msgspec.Struct, frozen=True):
     (RFC 5626 §5.3)."""
 
 
+class Fetch(msgspec.Struct, frozen=True):
+    """Get the certificates at this https URL for a call that waits. Answered by `Fetched`."""
+
+    call: str
+    url: str
+
+
 class OpenMedia(msgspec.Struct, frozen=True):
     """Open, or change, the media of a leg that ends in this process. Answered by `MediaReady` or `MediaFailed`."""
 
@@ -154,6 +161,7 @@ __all__ = [
     "CloseFlow",
     "CloseMedia",
     "Done",
+    "Fetch",
     "Finished",
     "Heard",
     "Journal",
@@ -177,6 +185,7 @@ Output = (
     | Observed
     | Heard
     | CloseFlow
+    | Fetch
     | Ping
     | Refuse
     | Allow

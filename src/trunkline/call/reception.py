@@ -22,6 +22,7 @@ from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Admitted, Challenged
 from trunkline.guard.overload import Overload
 from trunkline.guard.recent import Recent
+from trunkline.identity.verify import Verifier
 from trunkline.model.ids import mint
 from trunkline.model.journal import Ended
 from trunkline.sip.digest import OFFERED
@@ -47,11 +48,14 @@ class Reception:
         "draining",
         "gate",
         "registrar",
+        "verifier",
     )
 
     def __init__(self, ua: UserAgent, arrival: Arrival, digest: Digest, gate: Stateless, overload: Overload) -> None:
         self.gate = gate
         self.draining = False
+        self.verifier = Verifier()
+        """Who is trusted to vouch for callers; nobody until it is told."""
         self._ua = ua
         self._arrival = arrival
         self._digest = digest
@@ -142,7 +146,7 @@ class Reception:
         call_id = mint(now + ua.epoch, bytes.fromhex(ua.tokens.token()[2:22]))
         verdict = self._arrival.arrive(request, flow, call_id, now)
         if isinstance(verdict, Admitted):
-            call = admittance.admitted(ua, self._arrival.admission, verdict, request, flow, call_id, now)
+            call = admittance.admitted(ua, self._arrival.admission, verdict, request, flow, call_id, now, self.verifier)
             self._invites.add(call.caller.identity)
             return call
         if isinstance(verdict, Refused):

@@ -124,6 +124,10 @@ class Search:
         """The party that somebody is looked for has made its offer."""
         self._wanted = self._wanted._replace(offer=body, kind=kind)
 
+    def tell(self, headers: tuple[tuple[str, str], ...]) -> None:
+        """Tell every agent this too."""
+        self._wanted = self._wanted._replace(crossing=self._wanted.crossing + headers)
+
     # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def attempt(self, now: float) -> Step:

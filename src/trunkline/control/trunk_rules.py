@@ -67,6 +67,7 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     full_status: int | UnsetType | None = UNSET
     calls_per_second: float | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
+    identity: str | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
     allow_refer: bool | UnsetType | None = UNSET
     send_refer: bool | UnsetType | None = UNSET
@@ -214,6 +215,7 @@ _CHECKS: dict[str, Any] = {
     "dial_format": fields.word("e164", "plain", "national"),
     "caller_format": fields.word("e164", "plain", "national"),
     "caller_header": fields.word("from", "pai", "ppi", "rpid"),
+    "identity": fields.word("off", "verify", "require"),
     "ring_after": fields.seconds(0, 60),
     "probe_interval": fields.seconds(5, 3600),
     "probe_misses": fields.count(1, 20),

@@ -6,6 +6,7 @@ What it is made of comes in as values (`Plan`); the composition root knows where
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from time import monotonic, time
 
@@ -20,6 +21,7 @@ from trunkline.call.inputs import Drain, Input
 from trunkline.call.proof import Digest
 from trunkline.call.user_agent import UserAgent
 from trunkline.call.verdict import Policy
+from trunkline.engine.anchors import anchors_in
 from trunkline.engine.names import Names
 from trunkline.engine.perform import Performer
 from trunkline.engine.pump import Pump
@@ -37,11 +39,14 @@ from trunkline.store.journal import Journal
 from trunkline.telemetry.observe import Observer
 from trunkline.telemetry.report import Report
 from trunkline.telemetry.trace import Traces
+from trunkline.transport.fetch import Fetcher
 from trunkline.transport.finder import Finder
 from trunkline.transport.layer import TransportLayer
 from trunkline.transport.limits import Limits
 from trunkline.transport.listener import ListenerSpec, families
 from trunkline.transport.resolver import Resolver
+
+_log = logging.getLogger("trunkline.engine")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     overload: tuple[float, float, float] = (0.02, 0.1, 0.5)
     """Target, interval and limit, seconds."""
     abuse: Terms = Terms()
+    trust_store: str | None = None
+    """A PEM file, or a directory of such: whom we trust to vouch for callers."""
+    identity_timeout: float = 2.0
     media_host: str | None = None
     media_address: str | None = None
     media_ports: tuple[int, int] = (20000, 20999)
@@ -110,8 +118,19 @@ class Engine:
         self._finder: Finder | None = None
         self.names: Names | None = None
         """Once the sockets are open."""
-        self.performer = Performer(self.transports, journal, self.media, self, self.observer)
+        self.performer = Performer(self.transports, journal, self.media, self, self.observer, self)
         self.pump = Pump(loop, self.core, self.performer)
+        self._fetcher = Fetcher(self.pump.give)
+        self._trust(plan)
+
+    def _trust(self, plan: Plan) -> None:
+        """Know whom to trust; what cannot be read leaves it as it was."""
+        try:
+            anchors = anchors_in(plan.trust_store)
+        except (OSError, ValueError) as error:
+            _log.error("the trust store %s cannot be read: %s", plan.trust_store, error)
+        else:
+            self.core.reception.verifier.trust(anchors, plan.identity_timeout)
 
     async def open(self) -> None:
         """Open the sockets. Raises `ListenError` and `CertificateError`."""
@@ -137,6 +156,7 @@ class Engine:
         self._digest.realm = plan.realm
         core.overload.target, core.overload.interval, core.overload.limit = plan.overload
         core.door.adapt(plan.abuse)
+        self._trust(plan)
         self.traces.bound(plan.traced_calls, plan.traced_messages, plan.traced_bytes)
         self.media.silence = plan.silence
 
@@ -161,6 +181,10 @@ class Engine:
     def drain(self, on: bool) -> None:
         self.pump.give(Drain(on))
 
+    def fetch(self, url: str, call: str) -> Input | None:
+        """`perform.Library`."""
+        return self._fetcher.fetch(url, call)
+
     def find(self, question: object) -> Input | None:
         """`perform.Finder`: the resolver, once the sockets are open."""
         assert self._finder is not None
@@ -176,6 +200,7 @@ class Engine:
             "media_ports": self.media.ports.in_use,
             "waiting_messages": self.pump.waiting,
             "waiting_lookups": self._finder.waiting if self._finder is not None else 0,
+            "waiting_certificates": len(self._fetcher),
             "connections": wire.get("connections_accepted", 0) + wire.get("connections_outbound", 0),
             "buffered_bytes": wire.get("buffered", 0),
         }
@@ -205,6 +230,8 @@ class Engine:
         standing = ("streams_untrusted",)
         return {
             **{name: float(count) for name, count in counts.items() if name.startswith(kept) and name not in standing},
+            "certificates_fetched": float(self._fetcher.fetched),
+            "certificates_failed": float(self._fetcher.failed),
             "bans_begun": float(self.core.door.bans.begun),
             "invites_dropped": float(self.pump.dropped),
             "turns": float(self.pump.turns),
@@ -214,6 +241,7 @@ class Engine:
     async def close(self) -> None:
         self.pump.stop()
         self.media.stop()
+        await self._fetcher.close()
         if self._finder is not None:
             await self._finder.close()
         if self._resolver is not None:

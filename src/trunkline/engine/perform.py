@@ -12,6 +12,7 @@ from trunkline.call.outputs import (
     Allow,
     CloseFlow,
     CloseMedia,
+    Fetch,
     Journal,
     OpenMedia,
     Output,
@@ -62,26 +63,36 @@ class Finder(Protocol):
         """The answer when it is known now; None when it will be given later."""
 
 
+class Library(Protocol):
+    """Where certificates come from."""
+
+    def fetch(self, url: str, call: str) -> Input | None:
+        """The answer when it is known now; None when it will be given later."""
+
+
 class Watcher(Protocol):
     """The one observation point."""
 
     def outputs(self, outs: Iterable[Output], now: float) -> None: ...
 
 
-_SELDOM = frozenset({CloseFlow, Ping, Trust, Refuse, Allow, Tried})
+_SELDOM = frozenset({CloseFlow, Fetch, Ping, Trust, Refuse, Allow, Tried})
 
 
 class Performer:
     """One worker's hands."""
 
-    __slots__ = ("_finder", "_journal", "_media", "_posted", "_watcher", "_wire", "trials")
+    __slots__ = ("_finder", "_journal", "_library", "_media", "_posted", "_watcher", "_wire", "trials")
 
-    def __init__(self, wire: Wire, journal: Log, media: Media, finder: Finder, watcher: Watcher) -> None:
+    def __init__(
+        self, wire: Wire, journal: Log, media: Media, finder: Finder, watcher: Watcher, library: Library
+    ) -> None:
         self._wire = wire
         self._journal = journal
         self._media = media
         self._finder = finder
         self._watcher = watcher
+        self._library = library
         self._posted: list[Input] | None = None
         self.trials: dict[str, Callable[[Tried], None]] = {}
         """Who waits for what a trial came to, by its id."""
@@ -129,11 +140,16 @@ class Performer:
                     outputs += core.send(TransportFailed(send.flow, send.transaction, reason), now)
 
     def _seldom(self, out: Output) -> None:
-        """What is said to the transports about whom they hear, and to who waits for a trial."""
+        """What is said to the transports about whom they hear, to who waits for a trial, and what is asked of the
+        library."""
         if isinstance(out, CloseFlow):
             self._wire.close_flow(out.flow)
         elif isinstance(out, Ping):
             self._wire.ping(out.flow)
+        elif isinstance(out, Fetch):
+            answer = self._library.fetch(out.url, out.call)
+            if answer is not None:
+                self.post(answer)
         elif isinstance(out, Trust):
             self._wire.trust(out.flow)
         elif isinstance(out, Refuse):

@@ -93,6 +93,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     legs: tuple[LegRecord, ...] = ()
     transfers: tuple[TransferRecord, ...] = ()
     attestation: str | None = None
+    """What verifying its Identity header told, as a `verstat` (ATIS-1000082); None when it was not asked for."""
 
     @property
     def duration(self) -> int:

@@ -14,6 +14,7 @@ ENGINES: frozenset[str] = frozenset({"elevenlabs", "openai", "livekit"})
 """Providers on the agent's side of a call; the others are carriers and PBXs."""
 
 Codec = Literal["PCMU", "PCMA", "G722"]
+IdentityPolicy = Literal["off", "verify", "require"]
 MediaEncryption = Literal["disable", "allow", "require"]
 Role = Literal["carrier", "agent"]
 NumberFormat = Literal["e164", "plain", "national"]
@@ -90,6 +91,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     calls_per_second: float | None = None
     trust_identity: bool = False
     """Whether P-Asserted-Identity and its kin are believed from, and passed to, this peer."""
+    identity: IdentityPolicy = "off"
+    """Whether callers' Identity headers (RFC 8224) are verified, or are required to stand."""
     nat: bool = False
     """Send in-dialog UDP requests to the source seen, whatever its Contact says."""
     outbound: bool = True

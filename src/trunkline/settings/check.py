@@ -53,6 +53,9 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
         match = _HOST_PORT.fullmatch(text)
         if not literal(text) and (match is None or not literal(match[1].strip("[]")) or int(match[2] or 53) > 65535):
             yield "sip.name_servers", f"{text!r} is neither a literal address nor address:port"
+    store = settings.identity.trust_store
+    if store is not None and not store.exists():
+        yield "identity.trust_store", f"there is no file or directory {store}"
     media = settings.media
     if media.first_port + media.first_port % 2 >= media.last_port:
         span = f"from {media.first_port} to {media.last_port}"

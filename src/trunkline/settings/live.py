@@ -15,6 +15,7 @@ LIVE = (
     "sip.overload.",
     "sip.abuse.",
     "sip.registrar.",
+    "identity.",
     "sip.domain",
     "sip.unknown_sources",
     "sip.max_calls",

@@ -58,6 +58,8 @@ def plan_of(settings: Settings) -> Plan:
         ),
         overload=(sip.overload.target, sip.overload.interval, sip.overload.limit),
         abuse=_terms(sip.abuse),
+        trust_store=str(settings.identity.trust_store) if settings.identity.trust_store is not None else None,
+        identity_timeout=settings.identity.timeout,
         media_host=media.address,
         media_address=media.external_address,
         media_ports=(media.first_port, media.last_port),

@@ -135,6 +135,15 @@ class Sip(Section, frozen=True, kw_only=True):
     registrar: RegistrarSettings = RegistrarSettings()
 
 
+class Identity(Section, frozen=True, kw_only=True):
+    """How callers' Identity headers are verified (STIR/SHAKEN), on trunks that ask for it."""
+
+    trust_store: Path | None = None
+    """PEM file, or a directory of such files; None: nobody is trusted, and nothing is verified."""
+    timeout: Annotated[float, Meta(gt=0, le=10)] = 2.0
+    """How long a call waits for a certificate."""
+
+
 class Media(Section, frozen=True, kw_only=True):
     address: str | None = None
     """A literal address that media is bound to; None: the one that the call's signalling came to."""
@@ -212,6 +221,7 @@ class Settings(Section, frozen=True, kw_only=True):
     """The first two characters of every id this process mints; different for each process behind one address."""
     data_dir: Path = Path("trunkline-data")
     sip: Sip = Sip()
+    identity: Identity = Identity()
     media: Media = Media()
     api: Api = Api()
     store: StoreSettings = StoreSettings()

@@ -92,6 +92,7 @@ TRUNKS = Table(
     Column("full_status", Integer, nullable=False),
     Column("calls_per_second", Double),
     Column("trust_identity", Boolean, nullable=False),
+    Column("identity", Text, nullable=False, server_default="off"),
     Column("nat", Boolean, nullable=False),
     Column("allow_refer", Boolean, nullable=False, server_default=false()),
     Column("send_refer", Boolean, nullable=False, server_default=false()),

@@ -71,6 +71,7 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     full_status: Literal[503, 486] | UnsetType | None = UNSET
     calls_per_second: Rate | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
+    identity: Literal["off", "verify", "require"] | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
     allow_refer: bool | UnsetType | None = UNSET
     send_refer: bool | UnsetType | None = UNSET
@@ -167,6 +168,7 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     full_status: int
     calls_per_second: float | None
     trust_identity: bool
+    identity: Literal["off", "verify", "require"]
     nat: bool
     allow_refer: bool
     send_refer: bool

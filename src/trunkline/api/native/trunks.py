@@ -172,6 +172,7 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         full_status=trunk.full_status,
         calls_per_second=trunk.calls_per_second,
         trust_identity=trunk.trust_identity,
+        identity=trunk.identity,
         nat=trunk.nat,
         allow_refer=trunk.allow_refer,
         send_refer=trunk.send_refer,
