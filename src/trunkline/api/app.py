@@ -133,7 +133,7 @@ class Door:
             path_ids = {name: _id(name, text) for name, text in values.items()} if values else values
             query = None if route.query is None else decode.query(_pairs(request), route.query)
             raw = b"" if route.request is None else await self._read(request)
-            body = None if route.request is None else decode.body(raw, route.request)
+            body = None if route.request is None else decode.body(raw or b"{}" if route.bare else raw, route.request)
             ask: Ask[Any, Any] = Ask(self._services, caller, organization_id, path_ids, body, query, request_id)
 
             async def work() -> Given:

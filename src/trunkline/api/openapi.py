@@ -159,7 +159,7 @@ def _operation(route: Route, schemas: dict[str, Any], error: str) -> dict[str, A
         operation["parameters"] = given
     if route.request is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not route.bare,
             "content": {"application/json": {"schema": {"$ref": _REF.format(name=route.request.__name__)}}},
         }
     operation["responses"] = _responses(route, error)

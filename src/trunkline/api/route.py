@@ -64,6 +64,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     permission: str | None
     """What the key must be granted. None: open to everybody, without a key."""
     request: type[msgspec.Struct] | None = None
+    bare: bool = False
+    """Whether the body may be left out."""
     query: type[msgspec.Struct] | None = None
     response: Any = None
     """The struct of success, or a list of one."""

@@ -43,7 +43,8 @@ class Commands:
     def obey(self, call: Call | None, wish: HangUp | Wish | SendDigits, now: float) -> Outs:
         """An operator's wish about a call; None: there is none."""
         if isinstance(wish, HangUp):
-            reason = f'Q.850;cause=16;text="{wish.cause}"'
+            words = "".join([c if " " <= c <= "~" and c not in '"\\' else "?" for c in wish.words])
+            reason = f'Q.850;cause=16;text="{words or wish.cause}"'
             return [] if call is None else call.hang_up(wish.cause, "edge", reason, now, wish.status)
         if call is None:
             return [_not(wish.token, "call-not-live", "The call is over.")]

@@ -113,7 +113,7 @@ class Delegating:
         if outcome.done:
             transfer.entry.end("completed", outcome.status, outcome.phrase, "", wall)
             outs: Outs = [Done(transfer.token, True, status=outcome.status)] if transfer.token else []
-            return outs + call.hang_up("transferred", "edge", 'SIP;cause=200;text="transferred"', now)
+            return outs + call.hang_up("transferred", "edge", 'Q.850;cause=16;text="transferred"', now)
         detail = "The peer did not say what came of it." if not outcome.told else "The peer could not do it."
         result: TransferResult = "failed" if outcome.told else "unknown"
         transfer.entry.end(result, outcome.status or None, outcome.phrase, detail, wall)

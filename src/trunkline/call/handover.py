@@ -40,7 +40,7 @@ _FAREWELL: Final = 4.0
 """Seconds in which who was replaced answers the NOTIFY that says so; then it gets its BYE all the same."""
 _PATIENCE: Final = 40.0
 """Seconds after which an answer is not waited for any more: longer than any transaction."""
-TRANSFERRED: Final = 'SIP;cause=200;text="transferred"'
+TRANSFERRED: Final = 'Q.850;cause=16;text="transferred"'
 
 
 class Handover:
@@ -292,6 +292,7 @@ class Handover:
         if isinstance(transfer.leg, UasLeg) and transfer.leg.open:
             outs += transfer.leg.refuse(status, words, "", now)
             self._close(call, transfer, status, words, "", now)
+            outs += self.part(transfer.leg, "", now)
         elif transfer.leg is not None:
             outs += self._drop(transfer, f'SIP;cause={status};text="transfer failed"', now)
             self._close(call, transfer, status, words, "", now)

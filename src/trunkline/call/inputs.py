@@ -77,6 +77,8 @@ class HangUp(msgspec.Struct, frozen=True):
     cause: str = "operator"
     status: int = 480
     """The SIP answer, where the call was not answered yet."""
+    words: str = ""
+    """What the peers are told in the Reason header, instead of the cause."""
 
 
 class Try(msgspec.Struct, frozen=True):

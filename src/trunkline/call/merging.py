@@ -93,7 +93,7 @@ def complete(
     if other.moving is not None:
         other.moving.lent = ""
     other.ledger.detail = f"Its far end was joined to call_{call.id}."
-    outs = other.hang_up("transferred", transfer.entry.by, 'SIP;cause=200;text="transferred"', now)
+    outs = other.hang_up("transferred", transfer.entry.by, 'Q.850;cause=16;text="transferred"', now)
     return Seat(party, line, far.trunk, far.agent), outs
 
 

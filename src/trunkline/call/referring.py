@@ -120,7 +120,7 @@ class Referring:
             moving.tellings.pop(telling.name, None)
             if telling.leaves:
                 telling.leaves = False
-                outs += self._handover.part(telling.leg, 'SIP;cause=200;text="transferred"', now)
+                outs += self._handover.part(telling.leg, 'Q.850;cause=16;text="transferred"', now)
         return outs
 
     def _find(

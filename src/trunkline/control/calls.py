@@ -1,4 +1,4 @@
-"""Calls: the log, the ones going on, their raw messages, and hanging up."""
+"""Calls: the log, the ones going on, and their raw messages."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.call.inputs import HangUp
-from trunkline.control.errors import Conflict, NotFound, Unavailable
+from trunkline.control.errors import NotFound, Unavailable
 from trunkline.control.ports import LiveCall, LiveCalls, Settle, Trace
 from trunkline.control.state import State
 from trunkline.model.call import CallRecord, CallStatus, Direction
@@ -89,17 +88,6 @@ class Calls:
                 raise _unreadable() from None
         if record is None or record.organization_id != organization_id:
             raise NotFound("call_not_found", "There is no call with this id.")
-        return record
-
-    async def hang_up(self, organization_id: str, id: str) -> CallRecord:
-        """End both legs. Answers with the call as it was. Raises `NotFound`, and `Conflict` when it is over."""
-        record = await self.get(organization_id, id)
-        try:
-            done = record.status == "in-progress" and await self._state.engine.command(HangUp(id))
-        except ConnectionError:
-            raise _unreachable() from None
-        if not done:
-            raise Conflict("call_not_live", "The call is over.")
         return record
 
     async def trace(self, organization_id: str, id: str) -> CallTrace:

@@ -151,6 +151,39 @@ class Devices(Query[tuple[Binding, ...]], frozen=True, kw_only=True, tag="device
     trunk_ids: tuple[str, ...]
 
 
+class Commanded(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a command on a live call."""
+
+    done: bool
+    cause: str = ""
+    """A stable word for why not; empty when it was done."""
+    detail: str = ""
+    status: int = 0
+    """The SIP answer that it got; 0 for none."""
+
+
+class TransferOf(Query[Commanded | None], frozen=True, kw_only=True, tag="transfer-of"):
+    """Exchange a party of a live call for another; None when that goes on after `wait` seconds."""
+
+    call_id: str
+    to: str
+    stays: Literal["caller", "agent"]
+    mode: Literal["auto", "invite", "refer"]
+    timeout: float
+    """Seconds that the new party may ring."""
+    wait: float
+
+
+class DigitsTo(Query[Commanded | None], frozen=True, kw_only=True, tag="digits-to"):
+    """Send digits on one leg of a live call; answered when the peer has taken them."""
+
+    call_id: str
+    digits: str
+    to: Literal["caller", "agent"]
+    duration: int
+    """Milliseconds of each."""
+
+
 class Tables(Query[dict[str, int]], frozen=True, tag="tables"):
     """How many entries each table of the engine has: transactions, dialogs, calls, limits, timers, connections, …"""
 
@@ -215,6 +248,8 @@ AnyQuery = (
     | Endpoints
     | Registrations
     | TryTrunk
+    | TransferOf
+    | DigitsTo
     | Devices
 )
 """Every question there is: what an engine must answer, and what a queue between processes carries."""

@@ -20,6 +20,7 @@ from trunkline.control.idempotency import Once
 from trunkline.control.importing import Importing
 from trunkline.control.keys import Keys
 from trunkline.control.ledger import StoreLedger
+from trunkline.control.live import Live
 from trunkline.control.market import Market
 from trunkline.control.numbers import IMPORTS, Numbers
 from trunkline.control.organizations import Organizations
@@ -56,6 +57,7 @@ class Services:
         "dispatcher",
         "importing",
         "keys",
+        "live",
         "market",
         "numbers",
         "once",
@@ -100,6 +102,7 @@ class Services:
         self.audit = AuditLog(store)
         self.once = Once(store, wall)
         self.calls = Calls(self.state, store)
+        self.live = Live(self.state, self.calls)
         self.bans = Bans(self.state)
         self.readiness = ReadinessOf(self.state, self.trunks, self.calls)
         self.verifications = Verifications(self.state, store)

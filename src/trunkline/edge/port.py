@@ -13,15 +13,17 @@ from typing import Any, TypeVar
 
 from trunkline.call.departure import Objection
 from trunkline.call.explain import explain
-from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate, Try
-from trunkline.call.outputs import Tried
+from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate, SendDigits, Transfer, Try
+from trunkline.call.outputs import Done, Tried
 from trunkline.call.placing import place
 from trunkline.call.refusals import CAUSES
 from trunkline.call.trial import PATIENCE
 from trunkline.control.ports import (
     Bans,
     BanSeen,
+    Commanded,
     Devices,
+    DigitsTo,
     Endpoints,
     Explain,
     Health,
@@ -37,6 +39,7 @@ from trunkline.control.ports import (
     Settle,
     Tables,
     Trace,
+    TransferOf,
     TrunkHealth,
     TrunkTrial,
     TryTrunk,
@@ -49,6 +52,8 @@ from trunkline.store.errors import StoreError
 from trunkline.store.mover import Mover
 
 A = TypeVar("A")
+_DIGITS = 60.0
+"""Seconds that digits may take: as many as there may be, each as long as it may be, and an answer that is lost."""
 _SETTLE = 1.0
 """Seconds that a reader of the log waits for what has just ended."""
 
@@ -79,6 +84,8 @@ class Port:
             answer = await self._try(query)
         elif isinstance(query, Place):
             answer = await self._place(query)
+        elif isinstance(query, TransferOf | DigitsTo):
+            answer = await self._order(query)
         else:
             answer = self._answer(query)
         return answer  # type: ignore[no-any-return]
@@ -147,6 +154,31 @@ class Port:
         status: Any = tried.status
         registration: Any = tried.registration
         return TrunkTrial(status=status, latency=tried.latency, registration=registration, detail=tried.detail)
+
+    async def _order(self, query: TransferOf | DigitsTo) -> Commanded | None:
+        """Command, and wait for what comes of it."""
+        token = self._core.ua.tokens.token()
+        told: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+
+        def tell(done: Done) -> None:
+            if not told.done():
+                told.set_result(done)
+
+        waiting, wait = self._engine.performer.commands, _DIGITS
+        waiting[token] = tell
+        if isinstance(query, TransferOf):
+            wait = query.wait
+            wish = Transfer(token, query.call_id, query.to, query.stays, query.mode, query.timeout)
+            self._engine.pump.give(wish)
+        else:
+            self._engine.pump.give(SendDigits(token, query.call_id, query.digits, query.to, query.duration))
+        try:
+            done = await asyncio.wait_for(told, wait)
+        except TimeoutError:
+            return None
+        finally:
+            waiting.pop(token, None)
+        return Commanded(done=done.done, cause=done.cause, detail=done.detail, status=done.status)
 
     def _answer(self, query: Query[Any]) -> object:
         core = self._core

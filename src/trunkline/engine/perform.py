@@ -12,6 +12,7 @@ from trunkline.call.outputs import (
     Allow,
     CloseFlow,
     CloseMedia,
+    Done,
     Fetch,
     Journal,
     OpenMedia,
@@ -76,13 +77,13 @@ class Watcher(Protocol):
     def outputs(self, outs: Iterable[Output], now: float) -> None: ...
 
 
-_SELDOM = frozenset({CloseFlow, Fetch, Ping, Trust, Refuse, Allow, Tried})
+_SELDOM = frozenset({CloseFlow, Fetch, Ping, Trust, Refuse, Allow, Tried, Done})
 
 
 class Performer:
     """One worker's hands."""
 
-    __slots__ = ("_finder", "_journal", "_library", "_media", "_posted", "_watcher", "_wire", "trials")
+    __slots__ = ("_finder", "_journal", "_library", "_media", "_posted", "_watcher", "_wire", "commands", "trials")
 
     def __init__(
         self, wire: Wire, journal: Log, media: Media, finder: Finder, watcher: Watcher, library: Library
@@ -94,6 +95,8 @@ class Performer:
         self._watcher = watcher
         self._library = library
         self._posted: list[Input] | None = None
+        self.commands: dict[str, Callable[[Done], None]] = {}
+        """Who waits for what came of a command, by its token."""
         self.trials: dict[str, Callable[[Tried], None]] = {}
         """Who waits for what a trial came to, by its id."""
 
@@ -156,6 +159,10 @@ class Performer:
             self._wire.refuse(out.source, out.everywhere)
         elif isinstance(out, Allow):
             self._wire.allow(out.source)
+        elif isinstance(out, Done):
+            asked = self.commands.pop(out.token, None)
+            if asked is not None:
+                asked(out)
         elif isinstance(out, Tried):
             waiting = self.trials.pop(out.trial, None)
             if waiting is not None:

@@ -1,4 +1,4 @@
-"""`/v1/calls`: the log, the calls that go on, hanging up, and the messages of a call.
+"""`/v1/calls`: the log, the calls that go on, and the messages of a call.
 
 What is not known is null, never invented: there is no recording and no transcript here, so those say so.
 """
@@ -13,7 +13,6 @@ from msgspec import structs
 
 from trunkline.api.native.progress import State, state
 from trunkline.api.native.shape import (
-    Done,
     Moment,
     PageQuery,
     Pagination,
@@ -197,11 +196,6 @@ async def get_call(ask: Ask[None, None]) -> CallDetail:
     return detail(ask.services, call)
 
 
-async def hang_up_call(ask: Ask[None, None]) -> Done:
-    await ask.services.calls.hang_up(ask.organization_id, ask.ids["call_id"])
-    return Done(True, "Call is being ended")
-
-
 async def trace_call(ask: Ask[None, TraceQuery]) -> CallTraceShown | Reply:
     trace = await ask.services.calls.trace(ask.organization_id, ask.ids["call_id"])
     if ask.query.format == "text":
@@ -291,7 +285,7 @@ def detail(services: Services, call: CallRecord) -> CallDetail:
         answered_at=exact(call.answered_at),
         attestation=call.attestation,
         legs=[_leg(services, leg) for leg in call.legs],
-        transfers=[_transfer(transfer) for transfer in call.transfers],
+        transfers=[transfer_shown(transfer) for transfer in call.transfers],
     )
 
 
@@ -314,7 +308,7 @@ def _leg(services: Services, leg: LegRecord) -> CallLeg:
     )
 
 
-def _transfer(transfer: TransferRecord) -> CallTransfer:
+def transfer_shown(transfer: TransferRecord) -> CallTransfer:
     return CallTransfer(
         by=transfer.by,
         leaves=transfer.leaves,
@@ -368,16 +362,6 @@ ROUTES = (
         permission="calls:read",
         response=CallDetail,
         errors=_UNSEEN,
-    ),
-    Route(
-        method="POST",
-        path="/v1/calls/{call_id}/hangup",
-        handler=hang_up_call,
-        summary="End a call that goes on",
-        tag="calls",
-        permission="calls:write",
-        response=Done,
-        errors=("call_not_live", *_UNSEEN),
     ),
     Route(
         method="GET",

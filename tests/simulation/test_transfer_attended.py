@@ -1,0 +1,239 @@
+"""Attended transfer: two calls of ours become one; and INVITEs that ask for a place in a call."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.simulation.edge import AGENT, EDGE, NUMBER, SIP_AGENT, TRUNK, id_of
+from tests.simulation.phone import ANSWER, OFFER, Phone
+from tests.simulation.transfer import DESK, HUMAN, HUMAN_SDP, Scene, agree, at_once
+from trunkline.call.uac_leg import UacLeg
+from trunkline.call.uas_leg import UasLeg
+from trunkline.model.trunk import Trunk
+
+BOTS = Trunk(id=id_of(90), organization_id=TRUNK.organization_id, name="bots", networks=(f"{AGENT}/32",))
+
+
+def replaces(leg: UacLeg | UasLeg, early: str = "") -> str:
+    """What names a phone's dialog to its other end."""
+    assert leg.session is not None
+    dialog = leg.session.dialog
+    return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}{early}"
+
+
+class Attended(Scene):
+    """The agent talks to the caller, and in a second call to the desk."""
+
+    def __init__(self) -> None:
+        # The desk is a caller too: its network is the carrier's.
+        wide = msgspec.structs.replace(TRUNK, networks=("192.0.2.1/32", f"{HUMAN}/32"))
+        super().__init__(wide, BOTS, msgspec.structs.replace(SIP_AGENT, trunk_id=BOTS.id, uri=f"sip:bot@{AGENT}:5060"))
+        self.connect()
+        (self.first,) = self.agent.legs.values()
+        # The desk calls the agent: whoever began the second call, its far end is the desk.
+        self.second_from_desk()
+
+    def second_from_desk(self) -> None:
+        self.human_leg = self.human.dial(f"sip:{NUMBER}@{EDGE}", HUMAN_SDP)
+        self.world.run(1.0)
+        assert len(self.agent.legs) == 2, self.world.ladder()
+        (self.second,) = [leg for leg in self.agent.legs.values() if leg is not self.first]
+
+    def attend(self, value: str) -> None:
+        escaped = "".join([c if c.isalnum() else f"%{ord(c):02X}" for c in value])
+        sent = (("Refer-To", f"<sip:desk@{EDGE}?Replaces={escaped}>"),)
+        self.agent._carry(self.first.ask("refer", "REFER", b"", "", sent, self.world.now))
+
+
+@pytest.fixture
+def scene() -> Attended:
+    return Attended()
+
+
+def test_two_calls_become_one(scene: Attended) -> None:
+    first, second = scene.edge.core.calls
+    scene.attend(replaces(scene.second))
+    scene.world.run(3.0)
+    assert scene.answered() == [202]
+    assert scene.told() == [100, 200], scene.world.ladder()
+    assert not scene.agent.legs, "both of the agent's dialogs are over"
+    assert len(scene.carrier.legs) == len(scene.human.legs) == 1
+    assert b"m=audio 6000" in scene.heard(scene.carrier, "INVITE")[-1]
+    assert b"m=audio 4000" in scene.heard(scene.human, "INVITE")[-1]
+    (ended,) = scene.edge.finished
+    assert (ended.id, ended.status, ended.cause) == (second, "completed", "transferred")
+    scene.carrier.ask(scene.dialled, "INVITE", OFFER.replace(b"4000", b"4040"), "later")
+    scene.world.run(1.0)
+    assert b"m=audio 4040" in scene.heard(scene.human, "INVITE")[-1]
+    scene.end()
+    record = scene.edge.finished[-1]
+    assert record.id == first
+    (transfer,) = record.transfers
+    assert (transfer.mode, transfer.result) == ("attended", "completed")
+    assert record.legs[-1].sip_call_id == scene.human_leg.sip_call_id
+
+
+def test_the_desk_refuses_to_change(scene: Attended) -> None:
+    scene.human.asked = lambda leg, event: scene.human.reply(leg, event.exchange, 488)
+    scene.attend(replaces(scene.second))
+    scene.world.run(3.0)
+    assert scene.told() == [100, 488]
+    assert len(scene.agent.legs) == 2
+    assert len(scene.edge.core.calls) == 2
+    scene.human.hang_up_all()
+    scene.end()
+
+
+def test_the_caller_refuses_and_the_desk_comes_back(scene: Attended) -> None:
+    scene.carrier.asked = lambda leg, event: scene.carrier.reply(leg, event.exchange, 488)
+    scene.attend(replaces(scene.second))
+    scene.world.run(3.0)
+    assert scene.told() == [100, 488]
+    assert len(scene.agent.legs) == 2
+    assert b"m=audio 5000" in scene.heard(scene.human, "INVITE")[-1], "it talks to the agent again"
+    scene.human.hang_up_all()
+    scene.end()
+
+
+def test_who_transfers_hangs_up_both_at_once(scene: Attended) -> None:
+    scene.human.asked = lambda leg, event: scene.world.after(1.0, lambda: agree(scene.human, leg, event, HUMAN_SDP))
+    scene.attend(replaces(scene.second))
+    scene.world.run(0.1)
+    scene.agent.hang_up_all()
+    scene.world.run(5.0)
+    assert len(scene.carrier.legs) == len(scene.human.legs) == 1, scene.world.ladder()
+    scene.end()
+
+
+def test_the_desk_hangs_up_in_the_middle(scene: Attended) -> None:
+    scene.human.asked = lambda leg, event: None
+    scene.attend(replaces(scene.second))
+    scene.world.run(0.1)
+    scene.human.hang_up_all()
+    scene.world.run(5.0)
+    assert scene.told() == [100, 487]
+    assert len(scene.agent.legs) == len(scene.carrier.legs) == 1
+    scene.end()
+
+
+def test_the_caller_hangs_up_in_the_middle(scene: Attended) -> None:
+    scene.human.asked = lambda leg, event: scene.world.after(1.0, lambda: agree(scene.human, leg, event, HUMAN_SDP))
+    scene.attend(replaces(scene.second))
+    scene.world.run(0.1)
+    scene.carrier.hang_up_all()
+    scene.world.run(10.0)
+    assert len(scene.agent.legs) == len(scene.human.legs) == 1, scene.world.ladder()
+    scene.human.hang_up_all()
+    scene.end()
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("nobody;to-tag=a;from-tag=b", 403),
+        ("self", 403),
+        ("early", 486),
+    ],
+)
+def test_what_names_no_other_call(scene: Attended, value: str, status: int) -> None:
+    if value == "self":
+        value = replaces(scene.first)
+    elif value == "early":
+        value = replaces(scene.second, ";early-only")
+    scene.attend(value)
+    scene.world.run(1.0)
+    assert scene.answered() == [404 if value.startswith("nobody") else status]
+    assert len(scene.agent.legs) == 2
+    scene.human.hang_up_all()
+    scene.end()
+
+
+# ── INVITE with Replaces ──────────────────────────────────────────────────────────────────────────────────────────────
+
+TAKER_SDP = ANSWER.replace(b"5000", b"7000")
+
+
+def taking() -> tuple[Scene, UacLeg | UasLeg]:
+    """A call whose agent another phone of the agent's machine wants to take over."""
+    bots = msgspec.structs.replace(BOTS, role="agent", networks=(f"{AGENT}/32", "192.0.2.30/32"))
+    scene = Scene(bots, msgspec.structs.replace(SIP_AGENT, trunk_id=bots.id))
+    scene.connect()
+    (leg,) = scene.agent.legs.values()
+    return scene, leg
+
+
+def test_an_invite_takes_the_agents_place() -> None:
+    scene, leg = taking()
+    other = Phone(scene.world, "192.0.2.30", at_once)
+    other.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {replaces(leg)}\r\nRequire: replaces\r\n")
+    scene.world.run(2.0)
+    assert other.connected, scene.world.ladder()
+    assert not scene.agent.legs
+    assert b"m=audio 7000" in scene.heard(scene.carrier, "INVITE")[-1]
+    scene.end()
+    assert other.idle()
+    (transfer,) = scene.edge.record.transfers
+    assert (transfer.mode, transfer.result) == ("replaces", "completed")
+
+
+def test_an_invite_that_the_caller_does_not_agree_to() -> None:
+    scene, leg = taking()
+    scene.carrier.asked = lambda its, event: scene.carrier.reply(its, event.exchange, 488)
+    other = Phone(scene.world, "192.0.2.30", at_once)
+    other.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {replaces(leg)}\r\n")
+    scene.world.run(2.0)
+    assert not other.connected
+    assert len(scene.agent.legs) == 1
+    scene.end()
+    assert other.idle()
+
+
+def test_an_invite_that_is_cancelled_in_the_middle() -> None:
+    scene, leg = taking()
+    scene.carrier.asked = lambda its, event: scene.world.after(1.0, lambda: agree(scene.carrier, its, event, OFFER))
+    other = Phone(scene.world, "192.0.2.30", at_once)
+    dialled = other.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {replaces(leg)}\r\n")
+    scene.world.run(0.1)
+    other.hang_up(dialled)
+    scene.world.run(6.0)
+    assert not other.connected
+    assert len(scene.agent.legs) == len(scene.carrier.legs) == 1
+    assert b"m=audio 5000" in scene.heard(scene.carrier, "INVITE")[-1], "back to the agent"
+    scene.end()
+    assert other.idle()
+
+
+@pytest.mark.parametrize(
+    ("value", "host", "status"),
+    [
+        ("nobody;to-tag=a;from-tag=b", "192.0.2.30", 481),
+        ("to-tag=a", "192.0.2.30", 400),
+        ("{};early-only", "192.0.2.30", 486),
+        ("{}", "192.0.2.99", 403),
+        ("{}", "192.0.2.1", 403),
+    ],
+)
+def test_an_invite_that_takes_no_place(value: str, host: str, status: int) -> None:
+    scene, leg = taking()
+    other = Phone(scene.world, host, at_once) if host != "192.0.2.1" else scene.carrier
+    other.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {value.format(replaces(leg))}\r\n")
+    scene.world.run(2.0)
+    answers = [data for flow, data in scene.edge.sent if flow.remote[0] == host]
+    assert any(data.startswith(f"SIP/2.0 {status}".encode()) for data in answers), scene.world.ladder()
+    assert len(scene.agent.legs) == 1
+    scene.end()
+
+
+def test_a_refer_with_replaces_of_a_dialog_elsewhere_is_passed_on() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.refer(f"<tel:{DESK}?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2>")
+    scene.world.run(1.0)
+    assert scene.answered() == [400], "a tel URI has no headers"
+    pbx = Phone(scene.world, "8.8.8.8", lambda phone, leg: phone.answer(leg, HUMAN_SDP))
+    scene.refer("<sip:h@8.8.8.8?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2>")
+    scene.world.run(1.0)
+    assert pbx.requests[0].header("Replaces") == "abc;to-tag=1;from-tag=2"
+    assert pbx.requests[0].header("Require") == "replaces"
+    scene.end()
