@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from trunkline.call.admission import Admission
 from trunkline.call.arrival import Arrival
 from trunkline.call.departure import Objection
@@ -16,7 +18,9 @@ from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
     Bans,
     BanSeen,
+    Commanded,
     Devices,
+    DigitsTo,
     Endpoints,
     Explain,
     Health,
@@ -32,6 +36,7 @@ from trunkline.control.ports import (
     Settle,
     Tables,
     Trace,
+    TransferOf,
     TrunkHealth,
     TrunkTrial,
     TryTrunk,
@@ -39,7 +44,7 @@ from trunkline.control.ports import (
 from trunkline.guard import bans as guard
 from trunkline.guard.nonce import Nonces
 from trunkline.model.binding import Binding
-from trunkline.model.call import CallRecord
+from trunkline.model.call import CallRecord, TransferRecord
 from trunkline.model.change import Change
 from trunkline.model.ids import mint
 from trunkline.providers.values import Endpoint
@@ -69,6 +74,9 @@ class Engine:
         self.tried = TrunkTrial(status="reachable", latency=0.042, registration="verified")
         """What trying any trunk comes to."""
         self.placed: list[Place] = []
+        self.commanded: Commanded | None = Commanded(done=True)
+        """What any command on a live call comes to; None: it goes on."""
+        self.orders: list[TransferOf | DigitsTo] = []
         self.applied: list[tuple[Change, ...]] = []
         self.reasons: tuple[str, ...] = ()
         self.gone = False
@@ -146,8 +154,29 @@ class Engine:
         if self.gone:
             raise ConnectionError("the engine is gone")
 
+    def _ordered(self, query: TransferOf | DigitsTo) -> Commanded | None:
+        """As the engine does, but for the transfer itself."""
+        self.orders.append(query)
+        done, call = self.commanded, self.live.get(query.call_id)
+        if call is None:
+            return Commanded(done=False, cause="call-not-live", detail="The call is over.")
+        if isinstance(query, TransferOf) and (done is None or done.done or done.cause == "transfer-failed"):
+            transfer = TransferRecord(
+                by="edge",
+                leaves="agent",
+                to=query.to,
+                mode="invite",
+                result="in-progress" if done is None else "completed" if done.done else "failed",
+                status=done.status or None if done is not None else None,
+                started_at=1.0,
+            )
+            self.live[query.call_id] = structs.replace(call, transfers=(*call.transfers, transfer))
+        return done
+
     def _answer(self, query: object) -> object:
         match query:
+            case TransferOf() | DigitsTo():
+                return self._ordered(query)
             case LiveCalls():
                 calls = [call for call in self.live.values() if call.organization_id == query.organization_id]
                 return tuple(sorted(calls, key=lambda call: call.started_at, reverse=True)[: query.limit])

@@ -132,7 +132,7 @@ class Door:
                 raise Invalid("missing_required_field", message, field="X-Organization-Id")
             path_ids = {name: _id(name, text) for name, text in values.items()} if values else values
             query = None if route.query is None else decode.query(_pairs(request), route.query)
-            raw = b"" if route.request is None else await self._read(request)
+            raw = b"" if route.request is None else await self._read(request, route.bare)
             body = None if route.request is None else decode.body(raw or b"{}" if route.bare else raw, route.request)
             ask: Ask[Any, Any] = Ask(self._services, caller, organization_id, path_ids, body, query, request_id)
 
@@ -189,8 +189,10 @@ class Door:
     def _show(self, budget: Budget, headers: dict[str, str]) -> None:
         headers |= limits.headers(budget, self._services.state.wall())
 
-    async def _read(self, request: web.Request) -> bytes:
-        """The body. Raises `HttpRefusal` when it is no JSON by its own words, or too large."""
+    async def _read(self, request: web.Request, bare: bool) -> bytes:
+        """The body; `bare`: there may be none. Raises `HttpRefusal` when it is no JSON by its words, or too large."""
+        if bare and not request.can_read_body:
+            return b""
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not _JSON_TYPES.fullmatch(kind):
             raise HttpRefusal("unsupported_media_type", "Send the body as Content-Type: application/json.")
