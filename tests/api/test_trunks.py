@@ -211,6 +211,18 @@ async def test_devices_that_registered_are_listed(admin: Client, engine: Engine,
     assert (await admin.get("/v1/bindings?trunk_id=trunk_01hm6jv4qg0000000000000000")).json["data"] == []
 
 
+async def test_a_trunk_may_be_known_by_its_certificate_alone(admin: Client) -> None:
+    fingerprint = "SHA256:" + ":".join(["AB"] * 32)
+    body = {"name": "PBX", "provider": "generic", "config": {"transport": "tls", "client_certificate": fingerprint}}
+    id = (await admin.post("/v1/sip/trunks", body)).json["id"]
+    assert (await admin.get(f"/v1/sip/trunks/{id}")).json["config"]["client_certificate"] == "ab" * 32
+    named = {"config": {"client_certificate": "PBX.example.com"}}
+    assert (await admin.patch(f"/v1/sip/trunks/{id}", named)).status == 200
+    assert (await admin.get(f"/v1/sip/trunks/{id}")).json["config"]["client_certificate"] == "pbx.example.com"
+    wrong = {"config": {"client_certificate": "no name at all"}}
+    assert (await admin.patch(f"/v1/sip/trunks/{id}", wrong)).status == 400
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -9,7 +9,7 @@ from tests.simulation.device import PHONE, Device
 from tests.simulation.edge import CARRIER, ECHO_AGENT, EDGE, NUMBER_RECORD, ORGANIZATION, Edge, id_of, records
 from tests.simulation.registrar import Registrar
 from tests.simulation.world import World
-from trunkline.call.inputs import FlowClosed
+from trunkline.call.inputs import Certified, FlowClosed
 from trunkline.call.verdict import Policy
 from trunkline.model.agent import Agent
 from trunkline.model.change import Change, Put, Removed
@@ -415,6 +415,31 @@ def test_two_users_behind_one_flow_are_told_by_From() -> None:
     assert pbx.dial(OUTGOING.e164) == 200
     (call,) = edge.core.calls.values()
     assert call.ledger.record().trunk_id == other.id
+
+
+# ── certificates ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_connection_that_showed_a_trunks_certificate_is_its() -> None:
+    world = World()
+    trunk = Trunk(
+        id=id_of(15), organization_id=ORGANIZATION.id, name="pbx", transport="tls", client_certificate="pbx.example.com"
+    )
+    edge = started(world)
+    edge.core.apply([Put(trunk)], world.now)
+    pbx = Device(world, transport="tls", connection="in:5")
+    assert pbx.dial(OUTGOING.e164, "before") in (401, 403)
+    flow = Flow("tls", edge.address, pbx.address, "in:5")
+    edge.give(Certified(flow, ("ab" * 32, "pbx.example.com")))
+    assert pbx.dial(OUTGOING.e164, "with") == 200
+    (call,) = edge.core.calls.values()
+    assert call.ledger.record().trunk_id == trunk.id
+    other = Device(world, "192.0.2.41", transport="tls", connection="in:6")
+    edge.give(Certified(Flow("tls", edge.address, other.address, "in:6"), ("cd" * 32, "else.example.com")))
+    assert other.dial(OUTGOING.e164, "other") in (401, 403)
+    edge.give(FlowClosed(flow))
+    edge.give(FlowClosed(Flow("tls", edge.address, other.address, "in:6")))
+    assert edge.core.counts()["certificates"] == 0
 
 
 # ── what ends it ──────────────────────────────────────────────────────────────────────────────────────────────────────

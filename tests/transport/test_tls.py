@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from msgspec import structs
 
 from tests.transport.conftest import OpenLayer
 from tests.transport.wire import PATIENCE, Authority, Heard, Pair, message, soon, until
@@ -324,3 +327,29 @@ def test_the_end_of_a_certificate_is_read(authority: Authority) -> None:
     assert abs(expires_at(authority.issue("a.example.com", days=5).chain) - time.time() - 5 * 86400) < 10
     with pytest.raises(CertificateError, match="not a PEM certificate"):
         expires_at("nothing")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_who_showed_a_certificate_is_named_before_its_first_message(
+    opened: OpenLayer, authority: Authority, host: str, asks: bool
+) -> None:
+    pair = authority.issue("sip.example.com")
+    spec = structs.replace(tls(host, pair, authority.file), asks=asks)
+    server, server_heard = await opened(spec)
+    client, client_heard = await opened(tls(host))
+    own = authority.issue("pbx.example.com")
+    profile = TlsProfile(ca_bundle=authority.pem, certificate=own.chain, private_key=Secret(own.key))
+    flow = to(client, server, profile)
+    assert client.send(flow, message("1"), "key") is None
+    _, accepted = await soon(server_heard.messages)
+    ((named, names),) = server_heard.certificates
+    assert named == accepted
+    fingerprint = x509.load_pem_x509_certificate(own.chain.encode()).fingerprint(hashes.SHA256()).hex()
+    assert names == (fingerprint, "pbx.example.com")
+    bare = to(client, server, TlsProfile(ca_bundle=authority.pem))
+    assert client.send(bare, message("2"), "bare") is None
+    if asks:
+        await soon(server_heard.messages)
+        assert len(server_heard.certificates) == 1
+    else:
+        assert (await soon(client_heard.failures)).transaction == "bare"

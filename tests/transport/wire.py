@@ -38,6 +38,7 @@ class Heard:
         self.messages: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.errors: asyncio.Queue[tuple[Flow, FramingError]] = asyncio.Queue()
         self.failures: asyncio.Queue[Failure] = asyncio.Queue()
+        self.certificates: list[tuple[Flow, tuple[str, ...]]] = []
         self.closures: asyncio.Queue[Flow] = asyncio.Queue()
 
     def received(self, batch: list[tuple[bytes, Flow]]) -> None:
@@ -50,6 +51,9 @@ class Heard:
 
     def failed(self, flow: Flow, transaction: str, reason: str) -> None:
         self.failures.put_nowait(Failure(flow, transaction, reason))
+
+    def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
+        self.certificates.append((flow, names))
 
     def closed(self, flow: Flow) -> None:
         self.closures.put_nowait(flow)

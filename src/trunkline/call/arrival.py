@@ -20,7 +20,7 @@ with a list to note the passed steps in, so that what it says is what calls meet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from trunkline.call import departure, suspects
 from trunkline.call.admission import Admission
@@ -39,10 +39,10 @@ from trunkline.sip.digest import Verdict as Proven
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 from trunkline.sip.uri import UriError, parse_uri
-from trunkline.trunk.identify import BY_USER_ALONE, Identified, Signs, identify
+from trunkline.trunk.identify import BY_CERTIFICATE, BY_REGISTRAR, BY_USER_ALONE, Identified, Signs, identify
 
 _NOBODY = Trunk(id="", organization_id="", name="")
-_CERTAIN = frozenset({"endpoint", "user", "contact", "registration"})
+_CERTAIN = frozenset({"endpoint", "user", "contact", "registration", "certificate"})
 """What tells a trunk from those of other organizations, whatever is dialled."""
 _STATES = {
     "provisioning": "not-provisioned",
@@ -92,7 +92,11 @@ class Arrival:
         table = self.table
         sources = table.sources(flow.remote[0])
         if flow.remote[0] in self.contacts.peers:
-            sources = suspects.joined(table, sources, self.contacts.peers[flow.remote[0]])
+            sources = suspects.joined(table, sources, self.contacts.peers[flow.remote[0]], BY_REGISTRAR)
+        certified: Collection[str] = ()
+        if flow in self.contacts.certificates:
+            certified = table.with_certificate(self.contacts.certificates[flow])
+            sources = suspects.joined(table, sources, certified, BY_CERTIFICATE)
         if notes is not None:
             trunks = "1 trunk" if len(sources) == 1 else f"{len(sources)} trunks"
             notes.append(Note("source", f"{flow.remote[0]} is in the networks of {trunks}."))
@@ -101,7 +105,7 @@ class Arrival:
         asked = case.asked = dialled(request, table, sources, contact)
         if notes is not None:
             notes.append(Note("number", f"{asked.header} asks for {asked.text}."))
-        found = self._identified(case, sources, contact, device)
+        found = self._identified(case, sources, contact, device, certified)
         if not isinstance(found, Identified):
             return found
         trunk = found.trunk
@@ -143,7 +147,12 @@ class Arrival:
         )
 
     def _identified(
-        self, case: Case, sources: Mapping[str, int], contact: str | None, device: str | None
+        self,
+        case: Case,
+        sources: Mapping[str, int],
+        contact: str | None,
+        device: str | None,
+        certified: Collection[str],
     ) -> Identified | Refused | Challenged | Dropped:
         """Step `trunk`."""
         flow, number, policy = case.flow, case.asked.number, self.policy
@@ -152,7 +161,7 @@ class Arrival:
         own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
         endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
         ours = number is not None
-        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours, device)
+        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours, device, certified)
         by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
         possible = suspects.gather(self.table, sources, number, signs, by_user)
         found = identify(possible, signs)

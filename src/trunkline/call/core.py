@@ -25,6 +25,7 @@ from trunkline.call.farewell import Farewell
 from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
     AddBan,
+    Certified,
     Drain,
     Fetched,
     FlowClosed,
@@ -142,11 +143,9 @@ class Core:
     def apply(self, changes: Iterable[Change], now: float) -> None:
         """Change the configuration: the next message meets it. Raises `TableError`, and then nothing was changed."""
         changes = tuple(changes)
-        trunks = self.arrival.table.trunks
-        before = {id: trunks[id] for change in changes if (id := _trunk_of(change)) in trunks}
+        before = self.registrar.before(changes)
         self.arrival.table.apply(changes)
-        for id, trunk in before.items():
-            self.registrar.put(trunk, trunks.get(id))
+        self.registrar.after(before)
         for change in changes:
             if isinstance(change, Put):
                 if isinstance(change.record, Trunk | Agent):
@@ -176,7 +175,13 @@ class Core:
             return self.beside.trials.begin(given.trial, given.trunk, now)
         if isinstance(given, FlowClosed):
             self.registering.closed(given.flow, now)
+            self.arrival.contacts.certificates.pop(given.flow, None)
             return self.registrar.closed(given.flow) + self._told(self.ua.lose(given.flow, now), None, b"", now)
+        if isinstance(given, Certified):
+            self.arrival.contacts.certificates[given.flow] = given.names
+            if self.arrival.table.with_certificate(given.names):
+                self.door.proved(given.flow.remote[0], now)
+            return []
         if isinstance(given, AddBan):
             return self.door.add(given.source, given.reason, given.seconds, now)
         if isinstance(given, LiftBan):
@@ -226,6 +231,7 @@ class Core:
             "legs": len(self.legs),
             "trials": len(self.beside.trials),
             "invites": len(self.reception),
+            "certificates": len(self.arrival.contacts.certificates),
             "held_places": len(self.arrival.admission.capacity),
             "tolled_calls": len(self.arrival.admission.tolls),
         }
@@ -391,10 +397,3 @@ class Core:
         touched += call.legs()
         self.reception.release(call.caller.identity)
         return self.transfers.forget(call, now)
-
-
-def _trunk_of(change: Change) -> str:
-    """The id of the trunk that a change is about; empty when it is about something else."""
-    if isinstance(change, Put):
-        return change.record.id if isinstance(change.record, Trunk) else ""
-    return change.id if change.kind == "trunk" else ""

@@ -58,6 +58,10 @@ class Door:
         """We are about to send there."""
         self._targets.add(source_of(flow.remote[0]), now)
 
+    def proved(self, host: str, now: float) -> None:
+        """Somebody there has proven to be a trunk, in another way than by a password."""
+        self._proved.add(source_of(host), now)
+
     def knows(self, host: str, now: float) -> bool:
         """Whether this literal address is no stranger's."""
         if self._table.signals_from(host):

@@ -40,6 +40,14 @@ class TransportFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Certified(msgspec.Struct, frozen=True):
+    """The peer of an accepted connection has shown a certificate that was verified; for as long as it is open."""
+
+    flow: Flow
+    names: tuple[str, ...]
+    """Its SHA-256 fingerprint in hexadecimal, and the names in it, in lower case."""
+
+
 class FlowClosed(msgspec.Struct, frozen=True):
     """A connection is gone, an accepted one or one of ours that had been open."""
 
@@ -165,6 +173,7 @@ Input = (
     | Unresolvable
     | TransportFailed
     | Fetched
+    | Certified
     | FlowClosed
     | MediaReady
     | MediaFailed

@@ -8,7 +8,7 @@ a repeat as before, begins only when the proof is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
@@ -18,6 +18,8 @@ from trunkline.call.proof import Digest
 from trunkline.call.route import private
 from trunkline.call.user_agent import UserAgent
 from trunkline.model.binding import Binding
+from trunkline.model.change import Change as Configured
+from trunkline.model.change import Put
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.registrar.bindings import Asking, Bindings, Change, OutOfOrder, TooBrief, Wish
@@ -58,10 +60,17 @@ class Registrar:
 
     # ── configuration ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def put(self, old: Trunk, trunk: Trunk | None) -> None:
-        """A trunk has changed or is gone. Who could register by what it was, and cannot by what it is, is released."""
-        if old.accepts_registration and _proof(old) != _proof(trunk):
-            self.bindings.forget(old.id)
+    def before(self, changes: Iterable[Configured]) -> dict[str, Trunk]:
+        """The trunks with devices that are about to change or to go, as they are now."""
+        trunks = self._table.trunks
+        ids = [change.record.id if isinstance(change, Put) else change.id for change in changes]
+        return {id: trunks[id] for id in ids if id in trunks and trunks[id].accepts_registration}
+
+    def after(self, before: Mapping[str, Trunk]) -> None:
+        """They have changed. Who could register by what they were, and cannot by what they are, is released."""
+        for id, trunk in before.items():
+            if _proof(trunk) != _proof(self._table.trunks.get(id)):
+                self.bindings.forget(id)
 
     def load(self, bindings: Iterable[Binding], now: float) -> None:
         """Those of an earlier process. Connections have not survived it: who came by one must come again, unless it

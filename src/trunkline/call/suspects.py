@@ -17,7 +17,7 @@ from trunkline.routing.telephone import party_of_address
 from trunkline.sip.message import Request
 from trunkline.sip.uri import parse_uri
 from trunkline.trunk.endpoint import named
-from trunkline.trunk.identify import BY_CONTACT, BY_REGISTRAR, BY_REGISTRATION, BY_USER_ALONE, Possible, Signs
+from trunkline.trunk.identify import BY_CONTACT, BY_REGISTRATION, BY_USER_ALONE, Possible, Signs
 
 MOST: Final = 64
 """Trunks that are looked at for a request whose number tells nothing."""
@@ -38,9 +38,9 @@ def endpoint(table: Table, uri: str, domain: str) -> str | None:
     return id if id in table.trunks else None
 
 
-def joined(table: Table, sources: Mapping[str, int], registrars: Collection[str]) -> Mapping[str, int]:
-    """The trunks of a source, and those whose registrar it is."""
-    found = {id: BY_REGISTRAR for id in registrars if id in table.trunks and id not in sources}
+def joined(table: Table, sources: Mapping[str, int], others: Collection[str], prefix: int) -> Mapping[str, int]:
+    """The trunks of a source, and others that it is known to be of."""
+    found = {id: prefix for id in others if id in table.trunks and id not in sources}
     return {**found, **sources} if found else sources
 
 

@@ -200,6 +200,17 @@ def seconds(low: float, high: float) -> Any:
     return check
 
 
+def certificate_name(text: str, field: str = "client_certificate") -> str:
+    """By what a certificate is told: the SHA-256 fingerprint, with or without colons, or a name in it."""
+    word = text.strip().lower()
+    digits = word.removeprefix("sha256:").removeprefix("sha-256:").replace(":", "")
+    if re.fullmatch(r"[0-9a-f]{64}", digits):
+        return digits
+    if not re.fullmatch(r"[a-z0-9*][a-z0-9.@:_*-]{0,252}", word) or word.startswith(("sha256:", "sha-256:")):
+        refuse(field, "This is a SHA-256 fingerprint, or a name that the certificate bears.", text)
+    return word
+
+
 def interval(value: float, field: str) -> float:
     """Seconds between two keep-alives; 0 for none."""
     if value != 0 and not 5 <= value <= 3600:

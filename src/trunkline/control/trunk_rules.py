@@ -53,6 +53,7 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     project_id: Secret | UnsetType | None = UNSET
     api_key: Secret | UnsetType | None = UNSET
     webhook_secret: Secret | UnsetType | None = UNSET
+    client_certificate: str | UnsetType | None = UNSET
     challenge: bool | UnsetType | None = UNSET
     register: bool | UnsetType | None = UNSET
     register_expires: int | UnsetType | None = UNSET
@@ -158,12 +159,12 @@ def whole(trunk: Trunk) -> None:
     if (trunk.username is None) != (trunk.password is None):
         absent = "username" if trunk.username is None else "password"
         raise Invalid("missing_required_field", f"{absent} is required beside the other.", field=absent)
-    proves = (trunk.challenge or trunk.accepts_registration) and trunk.username
+    proves = trunk.client_certificate or ((trunk.challenge or trunk.accepts_registration) and trunk.username)
     if trunk.host is None and not trunk.networks and not proves:
         raise Invalid(
             "missing_required_field",
             "Say where the peer is (server), where its calls come from (networks), or that it authenticates (challenge "
-            "or accepts_registration, with credentials).",
+            "or accepts_registration, with credentials; or a client_certificate).",
             field="host",
         )
     if "national" in (trunk.dial_format, trunk.caller_format) and trunk.country is None:
@@ -199,6 +200,7 @@ _CHECKS: dict[str, Any] = {
     "networks": fields.networks,
     "username": _user,
     "password": _credential,
+    "client_certificate": fields.certificate_name,
     "register_expires": fields.count(60, 86_400),
     "register_aor": fields.sip_uri,
     "keepalive": fields.interval,

@@ -129,6 +129,9 @@ class Caller:
         self._told(self._ua.layer.failed(transaction, reason, self._now()), flow)
         self._settle()
 
+    def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
+        """Nobody is accepted here."""
+
     def closed(self, flow: Flow) -> None:
         """The dialog finds another way when it has something to send."""
 

@@ -65,6 +65,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     username: str | None = None
     password: Secret | None = None
     """Digest credentials: asked of inbound requests when `challenge`, offered to the peer's challenges."""
+    client_certificate: str | None = None
+    """By what a TLS client certificate is its peer's: the SHA-256 fingerprint in hexadecimal, or a name in it."""
     challenge: bool = False
     """Whether inbound requests must authenticate even from an allowed network."""
     register: bool = False

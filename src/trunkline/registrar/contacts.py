@@ -1,14 +1,15 @@
-"""What registrations tell of requests that come: filled by those who keep registrations, read by arrival."""
+"""What registrations and certificates tell of requests that come: filled by who keeps them, read by arrival."""
 
 from __future__ import annotations
 
 from trunkline.registrar.bindings import Bindings, Terms
+from trunkline.sip.flow import Flow
 
 
 class Contacts:
     """Ours at carriers' registrars, and those of phones with us."""
 
-    __slots__ = ("_hosts", "bindings", "peers", "said", "users")
+    __slots__ = ("_hosts", "bindings", "certificates", "peers", "said", "users")
 
     def __init__(self) -> None:
         self.users: dict[str, str] = {}
@@ -19,6 +20,8 @@ class Contacts:
         """Ids of the trunks whose registrar, or the proxy before it, is at a literal address."""
         self.bindings = Bindings(Terms())
         """Those of the devices that registered with us."""
+        self.certificates: dict[Flow, tuple[str, ...]] = {}
+        """What the peers of connections have shown: fingerprint and names."""
         self._hosts: dict[str, tuple[str, ...]] = {}
 
     def lead(self, trunk_id: str, hosts: tuple[str, ...]) -> None:

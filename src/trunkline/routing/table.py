@@ -34,6 +34,7 @@ class Table:
 
     __slots__ = (
         "_authenticating",
+        "_by_certificate",
         "_by_number",
         "_by_organization",
         "_by_user",
@@ -56,6 +57,7 @@ class Table:
         """How many batches it has taken."""
         self._by_number: dict[str, Number] = {}
         self._by_user: dict[str, dict[str, None]] = {}
+        self._by_certificate: dict[str, dict[str, None]] = {}
         self._by_organization: dict[str, dict[str, None]] = {}
         self._authenticating: dict[str, dict[str, None]] = {}
         """By organization, the trunks that are in `_by_user`."""
@@ -92,6 +94,12 @@ class Table:
     def with_user(self, username: str) -> Collection[str]:
         """Ids of the trunks whose requests may authenticate with this digest user name."""
         return self._by_user.get(username, {})
+
+    def with_certificate(self, shown: Iterable[str]) -> Collection[str]:
+        """Ids of the enabled trunks whose peer shows a certificate with this fingerprint or one of these names."""
+        if not self._by_certificate:
+            return ()
+        return {id: None for name in shown for id in self._by_certificate.get(name, ())}
 
     def authenticates(self, organization_id: str | None = None) -> bool:
         """Whether any trunk's requests may authenticate; with `organization_id`, any of its trunks'."""
@@ -179,6 +187,7 @@ class Table:
         old_owner = old.organization_id if old is not None else None
         new_owner = trunk.organization_id if trunk is not None else None
         _move(self._by_user, id, old_user, new_user)
+        _move(self._by_certificate, id, _certificate(old), _certificate(trunk))
         _move(self._by_organization, id, old_owner, new_owner)
         _move(self._authenticating, id, old_owner if old_user else None, new_owner if new_user else None)
         before = self._found.get(id, ())
@@ -200,6 +209,10 @@ class Table:
 def _way(trunk: Trunk) -> tuple[str | None, int | None, str]:
     """What decides where its name leads."""
     return trunk.host, trunk.port, trunk.transport
+
+
+def _certificate(trunk: Trunk | None) -> str | None:
+    return trunk.client_certificate if trunk is not None and trunk.enabled else None
 
 
 def _move(index: dict[str, dict[str, None]], id: str, old: str | None, new: str | None) -> None:

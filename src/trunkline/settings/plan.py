@@ -107,4 +107,5 @@ def _spec(listener: Listener) -> ListenerSpec:
         certificate=str(listener.certificate) if listener.certificate is not None else None,
         private_key=str(listener.private_key) if listener.private_key is not None else None,
         client_ca=str(listener.client_ca) if listener.client_ca is not None else None,
+        asks=listener.client_certificate == "ask",
     )

@@ -38,6 +38,8 @@ class Listener(Section, frozen=True, kw_only=True):
     certificate: Path | None = None
     private_key: Path | None = None
     client_ca: Path | None = None
+    client_certificate: Literal["require", "ask"] = "require"
+    """With `client_ca`: whether a peer may show none."""
 
 
 class Timers(Section, frozen=True, kw_only=True):

@@ -78,6 +78,7 @@ TRUNKS = Table(
     Column("networks", Text, nullable=False),
     Column("username", Text),
     Column("password", Text),
+    Column("client_certificate", Text),
     Column("challenge", Boolean, nullable=False),
     Column("register", Boolean, nullable=False),
     Column("register_expires", Integer, nullable=False, server_default="3600"),

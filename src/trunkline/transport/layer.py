@@ -61,7 +61,7 @@ class TransportLayer:
             if spec.certificate is None:
                 self.bound += tuple(listener_of(spec, address, accepts=False) for address in expand(spec))
                 return
-            certificate = ServerCertificate(spec.certificate, spec.private_key, spec.client_ca)
+            certificate = ServerCertificate(spec.certificate, spec.private_key, spec.client_ca, asks=spec.asks)
             self._certificates.append(certificate)
         free = 0
         for host, port in expand(spec):

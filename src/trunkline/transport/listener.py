@@ -39,6 +39,8 @@ class ListenerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Path of its PEM key; None when it is in the same file."""
     client_ca: str | None = None
     """Path of PEM certificates: a peer must show one that these signed."""
+    asks: bool = False
+    """It may show none as well."""
 
 
 class Listener(msgspec.Struct, frozen=True):

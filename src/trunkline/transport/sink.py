@@ -24,6 +24,10 @@ class Sink(Protocol):
         """What was given to `send` with this transaction key did not get out, or the connection was lost before its
         peer said anything more. Once for each key and loss, never for an empty one, and never from within `send`."""
 
+    def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
+        """The peer of an accepted connection has shown a certificate that was verified: its fingerprint and its names,
+        as `tls.shown` gives them. Before any message of it."""
+
     def closed(self, flow: Flow) -> None:
         """A connection that had been open is gone, an accepted one or ours. What was sent over it and not answered was
         reported by `failed` before."""

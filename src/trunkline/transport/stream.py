@@ -13,6 +13,7 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.framing import Framer
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
+from trunkline.transport.tls import shown
 
 _PING = b"\r\n\r\n"
 _PONG = b"\r\n"
@@ -74,6 +75,9 @@ class Connection(asyncio.Protocol):
         self._spoke = self._loop.time()
         if not self.flow.pooled:
             self._since = self._spoke
+            names = shown(transport) if self.flow.transport == "tls" else ()
+            if names:
+                self._sink.certified(self.flow, names)
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:

@@ -6,6 +6,7 @@ host that DNS led to (RFC 5922 §4), unless the trunk names another.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import ssl
@@ -22,10 +23,14 @@ from trunkline.transport.errors import CertificateError, in_words
 class ServerCertificate:
     """A listener's certificate. New connections take `context`; `reload` reads the files again."""
 
-    __slots__ = ("_certificate", "_client_ca", "_private_key", "context", "expires_at")
+    __slots__ = ("_certificate", "_asks", "_client_ca", "_private_key", "context", "expires_at")
 
-    def __init__(self, certificate: str, private_key: str | None = None, client_ca: str | None = None) -> None:
-        """From paths of PEM files. Raises CertificateError."""
+    def __init__(
+        self, certificate: str, private_key: str | None = None, client_ca: str | None = None, *, asks: bool = False
+    ) -> None:
+        """From paths of PEM files. `asks`: a peer may show no certificate, and one that it shows must be signed all the
+        same. Raises CertificateError."""
+        self._asks = asks
         self._certificate = certificate
         self._private_key = private_key
         self._client_ca = client_ca
@@ -47,10 +52,25 @@ class ServerCertificate:
                 context.load_verify_locations(self._client_ca)
             except OSError as error:
                 raise CertificateError(f"{self._client_ca}: no CA certificates: {in_words(error)}") from None
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_OPTIONAL if self._asks else ssl.CERT_REQUIRED
         with open(self._certificate, "rb") as file:
             self.expires_at = expires_at(file.read())
         self.context = context
+
+
+def shown(transport: asyncio.BaseTransport) -> tuple[str, ...]:
+    """What the certificate says that the peer of an accepted connection showed, once it was verified: its SHA-256
+    fingerprint in hexadecimal, then its names (alternative names, else the common name), in lower case. Empty when it
+    showed none, or none was asked for."""
+    held = transport.get_extra_info("ssl_object")
+    said = held.getpeercert() if held is not None else None
+    der = held.getpeercert(True) if said else None
+    if not said or der is None:
+        return ()
+    names = [str(value) for kind, value in said.get("subjectAltName", ()) if kind in ("DNS", "URI", "IP Address")]
+    if not names:
+        names = [value for part in said.get("subject", ()) for kind, value in part if kind == "commonName"]
+    return (hashlib.sha256(der).hexdigest(), *[name.lower() for name in names])
 
 
 class ClientContexts:

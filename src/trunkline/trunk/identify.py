@@ -4,10 +4,10 @@ A network alone does not say: carriers signal for all their customers from the s
 everything on one. A call to the Contact that we registered is of the trunk that registered it, wherever it comes from,
 and one by the flow that a device registered over is of that device's trunk.
 Else the networks give candidates, and what the request says narrows them, in this order: the dialled number's own
-trunk, the trunk's endpoint in the Request-URI, the digest user. What is left after that differs in nothing that a
-request shows on purpose, and the circumstances decide: the transport, which side of calls the trunk is on, the longest
-network prefix, the source port, and at last the age. Each step only narrows: one that would leave nobody is passed
-over, except that a number's own trunk, once it is a candidate, is the answer.
+trunk, the trunk's endpoint in the Request-URI, the certificate that its connection has shown, the digest user. What is
+left after that differs in nothing that a request shows on purpose, and the circumstances decide: the transport, which
+side of calls the trunk is on, the longest network prefix, the source port, and at last the age. Each step only narrows:
+one that would leave nobody is passed over, except that a number's own trunk, once it is a candidate, is the answer.
 
 A call to a number of ours is rather a carrier's, and one to any other number rather from the agents' side: a trunk of
 a voice engine, a PBX or an agent platform.
@@ -15,7 +15,7 @@ a voice engine, a PBX or an agent platform.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from trunkline.model.trunk import Trunk
@@ -30,6 +30,8 @@ BY_REGISTRAR = 128
 """As long as a prefix can be: the one address that a registrar has."""
 BY_REGISTRATION = 130
 """Its device has proven who it is when it registered."""
+BY_CERTIFICATE = 128
+"""As one address: the certificate of one peer."""
 BY_CONTACT = 129
 """Longer than any prefix: the Contact of a registration is nobody's but its registrar's."""
 
@@ -57,6 +59,8 @@ class Signs(NamedTuple):
     """Whether the dialled number is one of ours."""
     device: str | None = None
     """The trunk whose device registered over the flow that it comes by."""
+    certified: Collection[str] = ()
+    """The trunks whose certificate the connection has shown."""
 
 
 class Identified(NamedTuple):
@@ -83,6 +87,8 @@ def identify(candidates: Sequence[Possible], signs: Signs) -> Identified | None:
         else:
             remaining, by = [min(remaining, key=lambda candidate: candidate[0].id)], "age"
     trunk, prefix = remaining[0]
+    if by == "network" and trunk.id in signs.certified:
+        by = "certificate"
     return Identified(trunk, _ALONE.get(prefix, by), prefix)
 
 
@@ -91,6 +97,8 @@ def _tests(remaining: Sequence[Possible], signs: Signs) -> Iterable[tuple[str, C
         yield "number", lambda candidate: candidate[0].id == signs.own
     if signs.endpoint is not None:
         yield "endpoint", lambda candidate: candidate[0].id == signs.endpoint
+    if signs.certified:
+        yield "certificate", lambda candidate: candidate[0].id in signs.certified
     if signs.username is not None:
         yield "user", lambda candidate: candidate[0].username == signs.username and bool(candidate[0].password)
     yield "direction", lambda candidate: candidate[0].dials_out != signs.ours
@@ -125,7 +133,10 @@ def conflicts(trunks: Iterable[Trunk]) -> list[Conflict]:
             continue
         user = trunk.username if trunk.password else None
         for network in dict.fromkeys(text.strip().lower() for text in trunk.networks):
-            peer = (trunk.organization_id, trunk.dials_out, network, trunk.transport, user, trunk.host, trunk.port)
+            peer = (
+                trunk.organization_id, trunk.dials_out, network, trunk.transport, user, trunk.host, trunk.port,
+                trunk.client_certificate,
+            )  # fmt: skip
             other = seen.setdefault(peer, trunk.id)
             if other != trunk.id:
                 found.append(Conflict(other, trunk.id, network))

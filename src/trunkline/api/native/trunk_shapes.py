@@ -57,6 +57,7 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     outbound_proxy: str | UnsetType | None = UNSET
     tls: TrunkTls | UnsetType | None = UNSET
     networks: tuple[str, ...] | UnsetType | None = UNSET
+    client_certificate: Annotated[str, msgspec.Meta(min_length=1, max_length=253)] | UnsetType | None = UNSET
     challenge: bool | UnsetType | None = UNSET
     register: bool | UnsetType | None = UNSET
     register_expires: Annotated[int, msgspec.Meta(ge=60, le=86_400)] | UnsetType | None = UNSET
@@ -154,6 +155,7 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     outbound_proxy: str | None
     tls: TlsShown
     networks: tuple[str, ...]
+    client_certificate: str | None
     challenge: bool
     register: bool
     register_expires: int

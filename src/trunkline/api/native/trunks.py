@@ -158,6 +158,7 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
             certificate=trunk.tls.certificate,
         ),
         networks=trunk.networks,
+        client_certificate=trunk.client_certificate,
         challenge=trunk.challenge,
         register=trunk.register,
         register_expires=trunk.register_expires,
