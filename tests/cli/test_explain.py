@@ -52,3 +52,10 @@ def test_no_answer_at_all_is_drawn_too() -> None:
     found: dict[str, Any] = {"accepted": False, "status": 0, "phrase": "No answer", "cause": "dropped", "steps": [step]}
     drawn = [line for line, _ in lines(found)]
     assert drawn == ["✗ trunk  �[2Jnobody", "", "The call would get no answer (dropped)."]
+
+
+def test_a_call_out_is_drawn_with_its_carriers() -> None:
+    step = {"name": "carrier", "passed": True, "detail": "It tries one.", "mend": None}
+    found: dict[str, Any] = {"accepted": True, "direction": "outbound", "to": NUMBER, "steps": [step]}
+    drawn = [line for line, _ in lines({**found, "agent_ids": [], "carrier_ids": ["trunk_a", "trunk_b"]})]
+    assert drawn[-1] == f"The call would go out: {NUMBER} by trunk_a, trunk_b."

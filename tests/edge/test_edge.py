@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, time
 
 import aiohttp
 import pytest
@@ -15,6 +16,8 @@ from msgspec import structs
 from tests.edge.conftest import HOST
 from trunkline.control.errors import Refusal
 from trunkline.edge import Edge
+from trunkline.model.call import CallRecord
+from trunkline.model.ids import mint
 from trunkline.settings import Settings, SettingsError
 from trunkline.settings.tree import Api, Listener, StoreSettings
 from trunkline.store.errors import StoreError, Unavailable
@@ -148,3 +151,28 @@ async def test_reload(settings: Settings, log: Log, caplog: pytest.LogCaptureFix
     )
     assert core.arrival.policy.max_calls == 7
     await edge.stop()
+
+
+async def test_what_calls_out_have_cost_today_is_known_after_a_restart(settings: Settings, log: Log) -> None:
+    edge = Edge(settings, log)
+    await edge.start()
+    wall = time()
+    call = CallRecord(
+        id=mint(wall, bytes(10)),
+        organization_id="o",
+        direction="outbound",
+        status="completed",
+        started_at=wall - 130.0,
+        answered_at=wall - 125.0,
+        ended_at=wall,
+    )
+    async with edge.store.write() as unit:
+        await unit.calls.write([call])
+    await edge.stop()
+    again = Edge(settings, log)
+    await again.start()
+    try:
+        tolls = again.engine.core.arrival.admission.tolls
+        assert (tolls.minutes("o", monotonic()), tolls.minutes("p", monotonic())) == (3, 0)
+    finally:
+        await again.stop()

@@ -307,3 +307,22 @@ async def test_the_advertised_address_is_the_settings() -> None:
         port = parse_sdp(ready.sdp).media[0].port
         assert (await peer.exchange(said(1), port, "127.0.0.2")).payload == b"audio"
     room.stop()
+
+
+async def test_who_keeps_a_telephone_waiting_hears_it_and_says_nothing(engine: Engine) -> None:
+    async with phone() as peer:
+        engine.room.open(OpenMedia("w", "silence", None, FLOW))
+        offered = engine.posted.get_nowait()
+        assert isinstance(offered, MediaReady)
+        waiting = parse_sdp(offered.sdp).media[0].port
+        answer = description(KEYS.format(peer.port))
+        engine.room.open(OpenMedia("w", "silence", None, FLOW, (), answer))
+        assert isinstance(engine.posted.get_nowait(), MediaReady)
+        _, echo = engine.ready(description(KEYS.format(peer.port)))
+        for number in range(1, 4):
+            peer.say(said(number), waiting)
+        assert (await peer.exchange(said(9, b"back"), echo)).payload == b"back"
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert peer.heard.empty()
+        assert engine.room._sessions["w"].echo.heard == 3

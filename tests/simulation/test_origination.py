@@ -25,7 +25,7 @@ from tests.simulation.edge import (
 )
 from tests.simulation.phone import ANSWER, Phone
 from tests.simulation.test_outbound import CARRIER_TRUNK, DIALLED, OTHER, SECOND, answering, refusing
-from tests.simulation.world import World
+from tests.simulation.world import Weather, World
 from trunkline.call.events import Asked, Disconnected
 from trunkline.call.inputs import HangUp, Originate
 from trunkline.call.uas_leg import UasLeg
@@ -372,3 +372,26 @@ def test_an_agent_that_registered_is_called_over_its_flow(world: World) -> None:
     world.run(40.0)
     assert edge.record.status == "completed"
     assert edge.clean() == {}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_in_bad_weather_a_call_ends_once_and_leaves_nothing(seed: int) -> None:
+    world = World(seed, Weather(loss=0.15, doubled=0.1, delay=(0.001, 0.4)))
+    edge = edge_with(world)
+    telephone, agent = Phone(world, CARRIER, answering(0.5)), Phone(world, AGENT, answering(0.3))
+    originate(edge)
+    who = world.chance.choice(["telephone", "agent", "operator", "nobody"])
+    after = world.chance.uniform(0.2, 8.0)
+    if who == "operator":
+        world.after(after, lambda: edge.give(HangUp(CALL)))
+    elif who != "nobody":
+        world.after(after, (telephone if who == "telephone" else agent).hang_up_all)
+    world.run(60.0)
+    edge.give(HangUp(CALL))
+    world.run(200.0)
+    edge.whole()
+    assert len(edge.finished) == 1, world.ladder()
+    assert edge.clean() == {}, world.ladder()
+    assert edge.media == set()
+    assert telephone.idle(), world.ladder()
+    assert agent.idle(), world.ladder()
