@@ -220,6 +220,10 @@ class Search:
     def rang(self, event: Rang, now: float) -> bytes:
         """The agent rings, or shows early media; the session description as the other party may see it."""
         line, ledger = self.line, self._ledger
+        if event.status == 199:
+            # That early dialog is no more (RFC 6228).
+            self._early.pop(event.early, None)
+            return b""
         if line is not None and line.ringing_at is None and event.status != 183:
             line.ringing_at = now + self._ua.epoch
             ledger.ringing_at = ledger.ringing_at or line.ringing_at

@@ -31,6 +31,7 @@ class UasLeg(SipLeg):
     __slots__ = (
         "_early",
         "_keys",
+        "_knows_199",
         "_nat",
         "_reliable",
         "_requires",
@@ -56,6 +57,7 @@ class UasLeg(SipLeg):
         self._nat = nat or behind_nat(request, flow)
         self._early: dict[str, str] = {}
         self._requires, self._supports = reliably(request)
+        self._knows_199 = "199" in (request.get("supported") or "")
         self._reliable: dict[str, Reliable] = {}
         """The early dialogs with reliable provisional responses, by our tag."""
         self._keys: list[DialogKey] = []
@@ -94,6 +96,9 @@ class UasLeg(SipLeg):
         """Pass on that the other side is alerting, or its early media."""
         request = self.request
         if request is None:
+            return []
+        if status == 199 and not (self._knows_199 and early in self._early):
+            # The end of an early dialog (RFC 6228 §4), for who can tell it from a ringing and has heard of that dialog.
             return []
         # A ringing of our own belongs to whichever early dialog comes.
         tag = self._tag(early) if early else self.tag

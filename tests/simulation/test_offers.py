@@ -1,0 +1,66 @@
+"""Offers that are missing, come late, or cannot be answered."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.simulation.edge import CARRIER, ECHO_AGENT, NUMBER_RECORD, Edge, records
+from tests.simulation.peer import Peer
+from tests.simulation.phone import ANSWER
+from tests.simulation.scene import Agent, hang_up
+from tests.simulation.world import World
+from trunkline.call.inputs import MediaFailed
+from trunkline.sip.message import Request
+
+
+def test_an_invite_with_isup_alone_is_one_without_offer(world: World, edge: Edge, agent: Peer) -> None:
+    carrier = Peer(world, CARRIER)
+    mixed = b"--b\r\nContent-Type: application/isup\r\n\r\n\x01\x02\r\n--b--\r\n"
+    carrier.invite(mixed, extra="Content-Type: multipart/mixed;boundary=b")
+    world.run(0.1)
+    assert carrier.response(200).is_sdp
+    carrier.ack(body=ANSWER)
+    world.run(0.1)
+    assert agent.request("ACK").is_sdp
+    hang_up(world, edge)
+    assert edge.record.status == "completed"
+
+
+@pytest.mark.parametrize("answer", [b"", b"garbage"])
+def test_a_late_offer_whose_ack_lacks_the_answer(world: World, edge: Edge, agent: Peer, answer: bytes) -> None:
+    carrier = Peer(world, CARRIER, lambda peer, m: peer.reply(m, 200) if isinstance(m, Request) else None)
+    carrier.invite(b"")
+    world.run(0.1)
+    carrier.ack(body=answer)
+    world.run(100.0)
+    assert agent.methods == ["INVITE", "ACK", "BYE"]
+    assert carrier.methods == ["BYE"]
+    assert edge.clean() == {}
+    edge.whole()
+
+
+def test_an_agents_bad_offer_is_not_the_callers_fault(world: World, edge: Edge, carrier: Peer) -> None:
+    waiting = Agent(world)
+    carrier.invite(b"")
+    world.run(0.1)
+    waiting.peer.reply(waiting.invite, 200, b"v=0\r\nnonsense\r\n")
+    world.run(100.0)
+    assert carrier.statuses("INVITE")[-1] >= 500
+    assert edge.clean() == {}
+
+
+def test_media_that_fails_on_the_callers_answer_ends_the_call(world: World, carrier: Peer) -> None:
+    edge = Edge(world, records(msgspec.structs.replace(NUMBER_RECORD, agent_id=ECHO_AGENT.id)))
+    carrier.react = lambda peer, m: peer.reply(m, 200) if isinstance(m, Request) else None
+    carrier.invite(b"")
+    world.run(0.1)
+    carrier.ack(body=ANSWER)
+    world.run(0.1)
+    (leg,) = edge.media
+    edge.give(MediaFailed(leg, 488, "nothing in common"))
+    world.run(100.0)
+    assert carrier.methods == ["BYE"]
+    assert edge.media == set()
+    assert edge.clean() == {}
+    edge.whole()
