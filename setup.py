@@ -19,7 +19,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-ROOMS = ("sip", "sdp", "rtp", "routing", "trunk", "guard", "call")
+ROOMS = ("sip", "sdp", "rtp", "routing", "trunk", "registrar", "guard", "call")
 """The pure rooms, which every message passes through, whole."""
 SINGLE = (
     *("build", "engine/perform", "engine/pump", "media/echo", "media/session", "model/ids"),

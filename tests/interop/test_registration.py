@@ -123,6 +123,39 @@ def test_kamailio_calls_us_where_we_registered(
     assert "the registration of trunk" in edge.log
 
 
+def test_sipp_registers_and_is_called(edge: Edge, needs: Callable[..., None], tmp_path: Path) -> None:
+    needs("sipp")
+    phones = edge.post(
+        "/v1/sip/trunks",
+        {
+            "name": "phones",
+            "provider": "generic",
+            "credentials": {"username": USER, "password": PASSWORD},
+            "config": {"accepts_registration": True},
+        },
+    )["id"]
+    desk = edge.post("/v1/agents", {"name": "desk", "kind": "sip", "trunk_id": phones})["id"]
+    edge.number(NUMBER, edge.trunk("carrier", f"{CALLER}/32"), desk)
+    place = (SOFTPHONE, free(SOFTPHONE))
+    registering = Party(
+        "register", Path(__file__).with_name("register.xml"), tmp_path, place, remote=edge.sip, calls=1, seconds=10.0
+    )
+    try:
+        assert registering.wait().succeeded == 1, registering.last_words()
+    finally:
+        end(registering.process, 1)
+    (device,) = edge.get("/v1/bindings")["data"]
+    assert device["source"] == f"{SOFTPHONE}:{place[1]}"
+    answering = behaviours.call().agent
+    assert answering is not None
+    listener = Party("agent", answering.write(tmp_path), tmp_path, place, seconds=20.0)
+    try:
+        wait_until(lambda: udp_taken(*place), 5, "SIPp as agent", listener.process)
+        assert call(tmp_path / "called", edge.sip, NUMBER) == 1, edge.log
+    finally:
+        end(listener.process, 1)
+
+
 def test_a_softphone_registers_is_called_and_calls(
     edge: Edge, authority: Authority, needs: Callable[..., None], tmp_path: Path
 ) -> None:
