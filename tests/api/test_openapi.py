@@ -16,7 +16,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.api.conftest import Client
-from tests.control.conftest import Clock, build
+from tests.control.conftest import Clock, build, nowhere
 from tests.control.engine import Engine
 from trunkline import __version__
 from trunkline.api import app, openapi, server
@@ -121,7 +121,8 @@ class Running:
 
     async def _run(self) -> None:
         store = await Store.open(f"sqlite:///{self._folder}/trunkline.db", self._folder / "secret.key")
-        services = build(store, Engine(), Clock(), imports_per_minute=1_000_000)
+        providers = nowhere()
+        services = build(store, Engine(), Clock(), imports_per_minute=1_000_000, providers=providers)
         await services.load()
         organization = await services.organizations.create("Acme")
         _, self.key = await services.keys.create(None, organization.id, KeyWanted(name="Test", role="operator"))
@@ -134,6 +135,8 @@ class Running:
         self._ready.set()
         await self._over.wait()
         await running.stop()
+        await services.provisioning.close()
+        await providers.close()
         await store.close()
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.control.engine import Engine
 from trunkline.control.services import Services
+from trunkline.providers.registry import Providers, Urls
+from trunkline.providers.rest import Rest
 from trunkline.store.store import Store
 
 
@@ -59,7 +61,15 @@ async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
+def nowhere() -> Providers:
+    """Number providers and engines that nobody answers for: tests that need some bring their own."""
+    dead = "http://127.0.0.1:9"
+    names = dict.fromkeys(Urls.__struct_fields__, dead)
+    return Providers(Urls(**names), Rest(timeout=0.2, tries=1), slow=0.2)
+
+
 def build(store: Store, engine: Engine, clock: Clock, **more: Any) -> Services:
+    more.setdefault("providers", nowhere())
     return Services(store, engine, wall=lambda: clock.wall, clock=lambda: clock.monotonic, chance=os.urandom, **more)
 
 

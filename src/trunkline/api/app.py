@@ -132,9 +132,12 @@ class Door:
                 raise Invalid("missing_required_field", message, field="X-Organization-Id")
             path_ids = {name: _id(name, text) for name, text in values.items()} if values else values
             query = None if route.query is None else decode.query(_pairs(request), route.query)
-            raw = b"" if route.request is None else await self._read(request, route.bare)
+            taken = route.request is not None or route.raw
+            raw = await self._read(request, route.bare) if taken else b""
             body = None if route.request is None else decode.body(raw or b"{}" if route.bare else raw, route.request)
-            ask: Ask[Any, Any] = Ask(self._services, caller, organization_id, path_ids, body, query, request_id)
+            ask: Ask[Any, Any] = Ask(
+                self._services, caller, organization_id, path_ids, body, query, request_id, request.headers, raw
+            )
 
             async def work() -> Given:
                 answer = await route.handler(ask)

@@ -69,6 +69,7 @@ _ONCE = (
     "idempotency_key_reused",
     "store_unavailable",
 )
+_WITH_RAW = ("request_timeout", "body_too_large", "unsupported_media_type")
 _WITH_QUERY = ("unknown_field", "invalid_parameter")
 
 
@@ -82,6 +83,8 @@ def codes(route: Route) -> list[str]:
         found += _ONCE
     if route.request is not None:
         found += _WITH_BODY
+    elif route.raw:
+        found += _WITH_RAW
     if route.query is not None:
         found += _WITH_QUERY
     found += [PARAMETERS[name].code for name in parameters(route.path)]
@@ -157,6 +160,8 @@ def _operation(route: Route, schemas: dict[str, Any], error: str) -> dict[str, A
         given += [_query_parameter(name, part) for name, part in schema["properties"].items()]
     if given:
         operation["parameters"] = given
+    if route.raw:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     if route.request is not None:
         operation["requestBody"] = {
             "required": not route.bare,

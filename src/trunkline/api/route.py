@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -13,13 +13,15 @@ from trunkline.control.services import Services
 B = TypeVar("B")
 Q = TypeVar("Q")
 
+_NO_HEADERS: Mapping[str, str] = {}
+
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Ask(Generic[B, Q]):
     """One request, read: whom it comes from, what it names, its body and its query."""
 
-    __slots__ = ("services", "caller", "organization_id", "ids", "body", "query", "request_id")
+    __slots__ = ("services", "caller", "organization_id", "ids", "body", "query", "request_id", "headers", "raw")
 
     def __init__(
         self,
@@ -30,6 +32,8 @@ class Ask(Generic[B, Q]):
         body: B,
         query: Q,
         request_id: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        raw: bytes = b"",
     ) -> None:
         self.services = services
         self.caller = caller
@@ -40,6 +44,9 @@ class Ask(Generic[B, Q]):
         self.body = body
         self.query = query
         self.request_id = request_id
+        self.headers = headers
+        self.raw = raw
+        """The body as it came, for routes that are signed over it."""
 
 
 class Reply(NamedTuple):
@@ -81,6 +88,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """What the surface calls fields that a refusal names as the model does."""
     organization_named: bool = False
     """Whether X-Organization-Id must be there."""
+    raw: bool = False
+    """Whether it takes a body of JSON that the handler reads itself."""
     budget: str = "general"
     """The budget that it spends and whose state its headers show."""
 

@@ -35,6 +35,9 @@ class AgentWanted(msgspec.Struct, frozen=True, kw_only=True):
     hunt_on: tuple[int, ...] | UnsetType | None = UNSET
     hunt_timeout: float | UnsetType | None = UNSET
     ring_timeout: float | UnsetType | None = UNSET
+    instructions: str | UnsetType | None = UNSET
+    model: str | UnsetType | None = UNSET
+    voice: str | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: float | UnsetType | None = UNSET
     probe_misses: int | UnsetType | None = UNSET
@@ -211,6 +214,8 @@ def _whole(agent: Agent) -> None:
     if lacking is not None:
         raise Invalid("missing_required_field", f"An agent of the kind {agent.kind} needs {lacking}.", field=lacking)
     group_rules.whole(agent)
+    if agent.kind != "openai" and (agent.instructions or agent.model or agent.voice):
+        fields.refuse("instructions", "Only an agent of openai is told instructions, model and voice by us.")
     if agent.probe and (agent.kind != "sip" or agent.uri is None):
         fields.refuse("probe", "Only a SIP URI is probed by itself; another agent is as its trunk's probes find it.")
     if agent.kind in ("echo", "group") and (agent.uri or agent.trunk_id):
@@ -232,6 +237,9 @@ _CHECKS: dict[str, Any] = {
     "hunt_on": group_rules.hunt_on,
     "hunt_timeout": fields.seconds(1, 3600),
     "ring_timeout": fields.seconds(1, 600),
+    "instructions": fields.prose(20_000),
+    "model": external_id,
+    "voice": external_id,
     "probe": _yes,
     "probe_interval": fields.seconds(5, 3600),
     "probe_misses": fields.count(1, 20),

@@ -82,6 +82,7 @@ CODES: dict[str, type[Refusal]] = {
     "api_key_missing": Unauthenticated,
     "invalid_api_key": Unauthenticated,
     "insufficient_permissions": Forbidden,
+    "invalid_signature": Forbidden,
     "feature_not_enabled": Forbidden,
     "trunk_not_found": NotFound,
     "phone_not_found": NotFound,

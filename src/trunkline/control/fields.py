@@ -240,6 +240,17 @@ def line(most: int) -> Any:
     return check
 
 
+def prose(most: int) -> Any:
+    """A check for text of many lines."""
+
+    def check(text: str, field: str) -> str:
+        if not text.strip() or len(text) > most or not all(c.isprintable() or c in "\n\t" for c in text):
+            refuse(field, f"This is text of at most {most} characters.")
+        return text
+
+    return check
+
+
 def pin(text: str, field: str = "inbound_pin") -> str:
     if not _PIN.fullmatch(text):
         refuse(field, "A PIN is 4 to 10 digits: it has to be keyed.")

@@ -9,7 +9,7 @@ and answer is in `providers.values`; they raise `ProviderError` and nothing else
 
 from __future__ import annotations
 
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -313,8 +313,19 @@ class EngineProvisioning(Protocol):
     async def remove(self, credentials: Credentials, resource_id: str) -> None: ...
 
 
+class EngineCalls(Protocol):
+    """OpenAI's answers to calls that it told of. Both raise `ProviderError`."""
+
+    async def accept(self, credentials: Credentials, path: str, session: dict[str, Any]) -> None: ...
+
+    async def reject(self, credentials: Credentials, path: str, status: int) -> None: ...
+
+
 class ProviderDirectory(Protocol):
     """Who speaks for whom."""
+
+    @property
+    def openai(self) -> EngineCalls: ...
 
     def numbers(self, provider: str, *, live: bool) -> NumberProvider:
         """The provider; for test keys (`live` False) the sandbox in its place."""

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from trunkline.control.accounts import Account, Accounts, refusal
 from trunkline.control.errors import Failed, Invalid, NotFound, Refusal, Unprocessable
-from trunkline.control.ports import EngineProvisioning, Health, ProviderDirectory, TrunkHealth
+from trunkline.control.ports import EngineProvisioning, ProviderDirectory, TryTrunk
 from trunkline.control.reach import stands_for
 from trunkline.control.state import BeginJob, EndJob, State
 from trunkline.model.number import Number
@@ -276,13 +276,14 @@ class Provisioning:
         return None
 
     async def _reached(self, trunk: Trunk) -> None:
-        """Whether the engine answers over SIP: all that can be known without a key of its own interface."""
+        """Whether the engine answers over SIP, and takes the credentials: all that can be known without a key of its
+        own interface. Raises `ProviderError`."""
         try:
-            health = (await self._state.engine.ask(TrunkHealth(trunk_ids=(trunk.id,)))).get(trunk.id, Health())
+            tried = await self._state.engine.ask(TryTrunk(trunk))
         except ConnectionError:
-            health = Health()
-        if health.state == "unreachable":
-            raise ProviderError("unavailable", f"The trunk is not reached: {health.detail or 'no answer'}.")
+            raise ProviderError("unavailable", "The engine cannot try the trunk now.") from None
+        if tried.status != "reachable":
+            raise ProviderError("refused", f"The trunk is {tried.status}: {tried.detail or 'no answer'}.")
 
     async def _checked(self, trunk: Trunk) -> None:
         client: EngineProvisioning | None = self._directory.engine(

@@ -23,6 +23,7 @@ from trunkline.control.ledger import StoreLedger
 from trunkline.control.live import Live
 from trunkline.control.market import Market
 from trunkline.control.numbers import IMPORTS, Numbers
+from trunkline.control.openai_calls import OpenAiCalls
 from trunkline.control.organizations import Organizations
 from trunkline.control.ports import EnginePort, ProviderDirectory
 from trunkline.control.provisioning import Provisioning
@@ -61,6 +62,7 @@ class Services:
         "market",
         "numbers",
         "once",
+        "openai_calls",
         "organizations",
         "provisioning",
         "readiness",
@@ -121,6 +123,7 @@ class Services:
         self.accounts = AccountImport(self.state, self.numbers, self.agents, self.connected)
         self.provisioning = Provisioning(self.state, store, directory, accounts, patience)
         self.webhooks = Webhooks(self.state, store, post)
+        self.openai_calls = OpenAiCalls(self.state, directory.openai, brand)
         self.dispatcher = Dispatcher(self.state, store, self.webhooks, post, brand=brand, clock=clock)
 
     async def load(self) -> None:

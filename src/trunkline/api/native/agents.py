@@ -24,6 +24,10 @@ Ring = Annotated[float, msgspec.Meta(ge=1, le=600)]
 Hunt = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 Interval = Annotated[float, msgspec.Meta(ge=5, le=3600)]
 Probes = Annotated[int, msgspec.Meta(ge=1, le=20)]
+Instructions = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=20_000, description="The prompt that a call at OpenAI is accepted with.")
+]
+Word = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{1,128}$")]
 Strategy = Literal["ordered", "weighted"]
 Failure = Annotated[int, msgspec.Meta(ge=100, le=699)]
 
@@ -48,6 +52,9 @@ class AgentCreate(Request, frozen=True, kw_only=True):
     hunt_on: tuple[Failure, ...] | UnsetType | None = UNSET
     hunt_timeout: Hunt | UnsetType | None = UNSET
     ring_timeout: Ring | UnsetType | None = UNSET
+    instructions: Instructions | UnsetType | None = UNSET
+    model: Word | UnsetType | None = UNSET
+    voice: Word | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Interval | UnsetType | None = UNSET
     probe_misses: Probes | UnsetType | None = UNSET
@@ -66,6 +73,9 @@ class AgentChange(Request, frozen=True, kw_only=True):
     hunt_on: tuple[Failure, ...] | UnsetType | None = UNSET
     hunt_timeout: Hunt | UnsetType | None = UNSET
     ring_timeout: Ring | UnsetType | None = UNSET
+    instructions: Instructions | UnsetType | None = UNSET
+    model: Word | UnsetType | None = UNSET
+    voice: Word | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Interval | UnsetType | None = UNSET
     probe_misses: Probes | UnsetType | None = UNSET
@@ -91,6 +101,9 @@ class AgentDetail(msgspec.Struct, frozen=True, kw_only=True):
     hunt_on: list[int]
     hunt_timeout: float
     ring_timeout: float
+    instructions: str | None
+    model: str | None
+    voice: str | None
     probe: bool
     probe_interval: float
     probe_misses: int
@@ -146,6 +159,9 @@ def _wanted(body: AgentCreate | AgentChange, kind: str | UnsetType = UNSET) -> A
         strategy=body.strategy,
         hunt_on=body.hunt_on,
         hunt_timeout=body.hunt_timeout,
+        instructions=body.instructions,
+        model=body.model,
+        voice=body.voice,
         ring_timeout=body.ring_timeout,
         probe=body.probe,
         probe_interval=body.probe_interval,
@@ -192,6 +208,9 @@ def _detail(agent: Agent, health: Health) -> AgentDetail:
         hunt_on=list(agent.hunt_on),
         hunt_timeout=agent.hunt_timeout,
         ring_timeout=agent.ring_timeout,
+        instructions=agent.instructions,
+        model=agent.model,
+        voice=agent.voice,
         probe=agent.probe,
         probe_interval=agent.probe_interval,
         probe_misses=agent.probe_misses,
