@@ -93,8 +93,9 @@ def registration(edge: Edge) -> dict[str, object]:
     return dict(item["registration"])
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_kamailio_calls_us_where_we_registered(
-    edge: Edge, carrier: Carrier, needs: Callable[..., None], tmp_path: Path
+    edge: Edge, carrier: Carrier, needs: Callable[..., None], tmp_path: Path, transport: str
 ) -> None:
     needs("sipp")
     trunk = edge.post(
@@ -103,12 +104,13 @@ def test_kamailio_calls_us_where_we_registered(
             "name": "account",
             "provider": "generic",
             "credentials": {"username": USER, "password": PASSWORD},
-            "config": {"server": CARRIER, "port": carrier.place[1], "register": True},
+            "config": {"server": CARRIER, "port": carrier.place[1], "register": True, "transport": transport},
         },
     )["id"]
     edge.number(NUMBER, trunk, edge.agent(None))
     until(lambda: registration(edge)["state"] == "registered", "our registration")
-    assert str(registration(edge)["contact"]).endswith(f"@{HOST}:{edge.sip[1]}")
+    shown = str(registration(edge)["contact"])
+    assert shown.endswith(f"@{HOST}:{edge.sip[1]}" if transport == "udp" else ";transport=tcp")
     assert call(tmp_path / "first", carrier.place, NUMBER) == 1, edge.log
     # The registrar forgets us: calls come again within one refresh.
     carrier.stop()

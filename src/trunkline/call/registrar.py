@@ -248,8 +248,8 @@ class Registrar:
     def _refuse(
         self, request: Request, flow: Flow, status: int, cause: str, source: str, trunk: Trunk | None, lines: str = ""
     ) -> list[Output]:
-        organization = trunk.organization_id if trunk is not None else ""
-        observed = Observed("refused", source, cause, status, organization, trunk.id if trunk is not None else "")
+        # Without its trunk: a call's refusal has a record there, and this is no call.
+        observed = Observed("refused", source, cause, status, detail=trunk.name if trunk is not None else "")
         reason = f'Reason: SIP;cause={status};text="{cause}"\r\n'
         return [observed, *self._gate.answer(request, flow, status, reason + lines)]
 
