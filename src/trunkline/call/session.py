@@ -110,6 +110,8 @@ class Session:
     def met(self, message: Request | Response, flow: Flow) -> Outs:
         """Take from the message that made the dialog what the peer can do, and decide the flow for our requests."""
         self.allow = message.get("allow")
+        if self.allow is not None:
+            self.allow = ", ".join(message.headers("allow"))
         self.asking.allows_update = "UPDATE" in (self.allow or "")
         return self.asking.route(flow)
 
