@@ -168,3 +168,15 @@ def test_every_cause_has_a_status_a_q850_value_and_a_remedy() -> None:
         assert 400 <= cause.status < 600
         assert 1 <= cause.q850 <= 127
         assert cause.mend.endswith(".")
+
+
+def test_who_is_passed_over_is_named_with_the_reason() -> None:
+    group = a.agent(kind="group", members=("b", "c"))
+    where = a.arrival(a.trunk(), group, a.agent("b"), a.agent("c"), a.number())
+    where.silent = lambda agent, trunk: "no answer within 4 s" if agent.id == "b" else None
+    found = explain(where, a.offer(), 1.0, a.OURS)
+    assert found.agent_ids == ("c",)
+    (step,) = [step for step in found.steps if step.name == "agent"]
+    assert (
+        "Passed over: b (agent-unreachable). Agent b does not answer its probes: no answer within 4 s." in step.detail
+    )

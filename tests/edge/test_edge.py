@@ -14,7 +14,9 @@ import pytest
 from msgspec import structs
 
 from tests.edge.conftest import HOST
+from tests.transport.name_server import NameServer
 from trunkline.control.errors import Refusal
+from trunkline.control.trunk_rules import TrunkWanted
 from trunkline.edge import Edge
 from trunkline.model.call import CallRecord
 from trunkline.model.ids import mint
@@ -176,3 +178,22 @@ async def test_what_calls_out_have_cost_today_is_known_after_a_restart(settings:
         assert (tolls.minutes("o", monotonic()), tolls.minutes("p", monotonic())) == (3, 0)
     finally:
         await again.stop()
+
+
+async def test_who_names_a_peer_need_not_wait_for_its_calls(settings: Settings, log: Log) -> None:
+    """The API's answer comes when the next INVITE from where the name leads is known."""
+    server = NameServer()
+    await server.start()
+    server.a("sip.carrier.test", "198.51.100.7")
+    edge = Edge(structs.replace(settings, sip=structs.replace(settings.sip, name_servers=(server.address,))), log)
+    await edge.start()
+    try:
+        organization = await edge.services.organizations.create("Example")
+        wanted = TrunkWanted(name="carrier", provider="generic", host="sip.carrier.test")
+        trunk = await edge.services.trunks.create(organization.id, wanted)
+        assert set(edge.engine.core.arrival.table.sources("198.51.100.7")) == {trunk.id}
+        await edge.services.trunks.change(organization.id, trunk.id, TrunkWanted(networks=("192.0.2.0/24",)))
+        assert set(edge.engine.core.arrival.table.sources("198.51.100.7")) == set()
+    finally:
+        await edge.stop()
+        server.stop()
