@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, EDGE, NUMBER_RECORD, TRUNK, Edge, records
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.phone import Phone
 from tests.simulation.registrar import REGISTRAR, Registrar
 from tests.simulation.world import Weather, World
@@ -434,3 +434,21 @@ def test_explain_says_what_the_registration_has_come_to() -> None:
     (step,) = [step for step in found.steps if step.name == "registration"]
     assert step.passed
     assert "registered" in step.detail
+
+
+def test_calls_to_the_trunk_pass_its_service_route() -> None:
+    world = World()
+    other = msgspec.structs.replace(TRUNK, id=id_of(20), name="other")
+    agent = msgspec.structs.replace(SIP_AGENT, uri=None, trunk_id=TRUNK.id)
+    edge = Edge(world, records(REGISTERED, other, agent))
+    edge.names[NAME] = [REGISTRAR]
+    edge.core.apply([Put(REGISTERED)], world.now)
+    registrar = Registrar(world)
+    registrar.extra = f"Service-Route: <sip:{REGISTRAR};lr>, <sip:192.0.2.99;lr>\r\n"
+    world.run(5.0)
+    Phone(world, CARRIER).dial(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
+    world.run(1.0)
+    (invite,) = {request.call_id: request for _, request in registrar.heard if request.method == "INVITE"}.values()
+    assert invite.headers("Route") == [f"<sip:{REGISTRAR};lr>", "<sip:192.0.2.99;lr>"]
+    edge.core.apply([Removed("trunk", TRUNK.id)], world.now)
+    assert edge.core.ua.service_routes == {}

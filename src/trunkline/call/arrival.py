@@ -94,14 +94,15 @@ class Arrival:
         if flow.remote[0] in self.contacts.peers:
             sources = suspects.joined(table, sources, self.contacts.peers[flow.remote[0]], BY_REGISTRAR)
         certified: Collection[str] = ()
-        if flow in self.contacts.certificates:
+        if self.contacts.certificates and flow in self.contacts.certificates:
             certified = table.with_certificate(self.contacts.certificates[flow])
             sources = suspects.joined(table, sources, certified, BY_CERTIFICATE)
         if notes is not None:
             trunks = "1 trunk" if len(sources) == 1 else f"{len(sources)} trunks"
             notes.append(Note("source", f"{flow.remote[0]} is in the networks of {trunks}."))
         contact = suspects.contact(table, request.uri, self.contacts.users)
-        device = suspects.device(table, request, self.contacts.bindings.flows.get(flow)) if contact is None else None
+        bound = self.contacts.bindings.flows
+        device = suspects.device(table, request, bound.get(flow)) if bound and contact is None else None
         asked = case.asked = dialled(request, table, sources, contact)
         if notes is not None:
             notes.append(Note("number", f"{asked.header} asks for {asked.text}."))
