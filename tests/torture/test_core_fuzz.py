@@ -55,7 +55,7 @@ PIECES = [
     ),
     *(b"{host}", b"{", b"m=", b"a=", b"v=0\r\n"),
 ]
-METHODS = ["ACK", "BYE", "CANCEL", "INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER"]
+METHODS = ["ACK", "BYE", "CANCEL", "INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "REGISTER"]
 EXTRA = (
     "Record-Route: <sip:192.0.2.1;lr>, <sip:192.0.2.1:5070;lr>\r\nX-Foo: bar\r\nDiversion: <sip:+1@x>;reason=y\r\n"
     "P-Asserted-Identity: <sip:+13035559876@x>\r\nSupported: timer, 100rel\r\nUser-to-User: ab;encoding=hex\r\n"
