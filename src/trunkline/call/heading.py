@@ -3,7 +3,7 @@ organization may call it is decided as for any outbound call from the call's num
 
 from __future__ import annotations
 
-from trunkline.call.admission import Admission
+from trunkline.call.arrival import Arrival
 from trunkline.call.bridge import Seat
 from trunkline.call.call import Call
 from trunkline.call.departure import Objection, outward
@@ -11,21 +11,20 @@ from trunkline.call.destination import Asker, Destination, Unreachable, find
 from trunkline.call.refusals import CAUSES
 from trunkline.call.user_agent import UserAgent
 from trunkline.routing.destination import country_of
-from trunkline.routing.table import Table
 from trunkline.sip.uri import Uri
 
 
 class Headings:
     """Over the live table."""
 
-    __slots__ = ("_admission", "_domain", "_table", "_ua")
+    __slots__ = ("_admission", "_arrival", "_domain", "_table", "_ua")
 
-    def __init__(self, ua: UserAgent, table: Table, admission: Admission, domain: str) -> None:
-        """`domain`: the edge's name, empty for none."""
+    def __init__(self, ua: UserAgent, arrival: Arrival) -> None:
         self._ua = ua
-        self._table = table
-        self._admission = admission
-        self._domain = domain
+        self._arrival = arrival
+        self._table = arrival.table
+        self._admission = arrival.admission
+        self._domain = arrival.policy.domain
 
     def find(
         self, call: Call, seat: Seat, target: Uri, uris: bool, now: float, ring_timeout: float = 30.0
@@ -33,7 +32,9 @@ class Headings:
         """Where `target` leads, said by the party in `seat`. `uris`: whether it may name more than numbers.
         `ring_timeout`: seconds that a URI nobody here knows may ring."""
         country = seat.trunk.country if seat.trunk is not None else None
-        asker = Asker(call.ledger.organization_id, country, uris, ring_timeout)
+        asker = Asker(
+            call.ledger.organization_id, country, uris, ring_timeout, self._arrival.silent, self._arrival.chance
+        )
         return self._carried(call, find(self._table, self._hosts(seat), asker, target), country, now)
 
     def _carried(

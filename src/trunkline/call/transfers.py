@@ -47,7 +47,7 @@ class Transfers:
         self._admission = admission
         self._calls = calls
         self._legs = legs
-        headings = Headings(ua, table, admission, arrival.policy.domain)
+        headings = Headings(ua, arrival)
         self._handover = Handover(ua, admission, calls, legs)
         self._delegating = Delegating(ua, legs)
         self._referring = Referring(ua, calls, legs, headings, self._handover)
