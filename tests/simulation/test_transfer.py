@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import msgspec
 import pytest
 
@@ -616,3 +618,24 @@ def test_nothing_said_by_the_agent_is_asked_of_it() -> None:
     assert (statuses["late"], statuses["info"]) == (491, 200)
     assert not scene.human.of(Disconnected)
     scene.end()
+
+
+def test_transfers_leave_no_cycles() -> None:
+    scene = Scene()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            scene.connect()
+            scene.refer(f"<tel:{DESK}>")
+            scene.world.run(1.0)
+            scene.carrier.hang_up_all()
+            scene.world.run(60.0)
+            for phone in (scene.carrier, scene.agent, scene.human):
+                phone.events.clear()
+                phone.requests.clear()
+        del scene.dialled
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert [record.transfers[0].result for record in scene.edge.finished] == ["completed"] * 20
