@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from loadtest.peers.ports import free
 
 
 def needed() -> str:
@@ -22,13 +25,12 @@ def needed() -> str:
 class Dnsmasq:
     """One server; `serve` starts it, or starts it anew with other records."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path) -> None:
         self._binary = needed()
         self._folder = folder
-        self._host = host
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind((host, 0))
-            self._port: int = free.getsockname()[1]
+        # An address of its own: who asks from 127.0.0.1 cannot have taken the port when it comes back.
+        self._host = f"127.{20 + os.getpid() % 70}.53.{1 + os.getpid() // 70 % 250}"
+        self._port = free(self._host)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
