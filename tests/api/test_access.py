@@ -28,6 +28,9 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/agents/{agent_id}": {"name": "Stolen"},
     "POST /v1/phone-numbers/import": {"phone_number": "+12125550199", "trunk_id": "trunk_01hm6jv4qg0000000000000000"},
     "PATCH /v1/phone-numbers/{phone_id}": {"label": "Stolen"},
+    "POST /v1/calls/{call_id}/transcript": {
+        "segments": [{"speaker": "agent", "text": "Hello!", "timestamp": "2024-01-20T14:00:02Z"}]
+    },
     "POST /v1/phone-numbers/bulk-import": {
         "trunk_id": "trunk_01hm6jv4qg0000000000000000",
         "numbers": [{"phone_number": "+12125550199"}],
@@ -116,6 +119,7 @@ def test_open_routes_are_these_alone() -> None:
         "/metrics",
         # The message is signed.
         "/v1/engines/openai/webhook",
+        "/docs",
     }
 
 

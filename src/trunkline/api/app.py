@@ -74,6 +74,7 @@ class Door:
             route, values = self._route(request.method, path)
             fields = route.fields
             given = await self._answer(request, route, values, request_id, headers)
+            headers |= route.headers
             if given.body or given.status != 204:
                 headers["Content-Type"] = given.content_type
             return web.Response(body=given.body, status=given.status, headers=headers)

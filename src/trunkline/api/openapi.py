@@ -205,6 +205,8 @@ def _responses(route: Route, error: str) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if route.response is not None:
         content["application/json"] = {"schema": _schema(route.response)}
+    elif route.html:
+        content["text/html"] = {"schema": {"type": "string"}}
     elif not route.text:
         content["application/json"] = {"schema": {"type": "object"}}
     if route.text:

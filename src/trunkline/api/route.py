@@ -82,6 +82,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Codes of `control.errors` beyond those that every route of its kind can give."""
     text: bool = False
     """Whether success may be `text/plain` too."""
+    html: bool = False
+    """Whether success is a page."""
+    headers: dict[str, str] = {}
+    """Further headers of success."""
     also: tuple[int, ...] = ()
     """Further statuses that answer with the response struct (readiness: 503)."""
     fields: dict[str, str] = {}

@@ -7,7 +7,7 @@ from functools import cache
 from msgspec import structs
 
 from trunkline import __version__
-from trunkline.api import errors, importing, native, numbers, telephony
+from trunkline.api import errors, importing, native, numbers, page, telephony
 from trunkline.api.openapi import encode
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.api.surface import Surface
@@ -29,7 +29,9 @@ NATIVE = Surface(
 @cache
 def surfaces(brand: str = "trunkline") -> tuple[Surface, ...]:
     """Every surface; `brand` is in names of a few fields."""
-    return tuple(_documented(each) for each in (NATIVE, telephony.surface(brand), numbers.SURFACE, importing.SURFACE))
+    among = (NATIVE, telephony.surface(brand), numbers.SURFACE, importing.SURFACE)
+    first = structs.replace(NATIVE, routes=(*NATIVE.routes, page.route(among)))
+    return tuple(_documented(each) for each in (first, *among[1:]))
 
 
 def _documented(surface: Surface) -> Surface:

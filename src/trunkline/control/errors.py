@@ -122,6 +122,7 @@ CODES: dict[str, type[Refusal]] = {
     "destination_not_allowed": Forbidden,
     "outbound_limit_reached": Limited,
     "last_key": Conflict,
+    "transcript_full": Conflict,
     "integration_forbidden": Forbidden,
     "verification_submitted": Conflict,
     "idempotency_in_progress": Conflict,

@@ -32,6 +32,7 @@ from trunkline.control.releasing import Releasing
 from trunkline.control.routes import Routes
 from trunkline.control.state import State
 from trunkline.control.status import Status
+from trunkline.control.transcripts import Transcripts
 from trunkline.control.trunks import Trunks
 from trunkline.control.usage import UsageOf
 from trunkline.control.verification import Verifications
@@ -70,6 +71,7 @@ class Services:
         "routes",
         "state",
         "status",
+        "transcripts",
         "trunks",
         "webhooks",
         "usage",
@@ -105,6 +107,7 @@ class Services:
         self.once = Once(store, wall)
         self.calls = Calls(self.state, store)
         self.live = Live(self.state, self.calls)
+        self.transcripts = Transcripts(self.calls, store)
         self.bans = Bans(self.state)
         self.readiness = ReadinessOf(self.state, self.trunks, self.calls)
         self.verifications = Verifications(self.state, store)

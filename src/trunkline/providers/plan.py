@@ -42,16 +42,3 @@ def calling_code(country: str) -> str:
 
     code = phonenumbers.country_code_for_region(country)
     return str(code) if code else ""
-
-
-@lru_cache(maxsize=4096)
-def place_of(e164: str) -> str | None:
-    """Where a number was given out, in English, as `Denver, CO`; None when its plan does not tell."""
-    import phonenumbers
-    from phonenumbers import geocoder
-
-    try:
-        parsed = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return None
-    return geocoder.description_for_number(parsed, "en") or None

@@ -1,10 +1,12 @@
 """`/v1/calls`: the log, the calls that go on, and the messages of a call.
 
-What is not known is null, never invented: there is no recording and no transcript here, so those say so.
+What is not known is null, never invented: nothing is recorded here, and transcripts are what agents post.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Set
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -25,6 +27,8 @@ from trunkline.api.native.shape import (
     moment_or_none,
     shown,
 )
+from trunkline.api.native.transcripts import Transcript
+from trunkline.api.native.transcripts import shape as transcript_of
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.calls import CallFilter
 from trunkline.control.fields import phone_number
@@ -40,6 +44,7 @@ from trunkline.model.call import (
     TransferRecord,
     TransferResult,
 )
+from trunkline.providers.places import place_of
 from trunkline.telemetry.ladder import label, ladder
 from trunkline.telemetry.trace import CallTrace
 
@@ -83,16 +88,6 @@ class LiveList(msgspec.Struct, frozen=True, kw_only=True):
 class CallList(msgspec.Struct, frozen=True, kw_only=True):
     data: list[CallItem]
     pagination: Pagination
-
-
-class TranscriptSegment(msgspec.Struct, frozen=True, kw_only=True):
-    speaker: Literal["agent", "caller"]
-    text: str
-    timestamp: datetime
-
-
-class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    segments: list[TranscriptSegment]
 
 
 class CallMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,8 +172,9 @@ async def list_calls(ask: Ask[None, CallQuery]) -> CallList:
         per_page=query.per_page,
     )
     found, total = await ask.services.calls.page(ask.organization_id, asked)
+    transcribed = await ask.services.transcripts.among([call.id for call in found])
     return CallList(
-        data=[_item(ask.services, call) for call in found],
+        data=[_item(ask.services, call, transcribed) for call in found],
         pagination=Pagination(query.page, query.per_page, total),
     )
 
@@ -193,7 +189,7 @@ async def list_live_calls(ask: Ask[None, PageQuery]) -> LiveList:
 
 async def get_call(ask: Ask[None, None]) -> CallDetail:
     call = await ask.services.calls.get(ask.organization_id, ask.ids["call_id"])
-    return detail(ask.services, call)
+    return await detail(ask.services, call)
 
 
 async def trace_call(ask: Ask[None, TraceQuery]) -> CallTraceShown | Reply:
@@ -239,7 +235,7 @@ def _number(text: str) -> str:
     return phone_number("+" + text[1:] if text.startswith(" ") else text)
 
 
-def _item(services: Services, call: CallRecord) -> CallItem:
+def _item(services: Services, call: CallRecord, transcribed: Set[str] = frozenset()) -> CallItem:
     return CallItem(
         id=f"call_{call.id}",
         phone_number=call.phone_number,
@@ -252,12 +248,15 @@ def _item(services: Services, call: CallRecord) -> CallItem:
         started_at=moment(call.started_at),
         ended_at=moment_or_none(call.ended_at),
         recording_url=None,
-        transcript_available=False,
+        transcript_available=call.id in transcribed,
     )
 
 
-def detail(services: Services, call: CallRecord) -> CallDetail:
+async def detail(services: Services, call: CallRecord) -> CallDetail:
     agent = services.agents.find(call.agent_id)
+    transcript = transcript_of(await services.transcripts.of(call.id))
+    other = call.caller if call.direction == "inbound" else call.callee
+    place = None if other is None else await asyncio.to_thread(place_of, other)
     return CallDetail(
         id=f"call_{call.id}",
         phone_number=call.phone_number,
@@ -271,10 +270,10 @@ def detail(services: Services, call: CallRecord) -> CallDetail:
         started_at=moment(call.started_at),
         ended_at=moment_or_none(call.ended_at),
         recording_url=None,
-        transcript_available=False,
+        transcript_available=transcript is not None,
         agent_name=None if agent is None else agent.name,
-        transcript=None,
-        metadata=CallMetadata(caller_location=None, call_quality=None),
+        transcript=transcript,
+        metadata=CallMetadata(caller_location=place, call_quality=None),
         trunk_id=shown("trunk", call.trunk_id),
         phone_number_id=shown("phone", call.number_id),
         cause=call.cause,

@@ -27,7 +27,7 @@ async def create_call(ask: Ask[CallCreate, None]) -> CallDetail:
     wanted = CallWanted(
         calling=body.from_, to=body.to, agent_id=body.agent_id, metadata=body.metadata, timeout=body.timeout
     )
-    return detail(ask.services, await ask.services.dialling.place(ask.organization_id, wanted))
+    return await detail(ask.services, await ask.services.dialling.place(ask.organization_id, wanted))
 
 
 ROUTES = (
