@@ -24,9 +24,10 @@ from tests.simulation.edge import (
     id_of,
     records,
 )
-from tests.simulation.phone import MOVED, OFFER, Leg, Phone
+from tests.simulation.phone import ANSWER, MOVED, OFFER, Leg, Phone
 from tests.simulation.world import Weather, World
 from trunkline.call.events import Asked, Replied
+from trunkline.call.extensions import Extensions
 from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaEnded, MediaFailed
 from trunkline.call.outputs import Output
 from trunkline.call.uac_leg import UacLeg
@@ -79,6 +80,8 @@ class Storm:
             phone.says_trying = chance.random() < 0.8
             phone.asked = self._asked(phone)
             phone.replied = self._replied(phone)
+            # A short session is refreshed while the storm lasts.
+            phone.ua.extensions = Extensions(chance.choice([0, 90, 1800]), 90, chance.random() < 0.5)
 
     # ── the schedule ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,7 +188,8 @@ class Storm:
 
     def _dial(self, carrier: Phone) -> None:
         chance, world = self.chance, self.world
-        leg = carrier.dial(URI, OFFER if chance.random() < 0.75 else b"")
+        required = "Require: 100rel\r\n" if chance.random() < 0.2 else ""
+        leg = carrier.dial(URI, OFFER if chance.random() < 0.75 else b"", required)
         self._live(carrier, leg)
         # Some give up early: that is where CANCEL meets everything else.
         world.after(chance.expovariate(1 / 4.0), lambda: carrier.hang_up(leg))
@@ -194,7 +198,8 @@ class Storm:
         chance, after = self.chance, self.world.after
         if chance.random() < 0.8:
             status, early = chance.choice([180, 180, 183]), chance.choice(["", "a"])
-            after(chance.uniform(0, 1), lambda: phone.ring(leg, status, early=early))
+            media = ANSWER if status == 183 and leg.request is not None and leg.request.body else b""
+            after(chance.uniform(0, 1), lambda: phone.ring(leg, status, media, early))
         if chance.random() < 0.25:
             refusal = chance.choice([302, 401, 408, 480, 486, 488, 503, 603])
             after(chance.uniform(0, 3), lambda: phone.refuse(leg, refusal))
@@ -209,7 +214,7 @@ class Storm:
         chance, after = self.chance, self.world.after
         for n in range(chance.choice([0, 0, 1, 2])):
             method = chance.choice(["INVITE", "INVITE", "UPDATE", "INFO"])
-            body = OFFER if chance.random() < 0.8 else b""
+            body = chance.choice([OFFER, MOVED, MOVED, MOVED.replace(b"sendrecv", b"sendonly"), b""])
             when = chance.uniform(1, 10)
             after(when, partial(self._ask, phone, leg, method, body, n))
             if method == "INVITE" and chance.random() < 0.3:
