@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from trunkline.control.errors import Conflict, Invalid, ProviderFailed, Refusal, Unprocessable
-from trunkline.control.ports import Endpoints, NumberProvider, ProviderDirectory
+from trunkline.control.ports import Endpoints, NumberProvider, ProviderDirectory, TryTrunk
 from trunkline.control.state import Draft, State
 from trunkline.model.connection import SETUP_METHODS, Connection, SipConfig
 from trunkline.model.secret import Secret
@@ -101,6 +101,22 @@ class Accounts:
             settings=config.settings,
         )
         return await account.client.line(account.credentials, endpoint, wanted)
+
+    async def reached(self, organization_id: str, account: Account, config: SipConfig) -> None:
+        """Try the account's SIP, where it is known and may be reached: OPTIONS, and REGISTER with the credentials.
+        Raises `ProviderError`."""
+        if config.domain is None or not self._state.live(organization_id):
+            return
+        line = Line(host=config.domain, port=config.port, transport=config.transport)
+        line = await account.client.line(account.credentials, None, line)
+        try:
+            tried = await self._state.engine.ask(TryTrunk(self._made(organization_id, account, line)))
+        except ConnectionError:
+            raise ProviderError("unavailable", "The engine cannot try the carrier now.") from None
+        if tried.status == "auth_failed":
+            raise ProviderError("credentials", f"The carrier refuses the credentials: {tried.detail or 'no reason'}")
+        if tried.status != "reachable":
+            raise ProviderError("refused", f"The carrier is not reached: {tried.detail or 'no answer'}")
 
     def trunk(self, draft: Draft, organization_id: str, account: Account, line: Line) -> Trunk:
         """The trunk that the account's calls come by. It and the connection go into the draft where they are new or

@@ -100,7 +100,7 @@ class ConnectedNumbers:
         try:
             line = await self._accounts.line(account, endpoint)
             inbound = await self._inbound(account, number, line, endpoint)
-            outbound = await account.client.outbound(account.credentials, line)
+            outbound = await self._outbound(account, line)
         except ProviderError as error:
             raise await self._connections.failed(account, error) from None
         ok = (inbound.ok or not number.supports_inbound) and (outbound.ok or not number.supports_outbound)
@@ -119,6 +119,16 @@ class ConnectedNumbers:
                 )
                 draft.put(number)
         return Verified(number, inbound, outbound, ok)
+
+    async def _outbound(self, account: Account, line: Line) -> Check:
+        check = await account.client.outbound(account.credentials, line)
+        if check.ok and account.provider == "manual" and account.connection is not None:
+            try:
+                connection = account.connection
+                await self._accounts.reached(connection.organization_id, account, connection.sip_config)
+            except ProviderError as error:
+                return Check(ok=False, detail=error.message)
+        return check
 
     async def _inbound(self, account: Account, number: Number, line: Line, endpoint: Endpoint | None) -> Check:
         if endpoint is None:

@@ -16,7 +16,14 @@ from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
 from trunkline.control.accounts import UNREACHED, Account, Accounts, refusal
-from trunkline.control.connection_rules import ConnectionWanted, check_credentials, configured, inferred, method_of
+from trunkline.control.connection_rules import (
+    ConnectionWanted,
+    SipWanted,
+    check_credentials,
+    configured,
+    inferred,
+    method_of,
+)
 from trunkline.control.errors import Invalid, NotFound, Refusal, Unavailable, Unprocessable, evidence_used
 from trunkline.control.state import State, UseEvidence
 from trunkline.model.connection import Connection, SipConfig
@@ -57,14 +64,23 @@ class Connections:
 
     # ── the two phases ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def test(self, organization_id: str, provider: str, credentials: dict[str, Secret]) -> Evidence:
-        """Ask the provider whether the credentials are good. Raises `Invalid` when they cannot be, `Unprocessable` when
+    async def test(
+        self,
+        organization_id: str,
+        provider: str,
+        credentials: dict[str, Secret],
+        sip_config: SipWanted | UnsetType = UNSET,
+    ) -> Evidence:
+        """Ask the provider whether the credentials are good; of a carrier that can be asked nothing else, its SIP, when
+        `sip_config` says where it is. Raises `Invalid` when they cannot be, `Unprocessable` when
         they are not, and `ProviderFailed`."""
         account = self._raw(organization_id, provider, credentials)
         same = [each for each in self._state.catalogue.connections_of(organization_id) if _same(each, account)]
         self._testing.update(each.id for each in same)
         try:
             found = await account.client.test(account.credentials)
+            if provider == "manual":
+                await self._accounts.reached(organization_id, account, configured(SipConfig(), sip_config))
         except ProviderError as error:
             if error.fault in ("credentials", "refused"):
                 await self.mark(same, ok=False)

@@ -16,6 +16,7 @@ from tests.api.conftest import Answer, Client, Clock, Engine, Keys
 from tests.control.conftest import build
 from tests.providers.carrier import KEY, SID, TOKEN, Carrier
 from tests.providers.conftest import carrier, providers
+from trunkline.control.ports import TrunkTrial
 from trunkline.control.services import Services
 from trunkline.providers.registry import Providers
 from trunkline.store.store import Store
@@ -450,3 +451,29 @@ async def test_a_test_key_meets_the_sandbox_and_no_carrier(client: Keys, organiz
     refused = {**TWILIO, "credentials": {"account_sid": SID, "auth_token": "invalid"}}
     assert (await tester.post("/v1/voip-connections/test", refused)).status == 422
     assert carrier.asked == []
+
+
+async def test_a_test_key_sends_no_sip(client: Keys, organization: str, engine: Engine) -> None:
+    engine.tried = TrunkTrial(status="unreachable", latency=None, registration="skipped", detail="asked")
+    tester = await client(organization, live=False)
+    given = {"provider": "manual", "credentials": {}, "sip_config": {"domain": "sip.carrier.example"}}
+    assert (await tester.post("/v1/voip-connections/test", given)).status == 200
+
+
+async def test_r28_any_other_carrier_is_tried_over_sip(admin: Client, engine: Engine) -> None:
+    credentials = {"username": "us", "password": "a long password"}
+    given = {"provider": "manual", "credentials": credentials, "sip_config": {"domain": "sip.carrier.example"}}
+    engine.tried = TrunkTrial(status="auth_failed", latency=0.1, registration="failed", detail="403 Forbidden")
+    refused = await admin.post("/v1/voip-connections/test", given)
+    assert code(refused) == (422, "credentials_rejected")
+    assert "403 Forbidden" in refused.json["error"]["message"]
+    engine.tried = TrunkTrial(status="reachable", latency=0.1, registration="verified")
+    made = await connected(admin, given)
+    wanted = {"phone_numbers": ["+14155550100"]}
+    imported = await admin.post(f"/v1/voip-connections/{made['id']}/import-numbers", wanted)
+    phone = imported.json["results"][0]["id"]
+    engine.tried = TrunkTrial(status="unreachable", latency=None, registration="skipped", detail="no answer")
+    failed = await admin.post(f"/v1/phone-numbers/{phone}/verify-voip")
+    assert (failed.status, failed.json["checks"]["outbound"]["ok"]) == (422, False)
+    engine.tried = TrunkTrial(status="reachable", latency=0.1, registration="verified")
+    assert (await admin.post(f"/v1/phone-numbers/{phone}/verify-voip")).json["status"] == "active"

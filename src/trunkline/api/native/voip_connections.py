@@ -60,7 +60,9 @@ async def create_connection(ask: Ask[ConnectionCreate, None]) -> ConnectionShown
 
 async def test_connection(ask: Ask[ConnectionTest, None]) -> ConnectionTested:
     body = ask.body
-    evidence = await ask.services.connections.test(ask.organization_id, body.provider, body.credentials)
+    evidence = await ask.services.connections.test(
+        ask.organization_id, body.provider, body.credentials, _config(body.sip_config)
+    )
     return ConnectionTested(success=True, verification_evidence_id=evidence.id, expires_at=moment(evidence.expires_at))
 
 
