@@ -42,6 +42,8 @@ class Party(Protocol):
 
     def close(self) -> Outs: ...
 
+    def belong(self, call: str) -> None: ...
+
     def ask(
         self,
         exchange: str,

@@ -19,7 +19,6 @@ from trunkline.call.ledger import LegEntry
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import End
 from trunkline.call.moving import Moving, Transfer
-from trunkline.call.sip_leg import SipLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.trunk.capacity import Capacity
 
@@ -85,8 +84,7 @@ def complete(
     line.answered_at, line.status = wall, 200
     call.ledger.legs.append(line)
     far.line.ended_at = wall
-    if isinstance(party, SipLeg | EndpointLeg):
-        party.belong(call.id)
+    party.belong(call.id)
     if far.trunk is not None:
         capacity.hold(far.trunk.id, party.id)
     transfer.lender = ""
