@@ -469,3 +469,11 @@ async def test_s2_14_calls_of_a_deleted_trunk_are_refused(admin: Client, trunk: 
     verdict = engine.invite("+12125551234")
     assert isinstance(verdict, Refused)
     assert (verdict.status, verdict.cause) == (403, "unknown-source")
+
+
+async def test_whether_callers_are_vouched_for_is_a_word(admin: Client) -> None:
+    made = await admin.post("/v1/sip/trunks", {**GENERIC, "config": {**GENERIC["config"], "identity": "verify"}})
+    shown = await admin.get(f"/v1/sip/trunks/{made.json['id']}")
+    assert shown.json["config"]["identity"] == "verify"
+    refused = await admin("PATCH", f"/v1/sip/trunks/{made.json['id']}", {"config": {"identity": "perhaps"}})
+    assert (refused.status, refused.code) == (400, "invalid_parameter")

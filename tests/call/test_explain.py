@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -180,3 +182,11 @@ def test_who_is_passed_over_is_named_with_the_reason() -> None:
     assert (
         "Passed over: b (agent-unreachable). Agent b does not answer its probes: no answer within 4 s." in step.detail
     )
+
+
+@pytest.mark.parametrize("policy", ["off", "verify", "require"])
+def test_a_trunk_that_wants_its_callers_vouched_for_says_so(policy: Any) -> None:
+    where = a.arrival(a.trunk(identity=policy), a.agent(), a.number())
+    found = explain(where, a.offer(headers=(("Identity", "x"),)), 1.0, a.OURS)
+    seen = [step.detail for step in found.steps if step.name == "identity"]
+    assert seen == ([] if policy == "off" else [f"The trunk's callers are to be vouched for ({policy}); it bears 1."])
