@@ -28,6 +28,9 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/agents/{agent_id}": {"name": "Stolen"},
     "POST /v1/phone-numbers/import": {"phone_number": "+12125550199", "trunk_id": "trunk_01hm6jv4qg0000000000000000"},
     "PATCH /v1/phone-numbers/{phone_id}": {"label": "Stolen"},
+    "POST /v1/calls/{call_id}/hangup": {},
+    "POST /v1/calls/{call_id}/transfer": {"to": "+12125550199"},
+    "POST /v1/calls/{call_id}/dtmf": {"digits": "1"},
     "POST /v1/calls/{call_id}/transcript": {
         "segments": [{"speaker": "agent", "text": "Hello!", "timestamp": "2024-01-20T14:00:02Z"}]
     },
