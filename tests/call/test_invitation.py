@@ -77,7 +77,9 @@ def test_identity_is_for_who_is_trusted() -> None:
 def test_what_the_number_tells_its_agent() -> None:
     config = NumberConfig(first_message="Hello\r\nVia: x", language="de")
     told = number(
-        config=config, metadata={"queue name": "from {{ caller }} {{nobody}}", "!!": "dropped", "a\r\nb": "1\n2"}
+        config=config,
+        room_name="call {{caller}}\r\n{{ call_id }}",
+        metadata={"queue name": "from {{ caller }} {{nobody}}", "!!": "dropped", "a\r\nb": "1\n2"},
     )
     ledger = Ledger("id", "o", "inbound", 0.0, "t", "n", "+1", "+2", "+3")
     ledger.agent_id = "a"
@@ -86,6 +88,7 @@ def test_what_the_number_tells_its_agent() -> None:
     assert lines(target(of=told, facts=facts))[1:] == [
         "X-Brand-First-Message: Hello Via: x",
         "X-Brand-Language: de",
+        "X-Brand-Room-Name: call +2 call_id",
         "X-Brand-Meta-queue-name: from +2 ",
         "X-Brand-Meta-a-b: 1 2",
     ]
