@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 LACKING = ("tool:", "data:")
@@ -80,3 +84,16 @@ def tool() -> Callable[[str], str]:
         return found
 
     return path
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of the tests' own, or a skip."""
+    from tests import postgres
+
+    programs = postgres.installed()
+    if programs is None:
+        pytest.skip("tool: the server of PostgreSQL is not installed")
+    cluster = postgres.Cluster.make(programs)
+    yield cluster
+    cluster.close()

@@ -1,36 +1,48 @@
-"""A store for the tests: a real SQLite file, and PostgreSQL where `TRUNKLINE_TEST_POSTGRES` names a database that may
-be emptied."""
+"""A store for the tests: on a real SQLite file, and on a real PostgreSQL where one is installed."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from trunkline.store.database import Database
+from tests.postgres import Cluster
 from trunkline.store.store import Store
 
-POSTGRES = os.environ.get("TRUNKLINE_TEST_POSTGRES")
+_SERIAL = itertools.count(1)
 
 
-async def _empty(url: str) -> None:
-    database = Database.open(url)
-    async with database.write() as session:
-        await session.execute(text("DROP SCHEMA public CASCADE"))
-        await session.execute(text("CREATE SCHEMA public"))
-    await database.close()
+async def _migrated(cluster: Cluster, key: Path) -> None:
+    await cluster.command("CREATE DATABASE migrated")
+    store = await Store.open(cluster.url("migrated"), key)
+    await store.close()
 
 
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRES else [])])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
+@pytest.fixture(scope="session")
+def migrated(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The server, with a database `migrated` to copy."""
+    asyncio.run(_migrated(cluster, tmp_path_factory.mktemp("postgres") / "secret.key"))
+    return cluster
+
+
+@pytest.fixture
+def postgres_url(migrated: Cluster) -> Iterator[str]:
+    """A PostgreSQL database with empty tables."""
+    name = f"test{next(_SERIAL)}"
+    asyncio.run(migrated.command(f"CREATE DATABASE {name} TEMPLATE migrated"))
+    yield migrated.url(name)
+    asyncio.run(migrated.command(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database: a file that is not there yet, or empty tables."""
     if request.param == "postgresql":
-        assert POSTGRES is not None
-        await _empty(POSTGRES)
-        return POSTGRES
+        found: str = request.getfixturevalue("postgres_url")
+        return found
     return f"sqlite:///{tmp_path}/trunkline.db"
 
 

@@ -92,13 +92,15 @@ async def test_a_part_may_fail_alone(store: Store) -> None:
         assert await unit.organizations.all() == [ORGANIZATION]
 
 
-async def test_writers_come_one_after_the_other(store: Store) -> None:
+async def test_writers_come_one_after_the_other(store: Store, url: str, tmp_path: Path) -> None:
+    """Also those of two processes."""
     await owners(store)
+    other = await Store.open(url, tmp_path / "secret.key")
     inside = 0
 
     async def rename(letter: str) -> None:
         nonlocal inside
-        async with store.write() as unit:
+        async with (store if letter in "aceg" else other).write() as unit:
             inside += 1
             assert inside == 1
             found = await unit.organizations.get(ORGANIZATION.id)
@@ -110,6 +112,7 @@ async def test_writers_come_one_after_the_other(store: Store) -> None:
             inside -= 1
 
     await asyncio.gather(*map(rename, "abcdefgh"))
+    await other.close()
     async with store.read() as unit:
         found = await unit.organizations.get(ORGANIZATION.id)
     assert found is not None
@@ -127,14 +130,13 @@ async def test_a_reader_sees_one_state_and_waits_for_nobody(store: Store) -> Non
         assert len(await reader.organizations.all()) == 1
 
 
-async def test_a_locked_database_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trunkline.store.database._WAIT", 0.05)
-    url = f"sqlite:///{tmp_path}/x.db"
+async def test_a_locked_database_is_unavailable(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trunkline.store.database._WAIT", 0.5)
     one, other = await Store.open(url, tmp_path / "key"), await Store.open(url, tmp_path / "key")
     async with one.write():
-        with pytest.raises(Unavailable, match="locked"):
-            async with other.write():
-                pass
+        with pytest.raises(Unavailable, match="lock"):
+            async with other.write() as unit:
+                await unit.organizations.all()
     async with other.write() as unit:
         await unit.organizations.insert(ORGANIZATION)
     await one.close()

@@ -2,7 +2,8 @@
 
 SQLite has one writer at a time whatever one does, so writing transactions queue here for the one connection that
 writes, and begin IMMEDIATE: none fails half-way because another was quicker. Readers have connections of their own and
-see one state from their first statement on (WAL). PostgreSQL has one pool for both.
+see one state from their first statement on (WAL). PostgreSQL is used in the same way: one connection writes, and holds
+an advisory lock while it does, so that two processes take turns too; readers have one snapshot each.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from trunkline.store.errors import StoreError, Unavailable, domain_error
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _READERS = 4
-_POSTGRES_CONNECTIONS = 8
+_POSTGRES_READERS = 7
 _WAIT = 10.0
-"""Seconds that a transaction waits for a connection, and SQLite for a lock of another process."""
+"""Seconds that a transaction waits for a connection, and the database for a lock of another process."""
+_STATEMENT = 60.0
+"""Seconds that PostgreSQL may take over a statement: a server that has vanished sends nothing at all."""
+_LOCK = 0x7472756E6B
+"""The advisory lock of whoever writes."""
 
 
 class Session:
@@ -39,14 +44,14 @@ class Session:
         """Run a statement, once for each of `rows` when that is a list. Raises `Conflict`, `Unavailable`."""
         try:
             return await self.connection.execute(statement, rows)
-        except exc.SQLAlchemyError as error:
+        except (exc.SQLAlchemyError, OSError) as error:
             raise _translated(error) from None
 
     async def run(self, sql: str, rows: Any = None) -> CursorResult[Any]:
         """As `execute`, for SQL that is written already in the driver's own words."""
         try:
             return await self.connection.exec_driver_sql(sql, rows)
-        except exc.SQLAlchemyError as error:
+        except (exc.SQLAlchemyError, OSError) as error:
             raise _translated(error) from None
 
     async def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
@@ -81,10 +86,7 @@ class Database:
         """Raises `Unavailable` when the URL cannot be used. Connections are made when they are needed."""
         url = database_url(text)
         if url.get_backend_name() != "sqlite":
-            engine = create_async_engine(
-                url, pool_size=_POSTGRES_CONNECTIONS, pool_timeout=_WAIT, pool_pre_ping=True, hide_parameters=True
-            )
-            return cls(url, engine, engine)
+            return cls(url, _postgres_writer(url), _postgres(url, _POSTGRES_READERS, "REPEATABLE READ", readonly=True))
         _create_file(url)
         return cls(url, _sqlite(url, connections=1, begin="BEGIN IMMEDIATE"), _sqlite(url, _READERS, begin="BEGIN"))
 
@@ -102,8 +104,12 @@ class Database:
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Session]:
         """Committed at the end, undone when anything raises. Raises `Conflict`, `Unavailable`."""
-        async with _connection(self._writer) as connection, connection.begin():
+        async with _connection(self._writer) as connection, connection.begin() as transaction:
             yield Session(connection, writing=True)
+            try:
+                await transaction.commit()
+            except OSError as error:
+                raise _translated(error) from None
 
     async def close(self) -> None:
         await self._reader.dispose()
@@ -115,10 +121,8 @@ async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     connection = engine.connect()
     try:
         await connection.start()
-    except exc.SQLAlchemyError as error:
+    except (exc.SQLAlchemyError, OSError) as error:
         raise _translated(error) from None
-    except OSError as error:
-        raise Unavailable(f"the database cannot be reached: {error}") from None
     try:
         async with contextlib.aclosing(connection):
             yield connection
@@ -184,5 +188,36 @@ def _sqlite(url: URL, connections: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _translated(error: exc.SQLAlchemyError) -> StoreError | exc.SQLAlchemyError:
+def _postgres(url: URL, connections: int, isolation: str, *, readonly: bool = False, **settings: str) -> AsyncEngine:
+    # The planner's compiled expressions cost more than they save for questions that an index answers.
+    settings |= {"application_name": "trunkline", "jit": "off"}
+    # A connection of ours that broke unseen is noticed by the server in a minute, and gives up what it has locked.
+    settings |= {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+    return create_async_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=_WAIT,
+        pool_pre_ping=True,
+        isolation_level=isolation,
+        execution_options={"postgresql_readonly": readonly},
+        connect_args={"timeout": _WAIT, "command_timeout": _STATEMENT, "server_settings": settings},
+        hide_parameters=True,
+    )
+
+
+def _postgres_writer(url: URL) -> AsyncEngine:
+    # Each statement sees what was committed before it, which the lock makes all that will ever be.
+    engine = _postgres(url, 1, "READ COMMITTED", lock_timeout=str(int(_WAIT * 1000)))
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+    return engine
+
+
+def _translated(error: exc.SQLAlchemyError | OSError) -> StoreError | Exception:
+    if isinstance(error, OSError):
+        return Unavailable(f"the database cannot be reached: {str(error) or 'no answer in time'}")
     return domain_error(error) or error

@@ -14,6 +14,9 @@ from trunkline.store import tables
 
 _SQLITE_UNIQUE = re.compile(r"UNIQUE constraint failed: (?:index '(?P<index>\w+)'|(?P<columns>[\w., ]+))")
 _POSTGRES_UNIQUE = re.compile(r'violates unique constraint "(?P<index>\w+)"')
+# Of PostgreSQL's classes of errors those that may pass: connection, authorization and database name, transaction taken
+# back (a deadlock) or on a server that only reads, resources, locks, an operator's doing, the system.
+_PASSING = ("08", "28", "3D", "25", "40", "53", "55", "57", "58", "XX")
 _FOREIGN = re.compile(r"foreign key constraint", re.IGNORECASE)
 
 
@@ -52,7 +55,11 @@ def domain_error(error: exc.SQLAlchemyError) -> StoreError | None:
         return _conflict(str(error.orig))
     if isinstance(error, exc.TimeoutError):
         return Unavailable("no database connection became free in time")
+    if isinstance(error, exc.PendingRollbackError):
+        return Unavailable("the connection to the database broke")
     if isinstance(error, (exc.OperationalError, exc.InterfaceError, exc.InternalError)):
+        return Unavailable(str(error.orig))
+    if isinstance(error, exc.DBAPIError) and str(getattr(error.orig, "sqlstate", None)).startswith(_PASSING):
         return Unavailable(str(error.orig))
     if type(error) is exc.DatabaseError or (isinstance(error, exc.DBAPIError) and error.connection_invalidated):
         return Unavailable(str(error.orig))  # a damaged file, or no database at all; a connection that broke

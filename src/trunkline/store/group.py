@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec import structs
+
 from trunkline.model.journal import JournalEntry
 from trunkline.store.collapse import Collapsed, collapse
 from trunkline.store.errors import Unavailable
 from trunkline.store.events import of_group
+from trunkline.store.legible import without_nul
 from trunkline.store.store import Store, Unit
 
 
@@ -40,14 +43,20 @@ async def _write_singly(
     async with store.write() as unit:
         await place(unit)
         for entry in entries:
-            try:
-                async with unit.attempt():
-                    await _write(unit, journal, [entry], False)
-            except Unavailable:
-                raise
-            except Exception:  # noqa: BLE001 - see above
-                rejected += 1
+            readable = structs.replace(entry, record=without_nul(entry.record))
+            rejected += not (await _attempt(unit, journal, entry) or await _attempt(unit, journal, readable))
     return rejected
+
+
+async def _attempt(unit: Unit, journal: str, entry: JournalEntry) -> bool:
+    try:
+        async with unit.attempt():
+            await _write(unit, journal, [entry], False)
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - see above
+        return False
+    return True
 
 
 async def _write(unit: Unit, journal: str, entries: Sequence[JournalEntry], fresh: bool) -> None:

@@ -28,6 +28,18 @@ def legible(entry: JournalEntry) -> JournalEntry:
     return type(entry)(record)
 
 
+def without_nul(record: CallRecord) -> CallRecord:
+    """The record with the replacement character for each NUL: PostgreSQL has no text with one. Texts within the legs
+    and transfers are stored as JSON, which has."""
+    texts = {name: getattr(record, name) for name in record.__struct_fields__}
+    clean = {name: text.replace("\0", "\ufffd") for name, text in texts.items() if isinstance(text, str)}
+    legs = tuple(
+        structs.replace(leg, sip_call_id=leg.sip_call_id and leg.sip_call_id.replace("\0", "\ufffd"))
+        for leg in record.legs
+    )
+    return structs.replace(record, legs=legs, **clean)
+
+
 def without_dialogs(entry: JournalEntry) -> JournalEntry:
     """The entry without what a BYE takes: the last resort for one that is too long."""
     return type(entry)(entry.record, ()) if isinstance(entry, Answered | Rejoined) else entry
