@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from loadtest import behaviours
-from loadtest.edges import kamailio
 from loadtest.peers.baresip import Phone
 from loadtest.peers.certificates import Authority
 from loadtest.peers.ports import free, udp_taken
 from loadtest.process import end, wait_until
 from loadtest.sipp import Party
+from tests.interop.registrar import Registrar
 from tests.stories.edge import HOST, Edge, until
 
 pytestmark = pytest.mark.foreign
@@ -38,39 +38,10 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
     assert "Traceback" not in made.log, made.log
 
 
-class Carrier:
-    """Kamailio; it knows nothing of before when it is started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.place = (CARRIER, free(CARRIER))
-        self.lives = 0
-        self.start()
-
-    def start(self) -> None:
-        self.lives += 1
-        folder = self.folder / f"kamailio{self.lives}"
-        folder.mkdir()
-        configuration = kamailio.fill(
-            Path(__file__).with_name("registrar.cfg").read_text(),
-            PLACE=f"{CARRIER}:{self.place[1]}",
-            HOST=CARRIER,
-            USER=USER,
-            PASSWORD=PASSWORD,
-            EXPIRES=str(EXPIRES),
-            MODULES=kamailio.modules(),
-        )
-        self.process = kamailio.run(configuration, folder, 64)
-        wait_until(lambda: udp_taken(*self.place), 10, f"Kamailio (see {folder}/kamailio.out)", self.process)
-
-    def stop(self) -> None:
-        end(self.process, 3)
-
-
 @pytest.fixture
-def carrier(needs: Callable[..., None], tmp_path: Path) -> Iterator[Carrier]:
+def carrier(needs: Callable[..., None], tmp_path: Path) -> Iterator[Registrar]:
     needs("kamailio")
-    made = Carrier(tmp_path)
+    made = Registrar(tmp_path, CARRIER, (USER, PASSWORD), EXPIRES)
     yield made
     made.stop()
 
@@ -95,7 +66,7 @@ def registration(edge: Edge) -> dict[str, object]:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_kamailio_calls_us_where_we_registered(
-    edge: Edge, carrier: Carrier, needs: Callable[..., None], tmp_path: Path, transport: str
+    edge: Edge, carrier: Registrar, needs: Callable[..., None], tmp_path: Path, transport: str
 ) -> None:
     needs("sipp")
     trunk = edge.post(

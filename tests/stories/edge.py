@@ -44,8 +44,10 @@ def until(found: Callable[[], A | None], what: str, seconds: float = PATIENCE) -
 class Edge:
     """One data directory and the processes that run on it, one after the other."""
 
-    def __init__(self, folder: Path, name: str = "edge") -> None:
+    def __init__(self, folder: Path, name: str = "edge", host: str = HOST) -> None:
+        """`host` is where its first listener is, and the one that `sip` tells."""
         self.folder = folder
+        self.host = host
         self.data = folder / "data"
         self.config = folder / f"{name}.toml"
         self.out = folder / f"{name}.out"
@@ -58,7 +60,7 @@ class Edge:
             "api": {"port": 0},
             "media": {"first_port": 23000, "last_port": 23999},
         }
-        self.listeners: list[dict[str, Json]] = [{"transport": "udp", "host": HOST, "port": 0}]
+        self.listeners: list[dict[str, Json]] = [{"transport": "udp", "host": host, "port": 0}]
         self.environ: dict[str, str] = {}
         self.key = ""
         self.organization = ""
@@ -82,7 +84,7 @@ class Edge:
         self.begin(*arguments, debug=debug)
         until(lambda: "Stop with Ctrl-C" in self.said or self.code is not None, "the start", 30)
         assert self.code is None, f"it ended with {self.code}: {self.log}"
-        self.sip = (HOST, self.port("UDP"))
+        self.sip = (self.host, self.port("UDP"))
         self.url = self._shown(r"API +(\S+)")
 
     def begin(self, *arguments: str, debug: bool = False) -> None:
@@ -119,7 +121,7 @@ class Edge:
 
     def port(self, transport: str) -> int:
         """Where it listens with UDP, TCP or TLS."""
-        return int(self._shown(rf"{transport} {re.escape(HOST)}:(\d+)"))
+        return int(self._shown(rf"{transport} {re.escape(self.host)}:(\d+)"))
 
     @property
     def said(self) -> str:
