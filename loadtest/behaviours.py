@@ -200,6 +200,46 @@ def lost_ack_at_edge() -> Behaviour:
     return Behaviour(name, carrier, _answering(name).receive("BYE").answer(200, "OK"), _completed("caller"))
 
 
+def reliable_early_media() -> Behaviour:
+    """The agent's 183 is acknowledged by the edge, the edge's by the carrier; the 200 repeats nothing (RFC 3262)."""
+    name = "reliable-early-media"
+    carrier = Script(name, "carrier").invite().expect(100, optional=True)
+    carrier.expect(183, reliable=True, must_have={"Require": "100rel", "body": "m=audio"}).prack().expect(200)
+    carrier.expect(200, must_have={"CSeq": "INVITE"}).ack().pause(TALK).bye().expect(200)
+    agent = Script(name, "agent").receive("INVITE", keep=True, must_have={"Supported": "100rel"})
+    agent.answer(183, "Session Progress", ANSWER, "Require: 100rel", "RSeq: 7001")
+    agent.receive("PRACK", must_have={"RAck": "7001 [0-9]+ INVITE"}).answer(200, "OK").pause(50)
+    agent.answer(200, "OK", to="kept").receive("ACK").receive("BYE").answer(200, "OK")
+    return Behaviour(name, carrier, agent, _completed("caller"))
+
+
+def forked_early_media() -> Behaviour:
+    """A proxy beyond the agent forks: two early dialogs with media each, and the second answers (§12.1, §13.2.2.4)."""
+    name = "forked-early-media"
+    carrier = Script(name, "carrier").invite().expect(100, optional=True)
+    for _ in range(2):
+        carrier.expect(183, reliable=True, must_have={"body": "m=audio"}).prack()
+        carrier.expect(200, must_have={"CSeq": "PRACK"})
+    carrier.expect(200, keep=True, must_have={"CSeq": "INVITE"}).ack().pause(TALK).bye().expect(200)
+    agent = Script(name, "agent").receive("INVITE", keep=True).answer(183, "Session Progress", ANSWER, fork="-first")
+    agent.pause(50).answer(183, "Session Progress", ANSWER).pause(100).answer(200, "OK", ANSWER).receive("ACK")
+    return Behaviour(name, carrier, agent.receive("BYE").answer(200, "OK"), _completed("caller"))
+
+
+def session_interval_too_small() -> Behaviour:
+    """422 with the shortest interval that is taken; a call with that is taken, and refreshed (RFC 4028)."""
+    name = "session-interval-too-small"
+    wanted = "Session-Expires: 90;refresher=uac"
+    granted = {"Session-Expires": "90;refresher=uac"}
+    carrier = Script(name, "carrier").invite(OFFER, "Session-Expires: 60").expect(100, optional=True)
+    carrier.expect(422, must_have={"Min-SE": "90"}).ack_refusal()
+    carrier.invite(OFFER, wanted, "Min-SE: 90").expect(100, optional=True).expect(180, optional=True)
+    carrier.expect(200, keep=True, must_have=granted).ack().pause(50)
+    carrier.request("UPDATE", None, wanted, "Supported: timer").expect(200, must_have=granted).pause(50)
+    carrier.bye().expect(200)
+    return Behaviour(name, carrier, _answering(name).receive("BYE").answer(200, "OK"), _completed("caller"))
+
+
 def options() -> Behaviour:
     """OPTIONS outside a dialog is answered by the edge, with what it can do (§11.2)."""
     must_have = {"Allow": "INVITE.*", "Accept": "application/sdp", "Supported": ".*"}
@@ -223,6 +263,9 @@ EVERY: tuple[Callable[[], Behaviour], ...] = (
     update,
     lost_ack_at_agent,
     lost_ack_at_edge,
+    reliable_early_media,
+    forked_early_media,
+    session_interval_too_small,
     options,
 )
 

@@ -61,8 +61,10 @@ class Script:
     # ---- requests
 
     def invite(self, body: str | None = OFFER, *headers: str, retransmitted: bool = True) -> Script:
-        """The carrier's first INVITE. SIPp goes on at once only after a message that it would not retransmit."""
-        self._sequence = self._invite_sequence = 1
+        """The carrier's first INVITE, or the next after a refusal. SIPp goes on at once only after a message that it
+        would not retransmit."""
+        self._sequence += 1
+        self._invite_sequence = self._sequence
         self._invite = len(self._steps)
         return self._send(
             "INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
@@ -70,7 +72,7 @@ class Script:
             f"From: {self._local}",
             "To: <sip:[service]@[remote_ip]:[remote_port]>",
             "Call-ID: [call_id]",
-            "CSeq: 1 INVITE",
+            f"CSeq: {self._sequence} INVITE",
             f"Contact: {self._contact}",
             "Max-Forwards: 70",
             "User-Agent: CarrierSBC/7.2",
@@ -110,6 +112,10 @@ class Script:
     def bye(self) -> Script:
         return self.request("BYE")
 
+    def prack(self) -> Script:
+        """For the provisional response that came last, which was `reliable` (RFC 3262 §7.2)."""
+        return self.request("PRACK", None, f"RAck:[$rseq] {self._invite_sequence} INVITE")
+
     def ack(self, body: str | None = None, counter: str | None = None) -> Script:
         """The ACK of a 2xx: a request of its own, with a branch of its own."""
         return self._send(*self._inside("ACK", self._invite_sequence), body=body, counter=counter)
@@ -123,15 +129,24 @@ class Script:
 
     # ---- answers
 
-    def answer(self, status: int, phrase: str, body: str | None = None, *headers: str, to: str | None = None) -> Script:
-        """Answers the request that came last. `to="invite"` answers the INVITE that came before a CANCEL."""
-        sequence = "CSeq:[$invite]" if to == "invite" else "[last_CSeq:]"
-        own_tag = f";tag={self._tag}" if self.role == "agent" and not self._confirmed else ""
-        self._kept.update({"invite"} if to == "invite" else ())
+    def answer(
+        self,
+        status: int,
+        phrase: str,
+        body: str | None = None,
+        *headers: str,
+        to: str | None = None,
+        fork: str = "",
+    ) -> Script:
+        """Answers the request that came last. `to="invite"` answers the INVITE that came before a CANCEL, and
+        `to="kept"` the one that was kept, whatever came since. A `fork` is another early dialog."""
+        sequence = "[last_CSeq:]" if to is None else "CSeq:[$invite]"
+        own_tag = f";tag={self._tag}{fork}" if self.role == "agent" and not self._confirmed else ""
+        self._kept.update({"invite"} if to is not None else ())
         contact = (f"Contact: {self._contact}", _ALLOW) if 100 < status < 300 else ()
         return self._send(
             f"SIP/2.0 {status} {phrase}",
-            "[last_Via:]",
+            "Via:[$via]" if to == "kept" else "[last_Via:]",
             "[last_Record-Route:]",
             "[last_From:]",
             f"[last_To:]{own_tag}",
@@ -140,7 +155,7 @@ class Script:
             *contact,
             *headers,
             body=body,
-            retransmitted=status >= 200 and (to == "invite" or body is not None),
+            retransmitted=status >= 200 and (to is not None or body is not None),
         )
 
     # ---- what comes
@@ -159,8 +174,8 @@ class Script:
         `lost` is the percentage of such requests that the network loses; `within` says how many milliseconds to wait
         and the label to go on at when it did not come.
         """
-        self._confirmed = self._confirmed or method == "ACK"
-        kept = {"remote": "From:", "local": "To:", "invite": "CSeq:"} if keep else {}
+        self._confirmed = self._confirmed or method in {"ACK", "PRACK"}
+        kept = {"remote": "From:", "local": "To:", "invite": "CSeq:", "via": "Via:"} if keep else {}
         more = f' lost="{lost}"' if lost else ""
         if within is not None:
             more += f' timeout="{within[0]}" ontimeout="{{{within[1]}}}"'
@@ -173,20 +188,22 @@ class Script:
         optional: bool = False,
         then: str | None = None,
         keep: bool = False,
+        reliable: bool = False,
         must_have: dict[str, str] | None = None,
         counter: str | None = None,
     ) -> Script:
         """Waits for an answer. `then` goes on at that label instead of below.
 
-        `keep` remembers the To for later requests. `must_have` maps header names (or `body`) to regular expressions
-        that must be found there.
+        `keep` remembers the To for later requests; `reliable` that and what a PRACK needs. `must_have` maps header
+        names (or `body`) to regular expressions that must be found there.
         """
         more = ' optional="true"' if optional else ""
         more += f' counter="{counter}"' if counter else ""
         if then is not None:
             more += f' next="{{{then}}}"'
-        kept = {"remote": "To:"} if keep else {}
-        routes = 200 <= status < 300 and self._asked == "INVITE"
+        kept = {"remote": "To:"} if keep or reliable else {}
+        kept |= {"rseq": "RSeq:"} if reliable else {}
+        routes = reliable or (200 <= status < 300 and self._asked == "INVITE")
         return self._wait(f'response="{status}"{more}', kept, must_have, routes=routes)
 
     def pause(self, milliseconds: int) -> Script:

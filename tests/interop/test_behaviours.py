@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +59,19 @@ def test_our_answer_is_repeated_until_the_ack(
     invite_answers = [text for text in answers if " INVITE" in text]
     assert len(invite_answers) in {2, 3}
     assert len(set(invite_answers)) == 1
+
+
+def test_each_early_dialog_has_a_tag_of_its_own(
+    needs: Callable[..., None], edge: Edge, stage: Stage, tmp_path: Path
+) -> None:
+    """The second answered: the 200 bears its tag (RFC 3261 §12.1)."""
+    needs("sipp")
+    played = stage.play(behaviours.forked_early_media(), tmp_path)
+    assert played.carrier.succeeded == 1, played.complaint
+    tags: dict[str, list[str]] = {}
+    for text in received(played.carrier_messages):
+        if re.search(r"(?m)^CSeq: \d+ INVITE", text) and (tag := re.search(r"(?m)^To:.*;tag=([^;\s]+)", text)):
+            tags.setdefault(text.split()[1], []).append(tag[1])
+    first, second = dict.fromkeys(tags["183"])
+    assert first != second
+    assert set(tags["200"]) == {second}

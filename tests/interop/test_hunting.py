@@ -27,7 +27,7 @@ _NET = f"127.{200 + os.getpid() % 50}"
 EDGE, CARRIER = f"{_NET}.0.1", f"{_NET}.1.1"
 DEAD, REFUSER, ANSWERER = f"{_NET}.2.1", f"{_NET}.2.2", f"{_NET}.2.3"
 OPENAI, BEYOND_OPENAI, ELEVENLABS = f"{_NET}.3.1", f"{_NET}.3.2", f"{_NET}.3.3"
-GROUP, ENGINES, NAMED, LARGE, WEIGHTED = [f"+1202555030{n}" for n in range(5)]
+GROUP, ENGINES, NAMED, LARGE, WEIGHTED, MOVED = [f"+1202555030{n}" for n in range(6)]
 _OWNER = {"organization_id": "org_hunting"}
 
 
@@ -95,7 +95,7 @@ class Place:
             ],
             "numbers": [
                 number(GROUP, "group"), number(ENGINES, "engines"), number(NAMED, "named"), number(LARGE, "answerer"),
-                number(WEIGHTED, "weighted"),
+                number(WEIGHTED, "weighted"), number(MOVED, "refuser"),
             ],
         }  # fmt: skip
         listeners: list[dict[str, object]] = [
@@ -280,3 +280,17 @@ def test_a_member_of_no_weight_waits_until_the_others_fail(
     scene.call(WEIGHTED, calls=5)
     time.sleep(0.3)
     assert (refuser.stop().created, answerer.stop().succeeded) == (0, 5)
+
+
+def test_an_agent_that_has_moved_is_followed(needs: Callable[..., None], place: Place, scene: Scene) -> None:
+    """302 with two places, of which the preferred one does not answer any more."""
+    needs("sipp")
+    nowhere, there = place.uri(DEAD, "tcp"), place.uri(ANSWERER)
+    moved = Script("moves", "agent").receive("INVITE")
+    moved.answer(302, "Moved Temporarily", None, f"Contact: <{there}>;q=0.2, <{nowhere}>;q=0.9").receive("ACK")
+    mover = scene.stand("mover", moved, REFUSER)
+    agent = scene.stand("agent", answering(), ANSWERER)
+    scene.call(MOVED)
+    assert (mover.stop().succeeded, agent.stop().succeeded) == (1, 1), mover.last_words() + agent.last_words()
+    assert [leg["status"] for leg in place.agent_legs(MOVED)][-1] == 200
+    assert [leg["uri"] for leg in place.agent_legs(MOVED)][1:] == [nowhere, there]
