@@ -294,6 +294,7 @@ def test_our_origin_names_what_the_agents_leg_is_known_by(world: World) -> None:
     end(world, edge)
 
 
+@pytest.mark.pure
 def test_a_bug_in_one_deadline_costs_no_other(world: World, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     carrier = Peer(world, CARRIER, lambda p, m: (
         p.ack(m.cseq, call_id=m.call_id) if isinstance(m, Response) and m.status == 200 else
