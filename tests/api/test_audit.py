@@ -91,3 +91,32 @@ async def test_s4_16_another_organizations_changes_are_not_seen(
     assert {"trunk", "organization", "api_key"} <= {entry["resource"] for entry in seen}
     viewer = await client(services.state.catalogue.trunks[trunk.removeprefix("trunk_")].organization_id, "viewer")
     assert (await viewer.get("/v1/audit")).code == "insufficient_permissions"
+
+
+async def test_a_ban_is_logged_for_those_above_the_organizations(client: Keys, admin: Client, clock: Clock) -> None:
+    above = await client(None, "operator")
+    made = await above.post("/v1/bans", {"source": "198.51.100.7", "seconds": 60, "reason": "svwar"})
+    assert made.status == 201
+    clock.pass_(1)
+    assert (await above.delete(f"/v1/bans/{made.json['id']}")).status == 200
+    lifted, banned = (await above.get("/v1/audit?resource=ban")).json["data"]
+    assert (banned["action"], banned["resource_id"], banned["name"]) == ("create", made.json["id"], "198.51.100.7")
+    assert banned["changes"] == {
+        "reason": {"before": None, "after": "svwar"},
+        "seconds": {"before": None, "after": 60.0},
+    }
+    assert (lifted["action"], lifted["resource_id"], lifted["role"]) == ("delete", made.json["id"], "operator")
+    assert (await admin.get("/v1/audit?resource=ban")).json["data"] == []
+
+
+async def test_a_ban_does_not_wait_for_the_log(client: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    above = await client(None, "operator")
+
+    async def full(*_: object) -> None:
+        raise store_errors.Unavailable("the disk is full")
+
+    monkeypatch.setattr(Audit, "add", full)
+    made = await above.post("/v1/bans", {"source": "198.51.100.7"})
+    assert (made.status, made.code) == (503, "store_unavailable")
+    assert "holds" in made.json["error"]["message"]
+    assert [ban["source"] for ban in (await above.get("/v1/bans")).json["data"]] == ["198.51.100.7"]

@@ -7,10 +7,16 @@ import logging
 from ipaddress import ip_network
 
 import pytest
+from msgspec import structs
 
 from tests.api.conftest import Client, Clock, Engine, Keys
-from trunkline.api import app, auth
+from trunkline.api import app, auth, decode
+from trunkline.api.route import Route
+from trunkline.api.surfaces import surfaces
+from trunkline.control.errors import Invalid
 from trunkline.control.services import Services
+
+EVERY = tuple(route for surface in surfaces() for route in surface.routes)
 
 
 async def test_s2_49_every_answer_bears_a_request_id(admin: Client, anybody: Client) -> None:
@@ -174,3 +180,14 @@ async def test_a_path_with_a_line_end_is_answered_as_any_other(admin: Client) ->
     answer = await admin.get("/v1/phone-numbers/%0A")
     assert (answer.status, answer.code) == (404, "phone_not_found")
     assert answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("route", [each for each in EVERY if each.query is not None], ids=lambda each: each.key)
+def test_r2_the_word_null_is_no_filter_that_is_left_out(route: Route) -> None:
+    assert route.query is not None
+    for field in structs.fields(route.query):
+        try:
+            found = decode.query({field.encode_name: "null"}, route.query)
+        except Invalid:
+            continue
+        assert getattr(found, field.name) == "null"

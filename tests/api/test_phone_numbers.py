@@ -70,7 +70,7 @@ async def test_s2_18_filters(admin: Client, trunk: str) -> None:
     assert await found("trunk_id=trunk_01hm6jv4qg0000000000000000") == []
 
 
-@pytest.mark.parametrize("query", ["status=free", "engine=acme", "page=0", "per_page=101", "agent=x"])
+@pytest.mark.parametrize("query", ["status=free", "status=null", "engine=acme", "page=0", "per_page=101", "agent=x"])
 async def test_r2_unknown_filters_are_400(admin: Client, query: str) -> None:
     answer = await admin.get(f"/v1/phone-numbers?{query}")
     assert (answer.status, answer.details["field"]) == (400, query.partition("=")[0])

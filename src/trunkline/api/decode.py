@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from trunkline.control.errors import Invalid, Scalar
 from trunkline.model.secret import Secret
@@ -52,9 +53,20 @@ def body(raw: bytes, kind: type[S]) -> S:
 def query(pairs: Mapping[str, str], kind: type[S]) -> S:
     """Raises `Invalid`. Values are text; numbers and booleans are read from it."""
     try:
-        return msgspec.convert(pairs, kind, strict=False)
+        found = msgspec.convert(pairs, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _refusal(str(error), pairs) from None
+    # The decoder takes the word `null` for nothing, where nothing may be: a filter that is there and does not filter.
+    for field in structs.fields(kind):
+        given = pairs.get(field.encode_name)
+        if given is not None and getattr(found, field.name) is None:
+            raise Invalid(
+                code_for(field.encode_name),
+                f"{field.encode_name}: leave it out where it shall not filter.",
+                field=field.encode_name,
+                provided=given,
+            )
+    return found
 
 
 def _plain(raw: bytes) -> object:

@@ -6,20 +6,25 @@ never to be heard belongs into the firewall.
 
 from __future__ import annotations
 
+from typing import Any
+
 from trunkline.call.inputs import AddBan, LiftBan
-from trunkline.control import fields
+from trunkline.control import audit, fields
 from trunkline.control.errors import Conflict, NotFound, Unavailable
 from trunkline.control.ports import Bans as AllBans
 from trunkline.control.ports import BanSeen
 from trunkline.control.state import State
 from trunkline.guard.source import source_named
+from trunkline.store import errors as store_errors
+from trunkline.store.store import Store
 
 
 class Bans:
-    __slots__ = ("_state",)
+    __slots__ = ("_state", "_store")
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, store: Store) -> None:
         self._state = state
+        self._store = store
 
     async def all(self) -> tuple[BanSeen, ...]:
         """The bans that hold, newest first. Raises `Unavailable`."""
@@ -44,6 +49,8 @@ class Bans:
                 field="source",
                 provided=source,
             )
+        said = {"reason": (None, reason), "seconds": (None, seconds)}
+        await self._logged("create", found, "The ban holds, but the audit log could not be told of it.", said)
         return found
 
     async def lift(self, id: str) -> BanSeen:
@@ -51,7 +58,20 @@ class Bans:
         found = next((ban for ban in await self.all() if ban.id == id), None)
         if found is None or not await self._told(LiftBan(id)):
             raise NotFound("ban_not_found", "There is no ban with this id; it may have ended.")
+        await self._logged("delete", found, "The ban is lifted, but the audit log could not be told of it.")
         return found
+
+    async def _logged(
+        self, action: audit.Action, ban: BanSeen, failing: str, changes: dict[str, tuple[Any, Any]] | None = None
+    ) -> None:
+        """After the fact: what keeps a flood away does not wait for a database. Raises `Unavailable`."""
+        state = self._state
+        entry = audit.entry(state.mint, state.wall(), None, action, "ban", ban.id, name=ban.source, changes=changes)
+        try:
+            async with self._store.write() as unit:
+                await unit.audit.add([entry])
+        except store_errors.Unavailable:
+            raise Unavailable("store_unavailable", failing) from None
 
     async def _told(self, command: AddBan | LiftBan) -> bool:
         try:

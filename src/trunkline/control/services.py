@@ -108,7 +108,7 @@ class Services:
         self.calls = Calls(self.state, store)
         self.live = Live(self.state, self.calls)
         self.transcripts = Transcripts(self.calls, store)
-        self.bans = Bans(self.state)
+        self.bans = Bans(self.state, store)
         self.readiness = ReadinessOf(self.state, self.trunks, self.calls)
         self.verifications = Verifications(self.state, store)
         self.importing = Importing(self.state, self.trunks)

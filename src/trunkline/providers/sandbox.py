@@ -2,7 +2,8 @@
 network, and behaves the same each time.
 
 +15555551235 cannot be bought and fails provisioning, +15555551236 is provisioned slowly; every other number succeeds.
-A credential `invalid` is refused. What was bought is remembered as long as the process lives.
+A credential `invalid` is refused, and so is the account `test_user` with another password than `test_pass`; whatever
+else it is shown it takes, so that a client can try with its own. What was bought is kept as long as the process lives.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from trunkline.providers.values import (
 
 FAILS, SLOW = "+15555551235", "+15555551236"
 _SUCCEEDS = "+15555551234"
+USER, _PASSWORD = "test_user", "test_pass"
+"""The account at the built-in SIP peer, and its password."""
 _PLACES = {"212": ("New York", "New York"), "415": ("California", "San Francisco")}
 _FIRST = ("0100", "0123")
 LOCAL = Rates(monthly=1.15, inbound_minute=0.0085, outbound_minute=0.013)
@@ -148,8 +151,14 @@ class SandboxEngine:
         return
 
 
+def takes(credentials: Credentials) -> bool:
+    """Whether the sandbox takes these credentials, at its SIP peer as everywhere else."""
+    said = {name: value.reveal() for name, value in credentials.items()}
+    return "invalid" not in said.values() and (said.get("username") != USER or said.get("password") == _PASSWORD)
+
+
 def _accept(name: str, credentials: Credentials) -> None:
-    if any(value.reveal() == "invalid" for value in credentials.values()):
+    if not takes(credentials):
         raise ProviderError("credentials", f"{name} answered 401: these credentials are invalid", provider=name)
 
 

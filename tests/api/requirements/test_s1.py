@@ -337,6 +337,23 @@ async def test_r21_a_test_keys_trunk_is_tried_in_the_sandbox(test: Client, engin
     assert (tried["status"], tried["registration"]) == ("reachable", "verified")
 
 
+@pytest.mark.parametrize(
+    ("username", "password", "expected"),
+    [
+        ("test_user", "test_pass", ("reachable", "verified")),
+        ("test_user", "wrong", ("auth_failed", "failed")),
+        ("voisnap_trunk_user", "s3cur3p@ssw0rd", ("reachable", "verified")),
+        ("voisnap_trunk_user", "invalid", ("auth_failed", "failed")),
+    ],
+)
+async def test_s2_50_r21_the_sandboxes_peer_knows_its_account(
+    test: Client, username: str, password: str, expected: tuple[str, str]
+) -> None:
+    made = (await test.post(f"{BASE}/sip-trunks", {**PBX, "username": username, "password": password})).json
+    tried = (await test.post(f"{BASE}/sip-trunks/{made['id']}/test")).json
+    assert (tried["status"], tried["registration"]) == expected
+
+
 async def test_s1_27_r1_any_prefix_of_the_same_resource_is_read(admin: Client, trunk: str) -> None:
     bare = trunk.removeprefix("trunk_")
     for id in (bare, f"sip_{bare}", f"trunk_{bare}"):

@@ -194,6 +194,15 @@ async def test_s2_50_the_sandboxes_three_numbers(
     assert carrier.asked == []
 
 
+async def test_s2_50_the_sandboxes_account_has_a_password(client: Keys, organization: str) -> None:
+    tester = await client(organization, live=False)
+    trunk = await trunk_of(tester, {**ELEVENLABS, "credentials": {"username": "test_user", "password": "wrong"}})
+    phone = await imported(tester, trunk, "+15555551234")
+    assert code(await tester.post(f"/v1/phone-numbers/{phone}/provision")) == (500, "provisioning_failed")
+    await tester.patch(f"/v1/sip/trunks/{trunk}", {"credentials": {"password": "test_pass"}})
+    assert (await tester.post(f"/v1/phone-numbers/{phone}/provision")).json["status"] == "active"
+
+
 async def test_s2_37_a_webhook_is_made_as_the_document_shows(admin: Client) -> None:
     hook = {
         "url": "https://your-app.com/webhooks/voxpria",

@@ -93,7 +93,7 @@ ROUTES = (
         request=BanCreate,
         response=BanItem,
         status=201,
-        errors=("source_known", "engine_unavailable"),
+        errors=("source_known", "engine_unavailable", "store_unavailable"),
     ),
     Route(
         method="DELETE",
@@ -103,6 +103,6 @@ ROUTES = (
         tag="bans",
         permission="bans:write",
         response=Done,
-        errors=("engine_unavailable",),
+        errors=("engine_unavailable", "store_unavailable"),
     ),
 )
