@@ -32,6 +32,9 @@ _HOSTS: Final = ("outside", "nat", "inside", "beyond")
 # Ports are not kept, as by most carrier-grade NATs: who believed its own port would not be reached.
 _NAT: Final = """\
 table ip nat {
+  chain arriving {
+    type nat hook prerouting priority dstnat;
+  }
   chain leaving {
     type nat hook postrouting priority srcnat;
     oifname "uplink" ip protocol { udp, tcp } masquerade to :40000-49999 random
@@ -41,6 +44,7 @@ table ip filter {
   chain through {
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
+    ct status dnat accept
     iifname "lan" accept
   }
 }
@@ -76,6 +80,12 @@ class Network:
         finally:
             netns.setns(before)
             os.close(before)
+
+    def forward(self, port: int) -> None:
+        """What comes to this port of the NAT goes to the same of `inside`, as a cloud's public address does it."""
+        rule = f'iifname "uplink" ip protocol {{ udp, tcp }} th dport {port} dnat to {INSIDE}'
+        with self.at("nat"):
+            subprocess.run(["nft", f"add rule ip nat arriving {rule}"], check=True, timeout=10)
 
     def forget_after(self, seconds: int) -> None:
         """How long the NAT keeps a mapping that nobody uses."""

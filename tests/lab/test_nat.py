@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from loadtest import behaviours
+from loadtest.behaviours import Behaviour
 from loadtest.peers.baresip import Phone, loudness
 from loadtest.peers.certificates import Authority
 from loadtest.peers.ports import free, udp_taken
 from loadtest.process import end, wait_until
 from loadtest.sipp import Party
 from tests.interop.registrar import Registrar
+from tests.interop.stage import received
 from tests.lab.network import BEYOND, CALLER, INSIDE, OUTSIDE, PUBLIC, TOWARDS_BEYOND, Network
 from tests.stories.edge import Edge, until
 
@@ -30,14 +32,15 @@ FORGETFUL = 6
 
 
 @pytest.fixture
-def edges(network: Network, tmp_path: Path) -> Iterator[Callable[[str, str], Edge]]:
-    """Starts an edge on a host, at an address of it."""
+def edges(network: Network, tmp_path: Path) -> Iterator[Callable[..., Edge]]:
+    """Starts an edge on a host, which is known by this address; with these listeners, or with one of UDP there."""
     made: list[Edge] = []
 
-    def start(host: str, address: str) -> Edge:
+    def start(host: str, address: str, *listeners: dict[str, object]) -> Edge:
         edge = Edge(tmp_path / "edge", host=address)
         edge.folder.mkdir()
         made.append(edge)
+        edge.listeners[0:1] = listeners or edge.listeners
         if host == "inside":
             edge.listeners.append({"transport": "udp", "host": TOWARDS_BEYOND, "port": 0})
         with network.at(host):
@@ -99,26 +102,33 @@ class Callers:
         self._network = network
         self._folder = folder
         self._numbers = itertools.count()
+        self.heard: list[str] = []
+        """What was sent to the last one."""
 
-    def call(self, remote: tuple[str, int]) -> int:
+    def call(
+        self, remote: tuple[str, int], make: Callable[[], Behaviour] = behaviours.call, transport: str = "udp"
+    ) -> int:
         """How many calls succeeded, of one."""
         folder = self._folder / f"caller{next(self._numbers)}"
         folder.mkdir()
         with self._network.at("outside"):
             party = Party(
                 "carrier",
-                behaviours.call().carrier.write(folder),
+                make().carrier.write(folder),
                 folder,
                 (CALLER, free(CALLER)),
                 remote=remote,
                 service=NUMBER,
                 calls=1,
                 seconds=10.0,
+                transport="t1" if transport == "tcp" else "u1",
+                options=("-trace_msg", "-message_file", str(folder / "messages")),
             )
             try:
                 return party.wait().succeeded
             finally:
                 end(party.process, 1)
+                self.heard = received((folder / "messages").read_text(errors="replace"))
 
 
 @pytest.fixture
@@ -128,12 +138,12 @@ def callers(network: Network, tool: Callable[[str], str], tmp_path: Path) -> Cal
 
 
 @pytest.fixture
-def agents(network: Network, tmp_path: Path) -> Iterator[Callable[[str, tuple[str, int]], Party]]:
+def agents(network: Network, tmp_path: Path) -> Iterator[Callable[..., Party]]:
     """SIPp that takes calls on a host, as long as the test."""
     made: list[Party] = []
 
-    def start(host: str, place: tuple[str, int]) -> Party:
-        script = behaviours.call().agent
+    def start(host: str, place: tuple[str, int], make: Callable[[], Behaviour] = behaviours.call) -> Party:
+        script = make().agent
         assert script is not None
         with network.at(host):
             party = Party("agent", script.write(tmp_path), tmp_path, place, seconds=60.0)
@@ -146,7 +156,7 @@ def agents(network: Network, tmp_path: Path) -> Iterator[Callable[[str, tuple[st
         end(party.process, 1)
 
 
-def account(edge: Edge, carrier: Registrar, keepalive: float) -> str:
+def account(edge: Edge, carrier: Registrar, keepalive: float, transport: str = "udp") -> str:
     """A trunk that registers; its id."""
     return str(
         edge.post(
@@ -159,12 +169,17 @@ def account(edge: Edge, carrier: Registrar, keepalive: float) -> str:
                     "server": OUTSIDE,
                     "port": carrier.place[1],
                     "register": True,
-                    "transport": "udp",
+                    "transport": transport,
                     "keepalive": keepalive,
                 },
             },
         )["id"]
     )
+
+
+def not_inside(messages: list[str]) -> bool:
+    """Whether something was said, and never where the edge is behind its NAT. SIPp would not notice."""
+    return bool(messages) and not any(INSIDE in text for text in messages)
 
 
 def busy(edge: Edge) -> bool:
@@ -178,12 +193,14 @@ def registered_at(edge: Edge, public: str) -> bool:
     return found["state"] == "registered" and f"@{public}:" in (found["contact"] or "")
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_an_edge_behind_a_nat_is_called_through_its_registration(
     network: Network,
-    edges: Callable[[str, str], Edge],
+    edges: Callable[..., Edge],
     carriers: Callable[[int], Registrar],
     callers: Callers,
-    agents: Callable[[str, tuple[str, int]], Party],
+    agents: Callable[..., Party],
+    transport: str,
 ) -> None:
     """Its Contact is what the NAT makes of it, and follows when the NAT gets another address."""
     carrier = carriers(EXPIRES)
@@ -192,13 +209,14 @@ def test_an_edge_behind_a_nat_is_called_through_its_registration(
         place = (BEYOND, free(BEYOND))
     agents("beyond", place)
     with network.at("inside"):
-        edge.number(NUMBER, account(edge, carrier, 25.0), edge.agent(f"sip:agent@{place[0]}:{place[1]}"))
+        edge.number(NUMBER, account(edge, carrier, 25.0, transport), edge.agent(f"sip:agent@{place[0]}:{place[1]}"))
         until(lambda: registered_at(edge, PUBLIC[0]), "a registration with the address that others see")
     assert callers.call(carrier.place) == 1, edge.log
     network.move()
     with network.at("inside"):
         until(lambda: registered_at(edge, PUBLIC[1]), "a registration with the new address", 2 * EXPIRES + 5)
     assert callers.call(carrier.place) == 1, edge.log
+    assert not_inside(callers.heard)
     with network.at("inside"):
         assert [call["status"] for call in edge.calls(2)] == ["completed"] * 2
         until(lambda: not busy(edge), "empty tables")
@@ -207,7 +225,7 @@ def test_an_edge_behind_a_nat_is_called_through_its_registration(
 @pytest.mark.parametrize(("keepalive", "reached"), [(5.0, 1), (0.0, 0)], ids=["kept", "not-kept"])
 def test_the_pinhole_is_there_as_long_as_it_is_kept_open(
     network: Network,
-    edges: Callable[[str, str], Edge],
+    edges: Callable[..., Edge],
     carriers: Callable[[int], Registrar],
     callers: Callers,
     keepalive: float,
@@ -227,7 +245,7 @@ def test_the_pinhole_is_there_as_long_as_it_is_kept_open(
 
 def test_a_phone_behind_a_nat_is_called_and_calls(
     network: Network,
-    edges: Callable[[str, str], Edge],
+    edges: Callable[..., Edge],
     callers: Callers,
     phones: Callable[[Edge], Phone],
 ) -> None:
@@ -266,4 +284,34 @@ def test_a_phone_behind_a_nat_is_called_and_calls(
     assert loudness(phone.recording, 440) > 0.9
     with network.at("outside"):
         assert [call["status"] for call in edge.calls(2)] == ["completed"] * 2
+        until(lambda: not busy(edge), "empty tables")
+
+
+@pytest.mark.parametrize("make", [behaviours.call, behaviours.agent_hangs_up], ids=["caller", "agent"])
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_an_edge_with_a_forwarded_public_address_is_called_there(
+    network: Network,
+    edges: Callable[..., Edge],
+    callers: Callers,
+    agents: Callable[..., Party],
+    transport: str,
+    make: Callable[[], Behaviour],
+) -> None:
+    """As in a cloud: the carrier, known by its address, reaches nothing but what `external_address` says."""
+    with network.at("inside"):
+        port = free(INSIDE)
+    network.forward(port)
+    public = (PUBLIC[0], port)
+    listener = {"host": INSIDE, "port": port, "external_address": f"{public[0]}:{public[1]}"}
+    edge = edges("inside", PUBLIC[0], {"transport": "udp", **listener}, {"transport": "tcp", **listener})
+    with network.at("beyond"):
+        place = (BEYOND, free(BEYOND))
+    agents("beyond", place, make)
+    with network.at("inside"):
+        carrier = edge.trunk("carrier", f"{CALLER}/32", transport=transport)
+        edge.number(NUMBER, carrier, edge.agent(f"sip:agent@{place[0]}:{place[1]}"))
+    assert callers.call(public, make, transport) == 1, edge.log
+    assert not_inside(callers.heard)
+    with network.at("inside"):
+        assert [call["status"] for call in edge.calls()] == ["completed"]
         until(lambda: not busy(edge), "empty tables")
