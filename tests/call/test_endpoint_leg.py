@@ -57,12 +57,12 @@ def test_what_changes_nothing_is_agreed_to(connected: EndpointLeg, method: str) 
 
 
 def test_the_callers_answer_to_our_offer(connected: EndpointLeg) -> None:
-    assert connected.acknowledge(ANSWER) == [OpenMedia("leg", "echo", None, FLOW, ("PCMU",), ANSWER)]
+    assert connected.acknowledge(ANSWER, 0.0) == [OpenMedia("leg", "echo", None, FLOW, ("PCMU",), ANSWER)]
     assert connected.media_ready(b"", "PCMU") == []
 
 
 def test_an_answer_that_does_not_fit_ends_the_call(connected: EndpointLeg) -> None:
-    connected.acknowledge(ANSWER)
+    connected.acknowledge(ANSWER, 0.0)
     (told,) = connected.media_failed(488, "no codec", "")
     assert isinstance(told, Disconnected)
     assert told.cause == "media"
@@ -76,5 +76,5 @@ def test_it_hangs_up_when_its_agent_does(connected: EndpointLeg) -> None:
 def test_once_gone_it_says_nothing(connected: EndpointLeg) -> None:
     assert connected.disconnect("", 0.0) == []
     assert connected.gone
-    assert connected.ask("x", "INVITE", OFFER, "", (), 0.0) == connected.acknowledge(ANSWER) == []
+    assert connected.ask("x", "INVITE", OFFER, "", (), 0.0) == connected.acknowledge(ANSWER, 0.0) == []
     assert connected.close() == [CloseMedia("leg")]

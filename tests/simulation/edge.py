@@ -39,7 +39,7 @@ from trunkline.model.agent import Agent
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
 from trunkline.model.ids import mint
-from trunkline.model.journal import Ended, JournalEntry
+from trunkline.model.journal import Answered, DialogState, Ended, JournalEntry, Rejoined
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
@@ -105,6 +105,7 @@ class Edge:
         self.tried: list[Tried] = []
         self.done: list[Done] = []
         self.media: set[str] = set()
+        self._turn: list[Output] = []
         self.opened: list[OpenMedia] = []
         self.certificates: dict[str, bytes | None] = {}
         """What is found at once at each URL; of others nothing comes."""
@@ -141,47 +142,56 @@ class Edge:
         self.perform(self.core.send(given, self.world.now))
 
     def perform(self, outputs: list[Output]) -> None:
-        """Do what the core asks; its questions are answered in the same turn."""
-        for out in outputs:
-            if isinstance(out, Transmit):
-                if out.flow.remote[0] in self.unreachable or out.flow.connection in self.broken:
-                    self.give(TransportFailed(out.flow, out.transaction, "no route"))
-                else:
-                    self.sent.append((out.flow, out.data))
-                    self.world.carry(out.flow, out.data)
-            elif isinstance(out, Resolve):
-                self.give(self._resolve(out))
-            elif isinstance(out, OpenMedia):
-                if self.full:
-                    self.give(MediaFailed(out.leg, 503, "no media port is free"))
-                    continue
-                self.media.add(out.leg)
-                self.opened.append(out)
-                self.give(MediaReady(out.leg, ECHO_SDP, "PCMU"))
-            elif isinstance(out, CloseMedia):
-                self.media.discard(out.leg)
-            elif isinstance(out, Journal):
-                self.journal.append(out.entry)
-            elif isinstance(out, Finished):
-                self.finished.append(out.record)
-            elif isinstance(out, Observed):
-                self.observed.append(out)
-            elif isinstance(out, Tried):
-                self.tried.append(out)
-            elif isinstance(out, Ping):
-                self.pings.append((self.world.now, out.flow))
-            elif isinstance(out, Fetch):
-                self.fetched.append(out)
-                if out.url in self.certificates:
-                    self.give(Fetched(out.call, self.certificates[out.url]))
-            elif isinstance(out, Refuse):
-                self.refused[out.source] = out.everywhere
-            elif isinstance(out, Allow):
-                del self.refused[out.source]
-            elif isinstance(out, Trust):
-                self.trusted.add(out.flow.connection)
-            elif isinstance(out, Done):
-                self.done.append(out)
+        """Do what the core asks; its questions are answered in the same turn, and what comes of them is done after what
+        was asked with them."""
+        self._turn += outputs
+        if len(self._turn) > len(outputs):
+            return
+        for out in self._turn:  # it grows while it is read
+            self.do(out)
+        self._turn.clear()
+
+    def do(self, out: Output) -> None:
+        """One of them."""
+        if isinstance(out, Transmit):
+            if out.flow.remote[0] in self.unreachable or out.flow.connection in self.broken:
+                self.give(TransportFailed(out.flow, out.transaction, "no route"))
+            else:
+                self.sent.append((out.flow, out.data))
+                self.world.carry(out.flow, out.data)
+        elif isinstance(out, Resolve):
+            self.give(self._resolve(out))
+        elif isinstance(out, OpenMedia):
+            if self.full:
+                self.give(MediaFailed(out.leg, 503, "no media port is free"))
+                return
+            self.media.add(out.leg)
+            self.opened.append(out)
+            self.give(MediaReady(out.leg, ECHO_SDP, "PCMU"))
+        elif isinstance(out, CloseMedia):
+            self.media.discard(out.leg)
+        elif isinstance(out, Journal):
+            self.journal.append(out.entry)
+        elif isinstance(out, Finished):
+            self.finished.append(out.record)
+        elif isinstance(out, Observed):
+            self.observed.append(out)
+        elif isinstance(out, Tried):
+            self.tried.append(out)
+        elif isinstance(out, Ping):
+            self.pings.append((self.world.now, out.flow))
+        elif isinstance(out, Fetch):
+            self.fetched.append(out)
+            if out.url in self.certificates:
+                self.give(Fetched(out.call, self.certificates[out.url]))
+        elif isinstance(out, Refuse):
+            self.refused[out.source] = out.everywhere
+        elif isinstance(out, Allow):
+            del self.refused[out.source]
+        elif isinstance(out, Trust):
+            self.trusted.add(out.flow.connection)
+        elif isinstance(out, Done):
+            self.done.append(out)
 
     def _resolve(self, question: Resolve) -> Input:
         if question.flow is not None:
@@ -214,3 +224,14 @@ class Edge:
         """Every call ended in exactly one record."""
         ended = [entry.record.id for entry in self.journal if isinstance(entry, Ended)]
         assert len(ended) == len(set(ended)) == len(self.finished)
+
+
+def open_dialogs(edge: Edge) -> list[DialogState]:
+    """Those of the calls that were answered and not ended, as the journal has them."""
+    dialogs: dict[str, tuple[DialogState, ...]] = {}
+    for entry in edge.journal:
+        if isinstance(entry, Answered | Rejoined):
+            dialogs[entry.record.id] = entry.dialogs
+        elif isinstance(entry, Ended):
+            dialogs.pop(entry.record.id, None)
+    return [dialog for each in dialogs.values() for dialog in each]

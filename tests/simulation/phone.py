@@ -74,9 +74,9 @@ class Phone:
 
     # ── what a test makes it do ───────────────────────────────────────────────────────────────────────────────────────
 
-    def dial(self, uri: str, offer: bytes = OFFER, headers: str = "") -> UacLeg:
+    def dial(self, uri: str, offer: bytes = OFFER, headers: str = "", caller: str = "+13035559876") -> UacLeg:
         leg_id = self.ua.tokens.token()
-        target = Target(uri, "<sip:+13035559876@{host}>", f"<{uri}>", headers)
+        target = Target(uri, f"<sip:{caller}@{{host}}>", f"<{uri}>", headers)
         leg = UacLeg(self.ua, leg_id, "", target, offer)
         self.legs[leg_id] = leg
         self._carry(leg.begin())
@@ -198,7 +198,7 @@ class Phone:
         now = self.world.now
         for word in told:
             if isinstance(word, Transmit):
-                self.world.carry(word.flow, word.data)
+                self.say(word.flow, word.data)
             elif isinstance(word, Answered) and (leg := self.legs.get(word.owner)) is not None:
                 self._carry(leg.answered(word.transaction, word.response, now))
             elif isinstance(word, Acknowledged) and (leg := self.legs.get(word.owner)) is not None and flow is not None:
@@ -207,10 +207,13 @@ class Phone:
                 if isinstance(word, TransportFailed) or word.client:
                     self._carry(leg.failed(word.transaction, 408, "Request Timeout", now))
 
+    def say(self, flow: Flow, data: bytes) -> None:
+        self.world.carry(flow, data)
+
     def _carry(self, outs: Outs) -> None:
         for out in outs:
             if isinstance(out, Transmit):
-                self.world.carry(out.flow, out.data)
+                self.say(out.flow, out.data)
             elif isinstance(out, Resolve):
                 uri = parse_uri(out.uri)
                 connection = "" if self.transport == "udp" else f"c:{self.address[0]}"
@@ -224,7 +227,10 @@ class Phone:
     def _heard(self, event: LegEvent) -> None:
         leg = self.legs.get(event.leg)
         if isinstance(event, Connected) and isinstance(leg, UacLeg) and not leg.body and event.body:
-            self._carry(leg.acknowledge(ANSWER))
+            self._carry(leg.acknowledge(ANSWER, self.world.now))
+        if isinstance(event, Rang) and event.reliable and isinstance(leg, UacLeg) and not leg.body and event.body:
+            # The offer came early: the PRACK has the answer.
+            self._carry(leg.acknowledge(ANSWER, self.world.now))
         if leg is None:
             return
         if isinstance(event, Asked):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.simulation.edge import CARRIER, Edge
 from tests.simulation.peer import Peer, polite
-from tests.simulation.phone import ANSWER, MOVED
+from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.scene import Agent, connect, hang_up, pending, works_still
 from tests.simulation.world import World
 from trunkline.call.inputs import HangUp
@@ -108,3 +108,41 @@ def test_the_first_answer_is_acknowledged_even_after_the_second(world: World, ed
     world.run(0.1)
     assert [r.cseq for r in waiting.peer.requests if r.method == "ACK"] == [1, 2, 1]
     works_still(world, edge, carrier, waiting)
+
+
+def test_the_answer_to_a_reinvite_of_a_call_that_is_over_is_acknowledged_alone(
+    world: World, edge: Edge, agent: Peer
+) -> None:
+    carrier = Peer(world, CARRIER, polite)
+    connect(world, carrier)
+    agent.react = None
+    carrier.inside("INVITE", MOVED)
+    world.run(0.1)
+    carrier.inside("BYE")
+    world.run(0.1)
+    agent.reply(agent.request("BYE"), 200)
+    world.run(1.0)
+    agent.reply(agent.request("INVITE"), 200, ANSWER)
+    world.run(0.1)
+    assert agent.methods[-1] == "ACK"
+    assert agent.methods.count("BYE") == 1
+    world.run(200.0)
+    assert edge.clean() == {}
+
+
+def test_an_offer_that_crosses_our_bye_is_acknowledged(world: World, edge: Edge, agent: Peer) -> None:
+    """§13.2.2.4: each 2xx is, or its sender repeats it for 64·T1."""
+    carrier = Peer(world, CARRIER, polite)
+    connect(world, carrier)
+    agent.react = None
+    carrier.inside("INVITE")
+    world.run(0.1)
+    carrier.inside("BYE")
+    world.run(0.1)
+    agent.reply(agent.request("INVITE"), 200, OFFER)
+    world.run(0.1)
+    assert agent.methods[-3:] == ["INVITE", "BYE", "ACK"]
+    assert agent.request("ACK").cseq == agent.request("INVITE").cseq
+    agent.reply(agent.request("BYE"), 200)
+    world.run(200.0)
+    assert edge.clean() == {}

@@ -14,11 +14,11 @@ from tests.simulation.edge import (
     TRUNK,
     Edge,
     id_of,
+    open_dialogs,
     records,
 )
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
-from tests.simulation.storm import open_dialogs
 from tests.simulation.world import World
 from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaReady, TransportFailed
 from trunkline.model.secret import Secret
@@ -460,3 +460,30 @@ def test_a_late_answer_that_is_repeated_is_acknowledged_again_and_ended_once(
     assert [request.cseq for request in late if request.method == "BYE"] == [invite.cseq + 1]
     world.run(200.0)
     assert edge.clean() == {}
+
+
+@pytest.mark.parametrize("ended", ["one", "two"])
+def test_an_answer_that_comes_again_when_the_call_is_over_is_acknowledged_alone(
+    world: World, edge: Edge, carrier: Peer, ended: str
+) -> None:
+    """Its dialog has had its BYE: a second one would have no number that is higher (§12.2.1.1)."""
+    agent = Peer(world, AGENT, ends_when_told)
+    carrier.invite()
+    world.run(0.1)
+    invite = agent.request("INVITE")
+    for tag in ("one", "two"):
+        agent.reply(invite, 200, ANSWER, tag=tag)
+        world.run(0.1)
+    carrier.inside("BYE")
+    world.run(6.0)
+    agent.reply(invite, 200, ANSWER, tag=ended)
+    world.run(1.0)
+    again = [request.method for request in agent.requests if request.to_tag == ended]
+    assert again == ["ACK", "BYE", "ACK"]
+    world.run(200.0)
+    assert edge.clean() == {}
+
+
+def ends_when_told(peer: Peer, message: Message) -> None:
+    if isinstance(message, Request) and message.method == "BYE":
+        peer.reply(message, 200)

@@ -27,7 +27,7 @@ from tests.simulation.phone import ANSWER, Phone
 from tests.simulation.test_outbound import CARRIER_TRUNK, DIALLED, OTHER, SECOND, answering, refusing
 from tests.simulation.world import Weather, World
 from trunkline.call.events import Asked, Disconnected
-from trunkline.call.inputs import HangUp, Originate
+from trunkline.call.inputs import HangUp, MediaEnded, Originate
 from trunkline.call.uas_leg import UasLeg
 from trunkline.model.agent import Agent
 from trunkline.model.organization import OutboundRules
@@ -345,6 +345,37 @@ def test_an_agent_that_answers_when_the_telephone_has_gone(world: World) -> None
     assert edge.record.cause == "left-waiting"
     assert edge.clean() == {}
     assert agent.idle()
+
+
+def test_the_telephone_stops_ringing_when_the_media_here_fails(world: World) -> None:
+    edge = edge_with(world)
+    telephone = Phone(world, CARRIER, lambda phone, leg: phone.ring(leg))
+    originate(edge)
+    world.run(1.0)
+    (silence,) = edge.media
+    edge.give(MediaEnded(silence, "gone"))
+    world.run(1.0)
+    assert methods(telephone) == ["INVITE", "CANCEL"]
+    assert (edge.record.status, edge.record.cause) == ("failed", "media")
+    world.run(80.0)
+    assert edge.clean() == {}
+    assert telephone.idle()
+
+
+def test_the_silence_that_fails_while_the_agent_rings_is_closed(world: World) -> None:
+    edge = edge_with(world)
+    telephone, agent = Phone(world, CARRIER, answering(0.5)), Phone(world, AGENT, answering(2.0))
+    originate(edge)
+    world.run(1.0)
+    (silence,) = edge.media
+    edge.give(MediaEnded(silence, "silent"))
+    world.run(4.0)
+    assert edge.media == set()
+    assert len(telephone.legs) == len(agent.legs) == 1
+    telephone.hang_up_all()
+    world.run(80.0)
+    assert edge.record.status == "completed"
+    assert edge.clean() == {}
 
 
 def test_an_agent_that_registered_is_called_over_its_flow(world: World) -> None:

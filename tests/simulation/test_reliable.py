@@ -357,6 +357,24 @@ def test_a_caller_without_them_must_not_get_an_offer_early(world: World, edge: E
     end(world, edge)
 
 
+def test_the_prack_that_answers_an_early_offer_is_patient(world: World, edge: Edge) -> None:
+    """§4: it is a request like others, and waits T1 before it is sent again."""
+    carrier, agent = begin(world, SUPPORTS, b"")
+    carrier.answer = ANSWER
+    agent.react = None
+    agent.ring(183, OFFER, 7)
+    world.run(0.4)
+    assert agent.methods == ["INVITE", "PRACK"]
+    agent.reply(agent.request("PRACK"), 200)
+    world.run(1.0)
+    assert agent.methods == ["INVITE", "PRACK"]
+    agent.react = agent._hears
+    agent.answers(b"")
+    world.run(0.1)
+    assert 200 in carrier.statuses("INVITE")
+    end(world, edge)
+
+
 def test_what_would_have_to_offer_and_cannot_is_not_sent(world: World, edge: Edge) -> None:
     """§5: the first reliable one to an INVITE without an offer brings it."""
     carrier, agent = begin(world, REQUIRES, b"")

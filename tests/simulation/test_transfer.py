@@ -68,6 +68,27 @@ def test_an_agent_transfers_its_caller_to_a_number() -> None:
     assert scene.edge.record.cause == "normal"
 
 
+@pytest.mark.parametrize("how", ["nobody answers", "the caller hangs up", "the caller refuses"])
+def test_a_new_party_that_does_not_come_gives_its_place_back(how: str) -> None:
+    """On its own trunk, where the next call may want it."""
+    desks = Trunk(id=id_of(91), organization_id=TRUNK.organization_id, name="desks", host=HUMAN, max_concurrent_calls=1)
+    desk = msgspec.structs.replace(HUMAN_AGENT, trunk_id=desks.id, ring_timeout=5.0)
+    scene = Scene(desks, desk, human=at_once if how == "the caller refuses" else ignore)
+    scene.connect()
+    if how == "the caller refuses":
+        scene.carrier.asked = lambda leg, event: scene.carrier.reply(leg, event.exchange, 488)
+    scene.refer(f"<tel:{DESK}>")
+    if how == "the caller hangs up":
+        scene.world.run(1.0)
+        assert scene.edge.core.arrival.admission.capacity.used(desks.id) == 1
+        scene.carrier.hang_up_all()
+    scene.world.run(50.0)
+    assert scene.edge.core.arrival.admission.capacity.used(desks.id) == 0
+    scene.end()
+    assert [transfer.result for transfer in scene.edge.record.transfers] == ["failed"]
+    assert scene.edge.record.legs[2].peer == f"udp:{HUMAN}:5060"
+
+
 def test_the_bye_comes_after_the_notify_that_says_how_it_ended() -> None:
     scene = Scene()
     scene.connect()

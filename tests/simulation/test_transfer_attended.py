@@ -204,6 +204,17 @@ def test_an_invite_that_is_cancelled_in_the_middle() -> None:
     assert other.idle()
 
 
+def test_an_invite_whose_call_ends_in_the_middle() -> None:
+    scene, leg = taking()
+    scene.carrier.asked = lambda its, event: None
+    other = Phone(scene.world, "192.0.2.30", at_once)
+    other.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {replaces(leg)}\r\n")
+    scene.world.run(0.1)
+    scene.end()
+    assert not other.connected
+    assert other.idle()
+
+
 @pytest.mark.parametrize(
     ("value", "host", "status"),
     [

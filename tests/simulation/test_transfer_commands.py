@@ -7,9 +7,9 @@ from functools import partial
 import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, NUMBER_RECORD, ORGANIZATION, TRUNK, id_of
+from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, id_of
 from tests.simulation.phone import Leg, Phone
-from tests.simulation.transfer import DESK, HUMAN_SDP, Scene, at_once, rings_first
+from tests.simulation.transfer import DESK, HUMAN, HUMAN_AGENT, HUMAN_SDP, Scene, at_once, rings_first
 from trunkline.call.events import Asked
 from trunkline.call.inputs import SendDigits, Transfer
 from trunkline.model.organization import OutboundRules
@@ -55,6 +55,20 @@ def test_a_short_patience() -> None:
     wish(scene, timeout=5.0)
     scene.world.run(6.0)
     assert scene.edge.done[0].status == 480
+    scene.end()
+
+
+def test_a_command_before_anything_is_agreed_on_takes_no_place() -> None:
+    desks = Trunk(id=id_of(91), organization_id=TRUNK.organization_id, name="desks", host=HUMAN)
+    scene = Scene(desks, msgspec.structs.replace(HUMAN_AGENT, trunk_id=desks.id))
+    scene.carrier.dial(f"sip:{NUMBER}@{EDGE}", b"")
+    # The ACK, which brings the answer, is lost.
+    scene.world.after(0.002, lambda: scene.world.parted.update({(CARRIER, EDGE): scene.world.now + 0.2}))
+    scene.world.run(0.1)
+    wish(scene)
+    assert [(done.cause, done.status) for done in scene.edge.done] == [("transfer-failed", 488)]
+    assert scene.edge.core.arrival.admission.capacity.used(desks.id) == 0
+    scene.world.run(3.0)
     scene.end()
 
 

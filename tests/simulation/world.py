@@ -38,6 +38,7 @@ class Seen(NamedTuple):
     target: Address
     data: bytes
     lost: bool
+    transport: str = "udp"
 
     @property
     def start(self) -> str:
@@ -52,6 +53,10 @@ class World:
         self.weather = weather or Weather()
         self.chance = random.Random(seed)
         self.seen: list[Seen] = []
+        self.arrived: list[Seen] = []
+        """What reached somebody, in the order and at the time that it did."""
+        self.parted: dict[tuple[str, str], float] = {}
+        """From one host to another: when messages pass again. A stream's are late then, a datagram is lost."""
         self.nodes: dict[Address, Node] = {}
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = 0
@@ -76,20 +81,22 @@ class World:
         if flow.local not in self.nodes:
             return
         reliable = flow.transport != "udp"
-        lost = not reliable and self.chance.random() < self.weather.loss
-        self.seen.append(Seen(self.now, flow.local, flow.remote, data, lost))
+        wall = self.parted.get((flow.local[0], flow.remote[0]), 0.0) - self.now
+        lost = not reliable and (self.chance.random() < self.weather.loss or wall > 0)
+        self.seen.append(Seen(self.now, flow.local, flow.remote, data, lost, flow.transport))
         if lost:
             return
         copies = 1 + (not reliable and self.chance.random() < self.weather.doubled)
         back = Flow(flow.transport, flow.remote, flow.local, flow.connection)
         for _ in range(copies):
             least, most = self.weather.delay
-            wait = least if reliable else self.chance.uniform(least, most)
+            wait = least + max(wall, 0.0) if reliable else self.chance.uniform(least, most)
             self.after(wait, lambda: self._arrive(back, data))
 
     def _arrive(self, flow: Flow, data: bytes) -> None:
         node = self.nodes.get(flow.local)
         if node is not None:
+            self.arrived.append(Seen(self.now, flow.remote, flow.local, data, False, flow.transport))
             node.receive(data, flow, self.now)
 
     def run(self, seconds: float) -> None:

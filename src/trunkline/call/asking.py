@@ -196,6 +196,9 @@ class Asking:
         for key, question in self._outgoing.items():
             if question.method == "INVITE":
                 self._ua.layer.abandon(key, now)
+                if not question.body:
+                    # Nobody will answer the offer that its 2xx brings, which still needs its ACK.
+                    self._outgoing[key] = question._replace(standing="cancelled")
 
     # ── back ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

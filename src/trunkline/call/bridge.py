@@ -111,7 +111,7 @@ class Bridge:
         if isinstance(event, Refreshed):
             return exchanges.refreshed(event, end, other, now)
         if isinstance(event, Acknowledged):
-            return exchanges.acknowledged(event, other)
+            return exchanges.acknowledged(event, other, now)
         return []
 
 

@@ -334,8 +334,8 @@ class Call:
         if crossed is None or isinstance(crossed, Refusal):
             # The agent's offer has no answer: the 2xx still needs its ACK, and then the call its end.
             reason = 'SIP;cause=488;text="no usable answer"'
-            return agent.acknowledge(b"") + self.hang_up("no-answer-sdp", "edge", reason, now)
-        return agent.acknowledge(crossed)
+            return agent.acknowledge(b"", now) + self.hang_up("no-answer-sdp", "edge", reason, now)
+        return agent.acknowledge(crossed, now)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

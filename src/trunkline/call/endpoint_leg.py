@@ -56,7 +56,7 @@ class EndpointLeg:
     def begin(self) -> Outs:
         return [OpenMedia(self.id, self.kind, self.offer, self._local, self._codecs)]
 
-    def acknowledge(self, body: bytes) -> Outs:
+    def acknowledge(self, body: bytes, now: float) -> Outs:
         """The caller's answer to our offer."""
         if self.gone:
             return []

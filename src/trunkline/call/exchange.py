@@ -36,7 +36,7 @@ class Party(Protocol):
     @property
     def gone(self) -> bool: ...
 
-    def acknowledge(self, body: bytes) -> Outs: ...
+    def acknowledge(self, body: bytes, now: float) -> Outs: ...
 
     def disconnect(self, reason: str, now: float) -> Outs: ...
 
@@ -189,7 +189,7 @@ class Exchanges:
             self._plan.withdraw(current.side)
         else:
             # Its offer stays unanswered, but its 2xx must have an ACK.
-            outs += other.acknowledge(b"")
+            outs += other.acknowledge(b"", now)
         if asker.current is None:
             return outs
         status = refusal.status if refusal.status == 488 else 502
@@ -197,7 +197,7 @@ class Exchanges:
         warning = refusal.line(asker.current.ua.brand)
         return outs + asker.current.reply(current.exchange, status, words, b"", "", warning, now)
 
-    def acknowledged(self, event: Acknowledged, other: Party) -> Outs:
+    def acknowledged(self, event: Acknowledged, other: Party, now: float) -> Outs:
         """The ACK that brings the answer to an offer of the other side's."""
         current = self._open
         if current is None or current.exchange != event.exchange or current.offered:
@@ -207,8 +207,8 @@ class Exchanges:
         if isinstance(crossed, Refusal):
             # The offer stays unanswered, but the 2xx that brought it must have an ACK.
             self._plan.withdraw("agent" if current.side == "caller" else "caller")
-            return other.acknowledge(b"")
-        return other.acknowledge(crossed)
+            return other.acknowledge(b"", now)
+        return other.acknowledge(crossed, now)
 
     def withdrawn(self, event: Withdrawn, other: Party, now: float) -> Outs:
         """The asking side took its re-INVITE back: so do we. What the other side answers to it changes nothing."""

@@ -71,6 +71,7 @@ class Handover:
         body = plan.agreed(opposite(end))
         offer = plan.offer(opposite(end), body) if body else None
         if offer is None or isinstance(offer, Refusal):
+            self._admission.release(name, now)
             words = "Nothing is agreed on yet that could be offered." if offer is None else offer.detail
             return self.fail(call, moving, 488, phrase(488), words, now)
         transfer.plan, transfer.tried = plan, candidate
@@ -135,8 +136,8 @@ class Handover:
 
     def unanswered(self, call: Call, moving: Moving, transfer: Transfer, now: float) -> Outs:
         """The new party rang for as long as it may."""
-        outs = self._drop(transfer, 'Q.850;cause=19;text="no answer"', now)
         self._close(call, transfer, 408, phrase(408), "", now)
+        outs = self._drop(transfer, 'Q.850;cause=19;text="no answer"', now)
         # A telephone that rang is not made to ring again by another carrier.
         if transfer.candidates and not (transfer.rules is not None and transfer.entry.progress is not None):
             return outs + self.attempt(call, moving, transfer, now)
@@ -264,9 +265,7 @@ class Handover:
         telling = transfer.telling
         if telling is not None:
             outs += telling.tell(200, "OK", now)
-        if transfer.orphaned:
-            return outs
-        if telling is not None and not telling.notifier.over:
+        if telling is not None and not transfer.orphaned and not telling.notifier.over:
             telling.leaves = True
             self._ua.alarms.set((call.id, "leave"), now + _FAREWELL)
             return outs
@@ -294,8 +293,8 @@ class Handover:
             self._close(call, transfer, status, words, "", now)
             outs += self.part(transfer.leg, "", now)
         elif transfer.leg is not None:
-            outs += self._drop(transfer, f'SIP;cause={status};text="transfer failed"', now)
             self._close(call, transfer, status, words, "", now)
+            outs += self._drop(transfer, f'SIP;cause={status};text="transfer failed"', now)
         transfer.entry.end("failed", status, words, detail, now + self._ua.epoch)
         if transfer.telling is not None:
             outs += transfer.telling.tell(status, words, now)

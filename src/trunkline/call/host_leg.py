@@ -38,7 +38,7 @@ class HostLeg(EndpointLeg):
 
     def connect(self, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Who was called has answered our offer."""
-        return self.acknowledge(body)
+        return self.acknowledge(body, now)
 
     def refuse(self, status: int, phrase: str | None, headers: str, now: float) -> Outs:
         """There is no call."""

@@ -8,7 +8,7 @@ from trunkline.call.early import MOST_FORKS
 from trunkline.call.user_agent import UserAgent
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Ends, established
-from trunkline.sip.message import Response
+from trunkline.sip.message import Request, Response, parse
 from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transmit import Transmit
 
@@ -23,16 +23,20 @@ def end_late(ua: UserAgent, transaction: str, response: Response, now: float) ->
         return _cancel(ua, client, now)
     if response.status >= 300:
         return []
-    client.forks += 1
-    if client.forks > MOST_FORKS:
+    tag = response.to_tag or ""
+    asked = parse(client.data)
+    # The dialog of a re-INVITE has had its BYE.
+    known = tag in client.forks or (isinstance(asked, Request) and asked.to_tag is not None)
+    if not known and len(client.forks) >= MOST_FORKS:
         return []
     remote = response.header("to") or ""
     ends = Ends(response.header("from") or "", response.from_tag or "", remote)
     dialog = established(ends, response, client.flow, client.data.split(b" ", 2)[1].decode("utf-8", "surrogateescape"))
     sent_by = ua.sent_by(dialog.flow)
     told = [Transmit(dialog.flow, dialog.request("ACK", sent_by, ua.tokens.branch(), sequence=response.cseq))]
-    branch = ua.tokens.branch_of(f"{response.call_id} {dialog.remote_tag}")
-    if f"{branch} BYE" not in ua.layer.clients:
+    if not known:
+        client.forks += (tag,)
+        branch = ua.tokens.branch()
         bye = dialog.request("BYE", sent_by, branch)
         told += ua.layer.request(bye, "BYE", branch, dialog.flow, "", "", now)[1]
     return told

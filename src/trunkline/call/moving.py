@@ -9,11 +9,12 @@ from trunkline.call.asking import Outs
 from trunkline.call.digits import Digits
 from trunkline.call.exchange import Party
 from trunkline.call.joining import Joining
-from trunkline.call.ledger import LegEntry, TransferEntry
+from trunkline.call.ledger import LegEntry, TransferEntry, peer
 from trunkline.call.media_plan import End, MediaPlan
 from trunkline.call.outputs import Done
 from trunkline.call.search import AgentLeg, Attempt
 from trunkline.call.subscription import SIPFRAG, Notice, Notifier, Subscriber
+from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.model.number import Number
 from trunkline.model.organization import OutboundRules
@@ -194,16 +195,17 @@ class Moving:
     def legs(self) -> list[str]:
         """The legs that have no place, or none yet."""
         found = [telling.leg.id for telling in self.tellings.values()]
-        if self.transfer is not None and self.transfer.leg is not None:
-            found.append(self.transfer.leg.id)
+        found += [each.leg.id for each in (self.transfer, self.abandoned) if each is not None and each.leg is not None]
         return found
 
     def abandon(self, reason: str, now: float, wall: float) -> Outs:
         """The call ends: nobody waits for anything any more."""
         outs: Outs = []
         transfer, self.transfer = self.transfer, None
-        self.abandoned = transfer
         if transfer is not None:
+            self.abandoned = transfer
+            if isinstance(transfer.leg, UacLeg) and transfer.line is not None:
+                transfer.line.peer = peer(transfer.leg.flow)
             if transfer.leg is not None:
                 outs += transfer.leg.disconnect(reason, now)
             transfer.entry.end("failed", 487, "Request Terminated", "The call ended first.", wall)

@@ -90,7 +90,8 @@ class Origination(Call):
             return self._searched(self._search.attempt(now), now)
         if isinstance(event, Failed | Disconnected):
             detail = f"No media could be opened here: {event.reason}."
-            return self._give_up(Nobody(503, None, "", "failed", "media", "edge", detail), now)
+            outs = self.agent.disconnect("", now) if self.agent is not None else []
+            return outs + self._give_up(Nobody(503, None, "", "failed", "media", "edge", detail), now)
         return []
 
     def _connected(self, event: Connected, agent: AgentLeg, now: float) -> Outs:

@@ -66,14 +66,14 @@ class Receipts:
         receipt.settled = receipt.settled or bool(body)
         return receipt.session.asking.send(Question("PRACK", "", rack), now), body
 
-    def answer(self, body: bytes) -> Outs:
+    def answer(self, body: bytes, now: float) -> Outs:
         """The answer to the offer that a response brought."""
         for receipt in self._known.values():
             if receipt.owed:
                 rack, receipt.owed = receipt.owed, ""
                 receipt.settled = True
                 receipt.session.asking.description = (body, SDP)
-                return receipt.session.asking.send(Question("PRACK", "", rack, body, SDP), 0.0)
+                return receipt.session.asking.send(Question("PRACK", "", rack, body, SDP), now)
         return []
 
     def drop(self, kept: Receipt | None, now: float) -> Outs:

@@ -49,7 +49,7 @@ class SipLeg:
 
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def acknowledge(self, body: bytes) -> Outs:
+    def acknowledge(self, body: bytes, now: float) -> Outs:
         """The other side's answer to the offer that the peer's 2xx brought."""
         return self.session.asking.acknowledge(body=body) if self.session is not None else []
 

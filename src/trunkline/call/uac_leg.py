@@ -96,9 +96,9 @@ class UacLeg(SipLeg):
     def earlies(self) -> list[EarlyDialog]:
         return self._receipts.all()
 
-    def acknowledge(self, body: bytes) -> Outs:
+    def acknowledge(self, body: bytes, now: float) -> Outs:
         """The answer to the offer that the peer's 2xx brought, or its reliable provisional response."""
-        return super().acknowledge(body) if self.session is not None else self._receipts.answer(body)
+        return super().acknowledge(body, now) if self.session is not None else self._receipts.answer(body, now)
 
     def begin(self) -> Outs:
         target = self.target
@@ -122,6 +122,11 @@ class UacLeg(SipLeg):
         self._receipts.close()
         if self.session is not None:
             self.session.close()
+        invite = self.ua.layer.clients.get(self._key)
+        if invite is not None:
+            # Its answers may come again yet, and have had their BYE.
+            wanted = (self.session.dialog.remote_tag,) if self.session is not None else ()
+            invite.forks = wanted + self._unwanted.tags
         return []
 
     # ── from the network ──────────────────────────────────────────────────────────────────────────────────────────────

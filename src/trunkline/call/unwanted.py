@@ -27,6 +27,11 @@ class Unwanted:
         return len(self._acks)
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """To-tags of all that were ended."""
+        return tuple(self._acks)
+
+    @property
     def open(self) -> bool:
         """Whether one of their ends is still awaited."""
         return bool(self._byes)

@@ -40,11 +40,6 @@ class Tokens:
     def branch(self) -> str:
         return MAGIC_COOKIE + self.token()
 
-    def branch_of(self, text: str) -> str:
-        """A branch that is the same for the same text, and that nobody can foretell."""
-        digits = blake2s(text.encode("utf-8", "surrogateescape"), key=self._seed[:32], person=b"branch").hexdigest()
-        return f"{MAGIC_COOKIE}{self.worker}{digits[:_WIDTH]}"
-
     def chance(self) -> float:
         """A number in [0, 1), for jitter and weights."""
         return int(self.token()[2:15], 16) / 16**13

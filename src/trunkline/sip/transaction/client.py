@@ -24,8 +24,8 @@ class ClientTransaction:
         self.call = call
         self.gap = t1
         """Seconds between the last retransmission and the next."""
-        self.forks = 0
-        """Answers that the transaction user was gone for."""
+        self.forks: tuple[str, ...] = ()
+        """To-tags of an INVITE's answers whose dialogs the transaction user has ended."""
         self.ack = b""
         """The ACK of a refusal, built at the first and sent at each."""
         if method == "INVITE":
