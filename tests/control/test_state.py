@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from tests.control.conftest import Clock, build
 from tests.control.engine import Engine
@@ -16,6 +18,7 @@ from trunkline.control.ports import AnyQuery, Explain, LiveCalls, Query, TrunkHe
 from trunkline.control.services import Services
 from trunkline.control.trunk_rules import TrunkWanted
 from trunkline.model.change import Change, Put
+from trunkline.model.number import Number
 from trunkline.model.secret import Secret
 from trunkline.store.store import Store
 
@@ -126,3 +129,39 @@ def test_every_question_crosses_a_queue() -> None:
     ):
         assert isinstance(question, Query)
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(question), type=AnyQuery) == question
+
+
+@pytest.mark.slow
+async def test_many_numbers_go_with_their_trunk_and_lose_their_agent(
+    store: Store, services: Services, engine: Engine, clock: Clock
+) -> None:
+    """In a few statements: fifty thousand must not take minutes, nor hold up what else the loop does for seconds."""
+    organization = (await services.organizations.create("Acme")).id
+    trunk = await services.trunks.create(organization, TrunkWanted(name="T", host="a.example"))
+    agent = await services.agents.create(organization, AgentWanted(name="E", kind="echo"))
+    numbers = [
+        Number(
+            id=services.state.mint(),
+            organization_id=organization,
+            e164=f"+1202{place:07}",
+            trunk_id=None if place % 5 == 0 else trunk.id,
+            agent_id=agent.id,
+            state="active",
+            created_at=clock.wall,
+            updated_at=clock.wall,
+        )
+        for place in range(5000)
+    ]
+    begin = time.process_time()
+    async with services.state.change() as draft:
+        draft.put(*numbers)
+    async with services.state.change() as draft:
+        draft.put(*[structs.replace(number, agent_id=None, label="moved") for number in numbers])
+    await services.trunks.delete(organization, trunk.id, cascade=True)
+    assert time.process_time() - begin < 10.0
+    again = build(store, Engine(), clock)
+    await again.load()
+    kept = services.state.catalogue.numbers
+    assert len(kept) == 1000
+    assert {number.label for number in kept.values()} == {"moved"}
+    assert again.state.catalogue.numbers == kept == engine.table.numbers

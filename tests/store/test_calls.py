@@ -201,3 +201,26 @@ async def test_lists_stay_fast_at_two_hundred_thousand_calls(store: Store) -> No
         slowest = max(slowest, time.process_time() - begin)
     assert len(found) == 1
     assert slowest < 0.1
+
+
+async def test_every_page_is_a_part_of_one_list(store: Store) -> None:
+    """However calls that go on and calls that have ended lie among each other."""
+    going_on, ended = [101, 104, 105, 108], [100, 102, 103, 106, 107, 109]
+    async with store.write() as unit:
+        await unit.calls.write([call(place) for place in ended])
+        opened = [(call(place, ended=False, answered=False), ()) for place in going_on]
+        await unit.open_calls.write("edge", opened)
+    whole = [call(place).id for place in range(109, 99, -1)]
+    async with store.read() as unit:
+        for organization in (ORGANIZATION.id, None):
+            for per_page in range(1, 12):
+                for number in range(1, 13):
+                    page = await unit.calls.page(organization=organization, page=number, per_page=per_page)
+                    assert [record.id for record in page.rows] == whole[(number - 1) * per_page :][:per_page]
+                    assert page.total == 10
+        for number in range(1, 5):
+            page = await unit.calls.page(organization=ORGANIZATION.id, status="in-progress", page=number, per_page=3)
+            assert [record.id for record in page.rows] == [call(place).id for place in going_on[::-1]][
+                (number - 1) * 3 :
+            ][:3]
+            assert page.total == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from trunkline.control.catalogue import Record
@@ -39,23 +40,12 @@ class StoreLedger:
         self, steps: Sequence[Writing], audit: Sequence[AuditEntry], along: Sequence[Along], told: Told
     ) -> None:
         async with self._store.write() as unit:
-            loaded: list[Number] = []
-            within = False
-            for verb, what, sandbox in steps:
-                if verb == "insert" and isinstance(what, Number) and (within == sandbox or not loaded):
-                    # A load of numbers is one statement.
-                    loaded.append(what)
-                    within = sandbox
-                    continue
-                await unit.numbers.insert_all(loaded, sandbox=within)
-                loaded = []
-                if isinstance(what, Removed):
-                    await _delete(unit, what)
-                elif verb == "insert":
-                    await _insert(unit, what, sandbox)
+            for (verb, sandbox, plain), group in itertools.groupby(steps, _run):
+                if plain:
+                    for step in group:
+                        await _step(unit, step)
                 else:
-                    await _update(unit, what)
-            await unit.numbers.insert_all(loaded, sandbox=within)
+                    await _numbers(unit, verb, [step.what for step in group], sandbox)
             await unit.audit.add(audit)
             for each in along:
                 await _do(unit, each)
@@ -64,6 +54,33 @@ class StoreLedger:
     async def touch(self, used: dict[str, float]) -> None:
         async with self._store.write() as unit:
             await unit.keys.touch(used)
+
+
+def _run(step: Writing) -> tuple[str, bool, bool]:
+    """Alike for steps that one statement can take: a hundred thousand numbers are loaded, moved or removed in one. The
+    last says that it is no such step."""
+    what = step.what
+    number = what.kind == "number" if isinstance(what, Removed) else isinstance(what, Number)
+    return step.verb, step.sandbox, not number
+
+
+async def _numbers(unit: Unit, verb: str, what: Sequence[Record | Removed], sandbox: bool) -> None:
+    numbers = [each for each in what if isinstance(each, Number)]
+    if verb == "insert":
+        await unit.numbers.insert_all(numbers, sandbox=sandbox)
+    elif verb == "update":
+        await unit.numbers.update_all(numbers)
+    else:
+        await unit.numbers.delete_all([each.id for each in what])
+
+
+async def _step(unit: Unit, step: Writing) -> None:
+    if isinstance(step.what, Removed):
+        await _delete(unit, step.what)
+    elif step.verb == "insert":
+        await _insert(unit, step.what, step.sandbox)
+    else:
+        await _update(unit, step.what)
 
 
 async def _do(unit: Unit, along: Along) -> None:
@@ -85,8 +102,6 @@ async def _insert(unit: Unit, record: Record, sandbox: bool) -> None:
             await unit.trunks.insert(record, sandbox=sandbox)
         case Agent():
             await unit.agents.insert(record, sandbox=sandbox)
-        case Number():
-            await unit.numbers.insert(record, sandbox=sandbox)
         case ApiKey():
             await unit.keys.insert(record)
         case Connection():
@@ -103,8 +118,6 @@ async def _update(unit: Unit, record: Record) -> None:
             await unit.trunks.update(record)
         case Agent():
             await unit.agents.update(record)
-        case Number():
-            await unit.numbers.update(record)
         case ApiKey():
             await unit.keys.update(record)
         case Connection():
@@ -121,8 +134,6 @@ async def _delete(unit: Unit, removed: Removed) -> None:
             await unit.trunks.delete(removed.id)
         case "agent":
             await unit.agents.delete(removed.id)
-        case "number":
-            await unit.numbers.delete(removed.id)
         case "key":
             await unit.keys.delete(removed.id)
         case "connection":

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, bindparam, case, delete, desc, func, select, union_all
+from sqlalchemy import Row, bindparam, case, delete, desc, func, select
 
 from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, TransferRecord
 from trunkline.store.database import Session
@@ -101,26 +101,31 @@ class Calls:
             logged, going_on = logged.where(CALLS.c.started_at >= start), going_on.where(_OPEN.started_at >= start)
         if end is not None:
             logged, going_on = logged.where(CALLS.c.started_at < end), going_on.where(_OPEN.started_at < end)
-        if status == "in-progress":
-            parts = [going_on]
-        elif status is not None:
-            parts = [logged.where(CALLS.c.status == status)]
-        else:
-            parts = [logged, going_on]
-        total = 0
-        for part in parts:
-            total += int(await self._session.scalar(part.with_only_columns(func.count(), maintain_column_froms=True)))
-        offset = (page - 1) * per_page
-        if offset >= total:
-            return Page([], total)
-        # The ids first, from the indexes alone: a far page reads no row that it passes over.
+        if status is not None:
+            logged = logged.where(CALLS.c.status == status)
         # Over all organizations no index begins with the time, but the ids are in its order too.
         order = ["started_at", "id"] if organization is not None else ["id"]
-        union = union_all(*parts) if len(parts) > 1 else parts[0]
-        ids = (await self._session.execute(union.order_by(*map(desc, order)).limit(per_page).offset(offset))).all()
-        wanted = [row.id for row in ids]
-        found = {**await self._open(wanted), **await self._logged(wanted)}
-        return Page([found[id_] for id_ in wanted], total)
+        # Those that go on are few: they are merged in here, for a union in SQL would sort the whole log.
+        place = operator.itemgetter(*((1, 0) if organization is not None else (0,)))
+        live = await self._session.rows(going_on) if status in (None, "in-progress") else []
+        offset = (page - 1) * per_page
+        before = max(0, offset - len(live))
+        wanted = per_page + offset - before
+        # The ids first, from the indexes alone: a far page reads no row that it passes over.
+        ids = logged.order_by(*map(desc, order)).limit(wanted).offset(before)
+        ended = await self._session.rows(ids) if status != "in-progress" else []
+        total = len(live)
+        if status != "in-progress":
+            if len(ended) == wanted or (before and not ended):
+                counted = logged.with_only_columns(func.count(), maintain_column_froms=True)
+                total += int(await self._session.scalar(counted))
+            else:
+                total += before + len(ended)  # the page shows where the list ends
+        # At most `before` of those that go on can be newer than what was passed over, so the page is among these.
+        merged = sorted([*live, *ended], key=place, reverse=True)
+        found_ids = [row[0] for row in merged[offset - before : offset - before + per_page]]
+        found = {**await self._open(found_ids), **await self._logged(found_ids)}
+        return Page([found[id_] for id_ in found_ids], total)
 
     async def _logged(self, ids: Sequence[str]) -> dict[str, CallRecord]:
         return {row.id: _record(row) for row in await self._session.rows(select(CALLS).where(CALLS.c.id.in_(ids)))}

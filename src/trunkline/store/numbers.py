@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import ColumnElement, Row, delete, false, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, false, func, insert, select, update
 
 from trunkline.model.number import Number, NumberConfig, Supply
 from trunkline.store.database import Session
@@ -114,8 +114,18 @@ class Numbers:
         statement = update(NUMBERS).where(NUMBERS.c.id == number.id).values(self._row(number))
         return (await self._session.execute(statement)).rowcount > 0
 
+    async def update_all(self, numbers: Sequence[Number]) -> None:
+        """Put each record in place of the one with its id, in one statement. Raises as `insert`."""
+        if numbers:
+            await self._session.execute(_UPDATE, [{**self._row(number), "of": number.id} for number in numbers])
+
     async def delete(self, id_: str) -> bool:
         return (await self._session.execute(delete(NUMBERS).where(NUMBERS.c.id == id_))).rowcount > 0
+
+    async def delete_all(self, ids: Sequence[str]) -> None:
+        """In one statement."""
+        if ids:
+            await self._session.execute(_DELETE, [{"of": id_} for id_ in ids])
 
     async def reseal(self) -> int:
         """Seal every PIN with the first key of the key file; how many there were."""
@@ -145,3 +155,11 @@ class Numbers:
         fields["inbound_pin"] = None if pin is None else self._seal.open_token(pin)
         fields["supply"] = None if fields["supply"] is None else _SUPPLY.decode(fields["supply"])
         return Number(**fields)
+
+
+_DELETE = delete(NUMBERS).where(NUMBERS.c.id == bindparam("of"))
+_UPDATE = (
+    update(NUMBERS)
+    .where(NUMBERS.c.id == bindparam("of"))
+    .values({name: bindparam(name) for name in Number.__struct_fields__ if name != "id"})
+)
