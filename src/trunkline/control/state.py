@@ -42,6 +42,9 @@ _TAKEN: dict[str, tuple[str, str]] = {
 _OUR_OWN = frozenset({"key", "connection", "webhook"})
 """Kinds of records that the engine has no use for."""
 
+_BREATH = 1000
+"""Records that are told of before others may run."""
+
 _LONGEST_WAIT = 10.0
 """Seconds that the engine has to take a change: a turn of its loop, or a hundred thousand numbers."""
 
@@ -201,7 +204,7 @@ class State:
         try:
             await self._ledger.write(
                 [self._step(each, drafted) for each in changes],
-                self._audit(draft) if draft.audited else [],
+                await self._audit(draft) if draft.audited else [],
                 draft.along,
                 Told(events_of(changes, self.catalogue, self.mint, wall) if draft.audited else [], wall),
             )
@@ -233,7 +236,7 @@ class State:
         verb: Literal["insert", "update"] = "insert" if self.catalogue.known(change) is None else "update"
         return Writing(verb, change, self._sandboxed(change, drafted))
 
-    def _audit(self, draft: Draft) -> list[AuditEntry]:
+    async def _audit(self, draft: Draft) -> list[AuditEntry]:
         wall = self.wall()
         # The last word on each record counts: a draft may put one twice.
         last: dict[tuple[str, str], Record | None] = {}
@@ -242,11 +245,14 @@ class State:
                 last[change.kind, change.id] = None
             else:
                 last[kind_of(change), change.id] = change
-        told_all = (
-            told(self.mint, wall, self.catalogue.record(kind, id), after, draft.notes.get(id))
-            for (kind, id), after in last.items()
-        )
-        return [each for each in told_all if each is not None]
+        found: list[AuditEntry] = []
+        for seen, ((kind, id), after) in enumerate(last.items(), 1):
+            entry = told(self.mint, wall, self.catalogue.record(kind, id), after, draft.notes.get(id))
+            if entry is not None:
+                found.append(entry)
+            if seen % _BREATH == 0:
+                await asyncio.sleep(0)
+        return found
 
     def _sandboxed(self, change: Record | Removed, drafted: Set[str] = frozenset()) -> bool:
         """Whether the engine must not hear of it."""

@@ -48,8 +48,7 @@ class Audit:
         self._session = session
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        if entries:
-            await self._session.execute(insert(AUDIT), [_row(entry) for entry in entries])
+        await self._session.many(insert(AUDIT), [_row(entry) for entry in entries])
 
     async def page(
         self,

@@ -27,6 +27,8 @@ _WAIT = 10.0
 """Seconds that a transaction waits for a connection, and the database for a lock of another process."""
 _STATEMENT = 60.0
 """Seconds that PostgreSQL may take over a statement: a server that has vanished sends nothing at all."""
+_PART = 1000
+"""Rows that are made ready for the driver without a pause: some milliseconds."""
 _LOCK = 0x7472756E6B
 """The advisory lock of whoever writes."""
 
@@ -46,6 +48,11 @@ class Session:
             return await self.connection.execute(statement, rows)
         except (exc.SQLAlchemyError, OSError) as error:
             raise _translated(error) from None
+
+    async def many(self, statement: Executable, rows: Sequence[Any]) -> None:
+        """As `execute` for however many rows, a part at a time: others run between the parts."""
+        for start in range(0, len(rows), _PART):
+            await self.execute(statement, rows[start : start + _PART])
 
     async def run(self, sql: str, rows: Any = None) -> CursorResult[Any]:
         """As `execute`, for SQL that is written already in the driver's own words."""

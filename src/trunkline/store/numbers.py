@@ -105,9 +105,8 @@ class Numbers:
         await self.insert_all([number], sandbox=sandbox)
 
     async def insert_all(self, numbers: Sequence[Number], *, sandbox: bool = False) -> None:
-        """All or none, in one statement. Raises as `insert`."""
-        if numbers:
-            await self._session.execute(insert(NUMBERS), [{**self._row(n), "sandbox": sandbox} for n in numbers])
+        """All or none, in few statements. Raises as `insert`."""
+        await self._session.many(insert(NUMBERS), [{**self._row(n), "sandbox": sandbox} for n in numbers])
 
     async def update(self, number: Number) -> bool:
         """Put the record in place of the one with its id; False when there is none. Raises as `insert`."""
@@ -115,17 +114,15 @@ class Numbers:
         return (await self._session.execute(statement)).rowcount > 0
 
     async def update_all(self, numbers: Sequence[Number]) -> None:
-        """Put each record in place of the one with its id, in one statement. Raises as `insert`."""
-        if numbers:
-            await self._session.execute(_UPDATE, [{**self._row(number), "of": number.id} for number in numbers])
+        """Put each record in place of the one with its id, in few statements. Raises as `insert`."""
+        await self._session.many(_UPDATE, [{**self._row(number), "of": number.id} for number in numbers])
 
     async def delete(self, id_: str) -> bool:
         return (await self._session.execute(delete(NUMBERS).where(NUMBERS.c.id == id_))).rowcount > 0
 
     async def delete_all(self, ids: Sequence[str]) -> None:
-        """In one statement."""
-        if ids:
-            await self._session.execute(_DELETE, [{"of": id_} for id_ in ids])
+        """In few statements."""
+        await self._session.many(_DELETE, [{"of": id_} for id_ in ids])
 
     async def reseal(self) -> int:
         """Seal every PIN with the first key of the key file; how many there were."""
