@@ -214,7 +214,7 @@ def test_an_edge_behind_a_nat_is_called_through_its_registration(
     assert callers.call(carrier.place) == 1, edge.log
     network.move()
     with network.at("inside"):
-        until(lambda: registered_at(edge, PUBLIC[1]), "a registration with the new address", 2 * EXPIRES + 5)
+        until(lambda: registered_at(edge, PUBLIC[1]), "a registration with the new address", 5 * EXPIRES)
     assert callers.call(carrier.place) == 1, edge.log
     assert not_inside(callers.heard)
     with network.at("inside"):
