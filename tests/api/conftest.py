@@ -19,6 +19,7 @@ from yarl import URL
 
 from tests.control.conftest import Clock, clock, engine, services, store, template
 from tests.control.engine import Engine
+from tests.secrets import leaks, secrets
 from trunkline.api import app, server
 from trunkline.call.refusals import Refused
 from trunkline.control.keys import KeyWanted
@@ -58,7 +59,9 @@ class Answer(NamedTuple):
 class Client:
     """A caller with one key, or with none."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, key: str | None, seen: list[bytes]) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, base: str, key: str | None, seen: list[bytes], told: set[str]
+    ) -> None:
         self._session = session
         self.base = base
         self.key = key
@@ -66,6 +69,8 @@ class Client:
         """Of the key, where a test made it."""
         self.seen = seen
         """Every answer's body, shared by all clients of a test."""
+        self.told = told
+        """Every secret that was sent, shared alike."""
 
     async def __call__(
         self,
@@ -78,6 +83,7 @@ class Client:
     ) -> Answer:
         sent = {"Authorization": f"Bearer {self.key}"} if self.key is not None else {}
         body = raw
+        self.told |= set(secrets(json))
         if json is not None:
             body = msgspec.json.encode(json)
             sent["Content-Type"] = "application/json"
@@ -90,7 +96,7 @@ class Client:
             return Answer(answer.status, answer.headers, content)
 
     def with_key(self, key: str | None) -> Client:
-        return Client(self._session, self.base, key, self.seen)
+        return Client(self._session, self.base, key, self.seen, self.told)
 
     async def get(self, path: str, **more: Any) -> Answer:
         return await self("GET", path, **more)
@@ -114,16 +120,18 @@ def options() -> app.Options:
 
 
 @pytest.fixture
-async def anybody(services: Services, options: app.Options) -> AsyncIterator[Client]:
-    """A client without a key."""
+async def anybody(services: Services, options: app.Options, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Client]:
+    """A client without a key. No secret that any client sends is answered or logged."""
     running = await server.start(app.build(services, options), services, "127.0.0.1", 0)
     host, port = running.addresses[0]
     async with aiohttp.ClientSession(auto_decompress=False) as session:
-        client = Client(session, f"http://{host}:{port}", None, [])
+        client = Client(session, f"http://{host}:{port}", None, [], set())
         yield client
     await running.stop()
     shown = [(secret, body) for body in client.seen for secret in CREDENTIALS if secret in body]
     assert shown == [], "a credential was answered"
+    places = {f"answer {index}": body.decode() for index, body in enumerate(client.seen)} | {"log": caplog.text}
+    assert leaks(client.told, places) == []
 
 
 @pytest.fixture

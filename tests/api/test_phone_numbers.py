@@ -38,6 +38,7 @@ async def test_s2_17_list(admin: Client, trunk: str, echo: str) -> None:
                 "agent_id": echo,
                 "capabilities": {"inbound": True, "outbound": True, "campaigns": True},
                 "label": None,
+                "voip_connection_id": None,
                 "created_at": "2024-01-15T10:30:00Z",
             }
         ],

@@ -17,10 +17,11 @@ NUMBER = "+12025550123"
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Iterator[Edge]:
-    """Not started yet. At the end of every story the log has no traceback."""
+    """Not started yet. At the end of every story the log has no traceback, and no secret came out anywhere."""
     made = Edge(tmp_path)
     yield made
     made.close()
+    assert made.leaked() == []
     if made.err.exists():
         sound(made.log)
 
@@ -37,6 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     made.start()
     yield made
     assert made.stop() == 0
+    assert made.leaked() == []
     sound(made.log)
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tests.secrets import leaks, secrets
+
 A = TypeVar("A")
 HOST = "127.0.31.1"
 PATIENCE = 10.0
@@ -68,6 +70,8 @@ class Edge:
         self._stories = 0
         self.seen: list[str] = []
         """Every answer of the API."""
+        self.sent: set[str] = set()
+        """Every secret that the API was told."""
 
     # ── its life ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,6 +165,15 @@ class Edge:
         assert self.process is not None
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
+    def leaked(self) -> list[tuple[str, str]]:
+        """Secrets that the API was told, and where they came out: printed, logged, answered or written to a file."""
+        places = {str(file): file.read_text() for file in (self.out, self.err) if file.exists()}
+        places |= {f"answer {index}": text for index, text in enumerate(self.seen)}
+        for file in self.data.rglob("*"):
+            if file.is_file():
+                places[str(file)] = file.read_bytes().decode("latin-1")
+        return leaks(self.sent, places)
+
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
@@ -189,6 +202,7 @@ class Edge:
             headers["Authorization"] = f"Bearer {self.key}"
         if self.organization:
             headers["X-Organization-Id"] = self.organization
+        self.sent |= set(secrets(body))
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:

@@ -156,6 +156,35 @@ async def test_s3_06_numbers_of_a_deleted_connection_stay_and_go_on_routing(
     assert (await admin.get(f"/v1/phone-numbers/{phone}")).json["status"] == "active"
 
 
+async def test_s3_06_r29_a_number_says_which_connection_it_came_by(admin: Client, carrier: Carrier, trunk: str) -> None:
+    carrier.own("+14155550100")
+    made = await connected(admin)
+    await admin.post(f"/v1/voip-connections/{made['id']}/import-numbers", {"phone_numbers": ["+14155550100"]})
+    await admin.post("/v1/phone-numbers/import", {"phone_number": "+12125551234", "trunk_id": trunk})
+
+    async def shown() -> dict[str, int | None]:
+        listed = (await admin.get("/v1/phone-numbers")).json["data"]
+        for each in listed:
+            single = (await admin.get(f"/v1/phone-numbers/{each['id']}")).json
+            assert single["voip_connection_id"] == each["voip_connection_id"]
+        return {each["number"]: each["voip_connection_id"] for each in listed}
+
+    assert await shown() == {"+14155550100": made["id"], "+12125551234": None}
+    await admin.delete(f"/v1/voip-connections/{made['id']}")
+    assert await shown() == {"+14155550100": None, "+12125551234": None}
+
+
+async def test_s3_10_r21_a_sandboxes_account_has_any_number_that_is_tried(client: Keys, organization: str) -> None:
+    tester = await client(organization, live=False)
+    made = await connected(tester)
+    answer = await tester.post(f"/v1/voip-connections/{made['id']}/import-numbers", {"phone_numbers": ["+15551234567"]})
+    phone = answer.json["results"][0]["id"]
+    assert (await tester.post(f"/v1/phone-numbers/{phone}/verify-voip")).json["status"] == "active"
+    # It is not listed as if somebody had it.
+    listed = (await tester.get(f"/v1/voip-connections/{made['id']}/available-numbers")).json["data"]
+    assert "+15551234567" not in [each["phone_number"] for each in listed]
+
+
 async def test_s3_07_a_test_asks_the_provider_and_keeps_no_connection(admin: Client, carrier: Carrier) -> None:
     answer = await admin.post("/v1/voip-connections/test", TWILIO)
     assert answer.json["success"] is True

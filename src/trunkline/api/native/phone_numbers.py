@@ -93,6 +93,7 @@ class PhoneItem(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str | None
     capabilities: Capabilities
     label: str | None
+    voip_connection_id: int | None
     created_at: datetime
 
 
@@ -146,10 +147,16 @@ class PhoneDetail(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
     inbound_pin_set: bool
     label: str | None
+    voip_connection_id: int | None
+    """The VoIP connection that it came by, while that is there."""
     reprovision_required: bool
     provisioned_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+def _connection_id(number: Number) -> int | None:
+    return None if number.supply is None else number.supply.connection_id
 
 
 async def list_phone_numbers(ask: Ask[None, PhoneQuery]) -> PhoneList:
@@ -178,6 +185,7 @@ async def list_phone_numbers(ask: Ask[None, PhoneQuery]) -> PhoneList:
                     campaigns=number.supports_outbound,
                 ),
                 label=number.label,
+                voip_connection_id=_connection_id(number),
                 created_at=moment(number.created_at),
             )
             for number in found
@@ -245,6 +253,7 @@ async def get_phone_number(ask: Ask[None, None]) -> PhoneDetail:
         metadata=number.metadata,
         inbound_pin_set=number.inbound_pin is not None,
         label=number.label,
+        voip_connection_id=_connection_id(number),
         reprovision_required=numbers.stale(number),
         provisioned_at=moment_or_none(number.provisioned_at),
         created_at=moment(number.created_at),
