@@ -1,8 +1,8 @@
 """Strangers flood a loaded edge, and the calls in progress do not notice.
 
 Three runs of the same calls: alone, beside a flood from one address (which is banned, and then costs one look-up a
-datagram), and beside one from as many addresses as loopback lends (none of which offends long enough to be banned, so
-that every datagram is parsed and only the answers are saved). In each the calls must be whole.
+datagram), and beside one from as many addresses as loopback lends (each takes long to earn its ban: most datagrams are
+parsed, and the answers alone are saved). In each the calls must be whole.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ async def owned(
     )
     engine.live[call.id] = call
     engine.traces.add(call.id, 1.0, "in", Flow("udp", ("127.0.0.1", 5060), ("127.0.0.2", 5060)), b"INVITE")
-    engine.traces.own(call.id, organization)
+    engine.traces.own(call.id, organization, "inbound")
     ban = engine.bans.add(ids.mint(1.0, bytes(10)), "198.51.100.7", "flood", 60.0, 1.0)
     assert ban is not None
     manual = {"provider": "manual", "credentials": {}}

@@ -201,7 +201,7 @@ async def test_another_organizations_call_is_404_everywhere(
 ) -> None:
     other = await client((await services.organizations.create("Other")).id)
     engine.traces.add(live.id, DAY, "in", CALLER, INVITE)
-    engine.traces.own(live.id, organization)
+    engine.traces.own(live.id, organization, "inbound")
     for id in (live.id, log[0].id):
         for method, tail in (("GET", ""), ("POST", "/hangup"), ("GET", "/trace")):
             answer = await other(method, f"/v1/calls/call_{id}{tail}")
@@ -218,7 +218,7 @@ def traced(engine: Engine, organization: str, live: CallRecord) -> str:
     add(live.id, DAY + 0.004, "out", AGENT, INVITE.replace(b"caller", b"agent"))
     add(live.id, DAY + 0.1, "in", AGENT, RINGING.replace(b"caller", b"agent"))
     add(live.id, DAY + 0.1015, "out", CALLER, RINGING)
-    engine.traces.own(live.id, organization)
+    engine.traces.own(live.id, organization, "inbound")
     return live.id
 
 

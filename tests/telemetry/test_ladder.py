@@ -80,3 +80,15 @@ def test_columns_stay_in_line(peer: str) -> None:
 )
 def test_labels(text: str, words: str) -> None:
     assert label(text) == words
+
+
+@pytest.mark.parametrize(("first", "second"), [("agent", "callee"), ("callee", "agent")])
+def test_a_call_out_begins_on_the_left(first: Side, second: Side) -> None:
+    drawn = ladder(
+        [
+            message(1.0, "in", first, "INVITE sip:x SIP/2.0\r\n\r\n", A),
+            message(1.1, "out", second, "INVITE sip:y SIP/2.0\r\n\r\n", B),
+        ]
+    ).splitlines()
+    assert drawn[0].index(A) < drawn[0].index("trunkline") < drawn[0].index(B)
+    assert [line.count("INVITE ─") for line in drawn[2:]] == [1, 1]

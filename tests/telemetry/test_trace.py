@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trunkline.sip.flow import Flow
-from trunkline.telemetry.trace import TraceEntry, Traces
+from trunkline.telemetry.trace import Side, TraceEntry, Traces, Way
 
 CARRIER = Flow("udp", ("192.0.2.9", 5060), ("192.0.2.1", 5060))
 AGENT = Flow("tcp", ("2001:db8::9", 5060), ("2001:db8::1", 5080), "out:::")
@@ -33,7 +33,7 @@ def test_shown() -> None:
     traces.add("c1", 1.0, "in", CARRIER, request("INVITE", "a", "Authorization: Bearer hunter2"))
     traces.add("c1", 1.25, "out", AGENT, request("INVITE", "b"))
     traces.add("c1", 2.0, "in", AGENT, b"SIP/2.0 200 OK\r\ni:b\r\n\r\n")
-    traces.own("c1", "org")
+    traces.own("c1", "org", "inbound")
     shown = traces.shown("c1", 1000.0)
     assert shown is not None
     assert (shown.organization_id, shown.truncated) == ("org", False)
@@ -46,6 +46,24 @@ def test_shown() -> None:
     assert "hunter2" not in shown.messages[0].text
     assert shown.messages[2].text == "SIP/2.0 200 OK\r\ni:b\r\n\r\n"
     assert traces.shown("c2", 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("opening", "sides"), [("in", ["agent", "callee", "agent"]), ("out", ["callee", "agent", "callee"])]
+)
+def test_a_call_out_has_no_caller(opening: Way, sides: list[Side]) -> None:
+    """The agent dials, or the API does and the telephone is the first to be called."""
+    traces = Traces()
+    traces.add("c1", 1.0, opening, AGENT, request("INVITE", "a"))
+    traces.own("c1", "org", "outbound")
+    traces.add("c1", 1.1, "out", CARRIER, request("INVITE", "b"))
+    traces.add("c1", 2.0, "in", AGENT, request("BYE", "a"))
+    up = traces.shown("c1", 0.0)
+    traces.ended("c1", "org", "outbound")
+    over = traces.shown("c1", 0.0)
+    assert up is not None
+    assert over is not None
+    assert [each.side for each in up.messages] == [each.side for each in over.messages] == sides
 
 
 def test_the_oldest_call_makes_room() -> None:
@@ -81,7 +99,7 @@ def test_a_call_whose_first_message_is_too_large() -> None:
 def test_nothing_is_kept_when_it_is_off() -> None:
     traces = Traces(calls=0)
     traces.add("c1", 0.0, "in", CARRIER, request("INVITE", "a"))
-    traces.own("c1", "org")
+    traces.own("c1", "org", "inbound")
     assert (len(traces), traces.of("c1")) == (0, None)
 
 

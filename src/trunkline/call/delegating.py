@@ -15,7 +15,7 @@ from trunkline.call.events import Asked, Disconnected, Lost, Replied
 from trunkline.call.inputs import Transfer as Wish
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import End
-from trunkline.call.moving import Moving, Transfer
+from trunkline.call.moving import TRANSFERRED, Moving, Transfer
 from trunkline.call.outputs import Done
 from trunkline.call.standing import entered, moving_of, referred_by
 from trunkline.call.subscription import Subscriber
@@ -113,7 +113,7 @@ class Delegating:
         if outcome.done:
             transfer.entry.end("completed", outcome.status, outcome.phrase, "", wall)
             outs: Outs = [Done(transfer.token, True, status=outcome.status)] if transfer.token else []
-            return outs + call.hang_up("transferred", "edge", 'Q.850;cause=16;text="transferred"', now)
+            return outs + call.hang_up("transferred", "edge", TRANSFERRED, now)
         detail = "The peer did not say what came of it." if not outcome.told else "The peer could not do it."
         result: TransferResult = "failed" if outcome.told else "unknown"
         transfer.entry.end(result, outcome.status or None, outcome.phrase, detail, wall)

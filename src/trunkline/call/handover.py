@@ -21,7 +21,7 @@ from trunkline.call.joining import Joining
 from trunkline.call.ledger import LegEntry, TransferEntry, peer
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import ENDS, End, Terms, policy_of
-from trunkline.call.moving import Moving, Transfer
+from trunkline.call.moving import TRANSFERRED, Moving, Transfer
 from trunkline.call.newcomer import target
 from trunkline.call.origination import Origination
 from trunkline.call.outputs import Done, Journal
@@ -40,7 +40,6 @@ _FAREWELL: Final = 4.0
 """Seconds in which who was replaced answers the NOTIFY that says so; then it gets its BYE all the same."""
 _PATIENCE: Final = 40.0
 """Seconds after which an answer is not waited for any more: longer than any transaction."""
-TRANSFERRED: Final = 'Q.850;cause=16;text="transferred"'
 
 
 class Handover:

@@ -18,7 +18,7 @@ from trunkline.call.joining import Joining
 from trunkline.call.ledger import LegEntry
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import End
-from trunkline.call.moving import Moving, Transfer
+from trunkline.call.moving import TRANSFERRED, Moving, Transfer
 from trunkline.call.user_agent import UserAgent
 from trunkline.trunk.capacity import Capacity
 
@@ -91,7 +91,7 @@ def complete(
     if other.moving is not None:
         other.moving.lent = ""
     other.ledger.detail = f"Its far end was joined to call_{call.id}."
-    outs = other.hang_up("transferred", transfer.entry.by, 'Q.850;cause=16;text="transferred"', now)
+    outs = other.hang_up("transferred", transfer.entry.by, TRANSFERRED, now)
     return Seat(party, line, far.trunk, far.agent), outs
 
 

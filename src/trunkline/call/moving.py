@@ -26,6 +26,8 @@ NOTIFY: Final = "notify "
 ALARMS: Final = ("transfer", "leave", "digits")
 """A call's waits that are for its transfers: the new party rings, or the next try; who has transferred is to leave; the
 next digit."""
+TRANSFERRED: Final = 'Q.850;cause=16;text="transferred"'
+"""The Reason of the BYE to who has no part in the call any more."""
 
 
 class Referral(NamedTuple):

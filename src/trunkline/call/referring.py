@@ -18,7 +18,7 @@ from trunkline.call.handover import Handover
 from trunkline.call.heading import Headings
 from trunkline.call.legs import Legs
 from trunkline.call.merging import Far
-from trunkline.call.moving import Moving, Referral, Telling, Transfer
+from trunkline.call.moving import TRANSFERRED, Moving, Referral, Telling, Transfer
 from trunkline.call.standing import agents_side, entered, moving_of, number_of, referred_by
 from trunkline.call.subscription import Notifier
 from trunkline.call.user_agent import UserAgent
@@ -120,7 +120,7 @@ class Referring:
             moving.tellings.pop(telling.name, None)
             if telling.leaves:
                 telling.leaves = False
-                outs += self._handover.part(telling.leg, 'Q.850;cause=16;text="transferred"', now)
+                outs += self._handover.part(telling.leg, TRANSFERRED, now)
         return outs
 
     def _find(

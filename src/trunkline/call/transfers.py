@@ -17,13 +17,13 @@ from trunkline.call.call import Call
 from trunkline.call.commands import DIGITS, Commands
 from trunkline.call.delegating import REFER, Delegating
 from trunkline.call.events import Asked, Disconnected, LegEvent, Lost, Replied, Summoned
-from trunkline.call.handover import TRANSFERRED, Handover
+from trunkline.call.handover import Handover
 from trunkline.call.heading import Headings
 from trunkline.call.inputs import HangUp, Originate, SendDigits, Transfer
 from trunkline.call.joining import PREFIX
 from trunkline.call.legs import Legs
 from trunkline.call.media_plan import End
-from trunkline.call.moving import NOTIFY, Moving
+from trunkline.call.moving import NOTIFY, TRANSFERRED, Moving
 from trunkline.call.origination import originated
 from trunkline.call.referring import Referring
 from trunkline.call.replacing import Replacing

@@ -219,7 +219,7 @@ class Caller:
         if event.method == "INVITE" or (event.method == "UPDATE" and event.body):
             answer = self._audio.answer(event.body)
             if isinstance(answer, Refusal):
-                status, words, headers = answer.status, answer.phrase, f"Warning: {answer.warning}\r\n"
+                status, words, headers = answer.status, answer.phrase, answer.line(self._ua.brand)
             else:
                 body = answer
         self._carry(leg.session.reply(event.exchange, status, words, body, "application/sdp", headers, self._now()))

@@ -1,4 +1,4 @@
-"""A call as a ladder: a column for each peer, an arrow for each message, the edge between caller and agents.
+"""A call as a ladder: a column for each peer, an arrow for each message, the edge between who began and whom it called.
 
          udp 192.0.2.1:5060          trunkline          tcp 198.51.100.7:5060
                   │                      │                        │
@@ -57,14 +57,17 @@ def label(text: str) -> str:
 class Ladder:
     """Draws message by message. Each line is without a line end."""
 
-    def __init__(self, callers: Sequence[str], agents: Sequence[str], edge: str = "trunkline") -> None:
-        """`callers` stand left of the edge, `agents` right; each as `udp 192.0.2.1:5060`."""
+    def __init__(
+        self, left: Sequence[str], right: Sequence[str], edge: str = "trunkline", side: str = "caller"
+    ) -> None:
+        """Who stands left of the edge, who right; each as `udp 192.0.2.1:5060`. `side`: whose messages are left."""
+        self._side = side
         self._columns = {
-            **{("caller", name): place for place, name in enumerate(callers)},
-            **{("agent", name): place for place, name in enumerate(agents, len(callers) + 1)},
+            **{(True, name): place for place, name in enumerate(left)},
+            **{(False, name): place for place, name in enumerate(right, len(left) + 1)},
         }
-        self._names = [*callers, edge, *agents]
-        self._edge = len(callers)
+        self._names = [*left, edge, *right]
+        self._edge = len(left)
         self._began: float | None = None
         self._seen: set[tuple[str, str, str]] = set()
 
@@ -84,7 +87,7 @@ class Ladder:
         row = self._lines()
         time = f"{message.at - self._began:9.3f}"
         row[: len(time)] = time
-        place = self._columns.get((message.side, f"{message.transport} {message.remote}"))
+        place = self._columns.get((message.side == self._side, f"{message.transport} {message.remote}"))
         if place is None:
             return "".join(row)
         words = label(message.text)
@@ -107,10 +110,12 @@ class Ladder:
 def ladder(messages: Iterable[Drawn], edge: str = "trunkline") -> str:
     """The whole ladder as text, a line for each message."""
     messages = list(messages)
-    peers: dict[str, dict[str, None]] = {"caller": {}, "agent": {}}
+    sides = [message.side for message in messages]
+    side = "caller" if "caller" in sides or not sides else sides[0]
+    peers: dict[bool, dict[str, None]] = {True: {}, False: {}}
     for message in messages:
-        peers[message.side][f"{message.transport} {message.remote}"] = None
-    drawing = Ladder(list(peers["caller"]), list(peers["agent"]), edge)
+        peers[message.side == side][f"{message.transport} {message.remote}"] = None
+    drawing = Ladder(list(peers[True]), list(peers[False]), edge, side)
     return "\n".join([*drawing.head(), *map(drawing.row, messages)]) + "\n"
 
 

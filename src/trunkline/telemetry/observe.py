@@ -96,7 +96,7 @@ class Observer:
                 self._answered(entry.record)
             else:
                 self.begun += 1
-                self.traces.own(entry.record.id, entry.record.organization_id)
+                self.traces.own(entry.record.id, entry.record.organization_id, entry.record.direction)
         elif isinstance(out, Observed):
             self._observed(out, now)
 
@@ -111,7 +111,7 @@ class Observer:
         cause = record.cause or "unknown"
         self.ended.add((record.direction, record.status, cause))
         self.trunk_calls.add((record.trunk_id or "", record.status))
-        self.traces.ended(record.id, record.organization_id)
+        self.traces.ended(record.id, record.organization_id, record.direction)
         if record.answered_at is not None and record.ended_at is not None:
             self.durations.add(record.ended_at - record.answered_at)
         self.report.ended(record)

@@ -12,11 +12,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from trunkline.model.call import Direction
 from trunkline.sip.flow import Flow, host_port
 from trunkline.telemetry.hide import of_message
 
 Way = Literal["in", "out"]
-Side = Literal["caller", "agent"]
+Side = Literal["caller", "agent", "callee"]
 
 _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -55,13 +56,14 @@ class _Kept:
     """One call's messages. Those of a call that has ended are laid together in one piece: thousands of small pieces
     that live for different times would leave memory full of holes."""
 
-    __slots__ = ("_marks", "_packed", "entries", "left_out", "organization_id", "room")
+    __slots__ = ("_marks", "_packed", "direction", "entries", "left_out", "organization_id", "room")
 
     def __init__(self, room: int) -> None:
         self.entries: list[tuple[float, Way, Flow, bytes]] = []
         self.room = room
         self.left_out = 0
         self.organization_id = ""
+        self.direction: Direction = "inbound"
         self._packed = b""
         self._marks: tuple[tuple[float, Way, Flow, int], ...] = ()
         """When, which way, over what, and where in the piece the message ends."""
@@ -120,17 +122,17 @@ class Traces:
         else:
             kept.left_out += 1
 
-    def own(self, call: str, organization_id: str) -> None:
-        """Who may see it."""
+    def own(self, call: str, organization_id: str, direction: Direction) -> None:
+        """Who may see it, and which way it goes."""
         kept = self._kept.get(call)
         if kept is not None:
-            kept.organization_id = organization_id
+            kept.organization_id, kept.direction = organization_id, direction
 
-    def ended(self, call: str, organization_id: str) -> None:
+    def ended(self, call: str, organization_id: str, direction: Direction) -> None:
         """The call is over; little more will come of it."""
         kept = self._kept.get(call)
         if kept is not None:
-            kept.organization_id = organization_id
+            kept.organization_id, kept.direction = organization_id, direction
             kept.pack()
 
     def of(self, call: str) -> list[TraceEntry] | None:
@@ -146,6 +148,7 @@ class Traces:
         entries = kept.all()
         opening = entries[0].data if entries else b""
         first = _call_id(opening)
+        speaker, other = _sides(kept.direction, entries[0].direction if entries else "in")
         return CallTrace(
             call_id=call,
             organization_id=kept.organization_id,
@@ -153,8 +156,7 @@ class Traces:
                 TraceMessage(
                     at=at + epoch,
                     direction=direction,
-                    # Each leg has a Call-ID of its own, and the caller speaks first.
-                    side="caller" if _call_id(data) == first else "agent",
+                    side=speaker if _call_id(data) == first else other,
                     transport=flow.transport,
                     local=host_port(flow.local),
                     remote=host_port(flow.remote),
@@ -164,6 +166,14 @@ class Traces:
             ),
             truncated=kept.left_out > 0 or not opening.startswith(b"INVITE "),
         )
+
+
+def _sides(direction: Direction, opening: Way) -> tuple[Side, Side]:
+    """Whose the call's first leg is, and whose the others are: each has a Call-ID of its own. A call out begins with
+    the agent that dials, or, where the API begins it, with our INVITE to who is called."""
+    if direction == "inbound":
+        return "caller", "agent"
+    return ("agent", "callee") if opening == "in" else ("callee", "agent")
 
 
 def _call_id(data: bytes) -> bytes:

@@ -146,7 +146,7 @@ class CallDetail(LiveItem, frozen=True, kw_only=True):
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
     direction: Literal["in", "out"]
-    side: Literal["caller", "agent"]
+    side: Literal["caller", "agent", "callee"]
     transport: str
     local: str
     remote: str
