@@ -43,7 +43,7 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "no-agent": Cause(480, 20, "Assign an agent to the number."),
     "agent-gone": Cause(480, 20, "Assign an agent that exists."),
     "agent-disabled": Cause(480, 20, "Enable the agent."),
-    "agent-unsupported": Cause(480, 20, "Assign a sip or echo agent."),
+    "agent-unsupported": Cause(480, 20, "Assign an agent that is reached by SIP, or an echo agent."),
     "agent-unreachable": Cause(480, 20, "Give the agent a SIP URI or a trunk."),
     "agent-not-registered": Cause(480, 20, "Register a phone as the user of the agent's trunk."),
     "agent-trunk-gone": Cause(480, 20, "Give the agent a trunk that exists."),

@@ -1,1 +1,1 @@
-"""Rates, bans and nonces, pure."""
+"""Rates, overload, bans, nonces, and what a day's calls out cost, pure."""

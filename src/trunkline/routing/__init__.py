@@ -1,1 +1,1 @@
-"""Which number a call asks for and which agents answer it, pure."""
+"""Which number a call asks for, which agents answer it, and which carriers take a call out, pure."""

@@ -195,7 +195,9 @@ def _candidate(agent: Agent, number: Number, trunks: Mapping[str, Trunk]) -> Can
         return Candidate(agent, None, None)
     if kind in ("websocket", "webrtc"):
         return Skipped(
-            agent.id, "agent-unsupported", f"This version does not reach {kind} agents: assign a sip or echo agent."
+            agent.id,
+            "agent-unsupported",
+            f"This version does not reach {kind} agents: assign one that is reached by SIP.",
         )
     trunk = None
     if agent.trunk_id is not None:

@@ -1,1 +1,1 @@
-"""Who is calling, whether there is room, and whether the peer is well, pure."""
+"""Who is calling, whether there is room, whether the peer is well, and which addresses failed lately, pure."""
