@@ -47,6 +47,16 @@ def test_a_failed_call_says_what_would_mend_it(lines: pytest.LogCaptureFixture) 
     assert lines.messages == ["call c1 anonymous to +12025550100: failed, no-agent, 480 (Assign an agent.)"]
 
 
+def test_a_call_out_names_the_telephone_that_it_went_to(lines: pytest.LogCaptureFixture) -> None:
+    report = Report()
+    report.ended(
+        record(direction="outbound", phone_number="+12025550100", caller="+12025550100", callee="+13035550142")
+    )
+    report.write(1.0)
+    assert lines.messages == ["call c1 +12025550100 to +13035550142: completed, normal, 200, 12 s"]
+    assert lines.records[0].__dict__["call"]["to"] == "+13035550142"
+
+
 def test_many_calls_are_a_few_lines_and_a_count(lines: pytest.LogCaptureFixture) -> None:
     report = Report(lines=3)
     for number in range(10):

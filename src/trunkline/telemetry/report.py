@@ -126,7 +126,7 @@ class Report:
 
 
 def _sentence(record: CallRecord) -> str:
-    ends = f"{record.caller or 'anonymous'} to {record.phone_number or record.callee or 'unknown'}"
+    ends = f"{record.caller or 'anonymous'} to {_called(record) or 'unknown'}"
     words = f"call {record.id} {ends}: {record.status}, {record.cause or 'no cause'}"
     if record.sip_status:
         words += f", {record.sip_status}"
@@ -137,12 +137,19 @@ def _sentence(record: CallRecord) -> str:
     return words
 
 
+def _called(record: CallRecord) -> str | None:
+    """Who was called: our number, as it is written here, on the way in; the telephone on the way out."""
+    if record.direction == "outbound":
+        return record.callee
+    return record.phone_number or record.callee
+
+
 def _fields(record: CallRecord) -> dict[str, object]:
     return {
         "id": record.id,
         "direction": record.direction,
         "from": record.caller,
-        "to": record.phone_number or record.callee,
+        "to": _called(record),
         "trunk": record.trunk_id,
         "agent": record.agent_id,
         "status": record.status,
