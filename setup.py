@@ -26,7 +26,7 @@ SINGLE = (
     *("telemetry/observe", "telemetry/tally", "transport/layer", "transport/udp"),
 )
 """What messages and packets meet elsewhere. The rest waits for the kernel, the disk or an operator."""
-RECORDS = re.compile(r"^(import|from) (msgspec|enum)\b", re.MULTILINE)
+RECORDS = re.compile(r"^(import msgspec|(import|from) enum)\b", re.MULTILINE)
 """Records and enumerations have machine code of their own, and compiled they would lose the types of their fields."""
 LEFT = ("sip/flow",)
 """Part of such records, and so read back by them."""

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from trunkline.registrar.bindings import Asking, Bindings, OutOfOrder, Terms, TooBrief, Wish, key_of
+from trunkline.registrar.bindings import Asking, Bindings, OutOfOrder, TooBrief, Wish, key_of
+from trunkline.registrar.terms import Terms
 from trunkline.sip.flow import Flow
 from trunkline.sip.uri import parse_uri
 

@@ -15,7 +15,7 @@ from trunkline.model.agent import Agent
 from trunkline.model.change import Change, Put, Removed
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
-from trunkline.registrar.bindings import Terms
+from trunkline.registrar.terms import Terms
 from trunkline.sip.digest import answer
 from trunkline.sip.flow import Flow
 

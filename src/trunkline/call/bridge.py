@@ -6,8 +6,6 @@ names its ends; who stands in one may be exchanged for another while the call is
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from trunkline.call.asking import Outs
 from trunkline.call.events import Acknowledged, Asked, LegEvent, Refreshed, Replied, Withdrawn
 from trunkline.call.exchange import Exchanges, Party
@@ -22,15 +20,18 @@ _SEQUENCE_ROOM = 1000
 """Requests a dialog may send after its journal entry, before a BYE written from that entry would be out of order."""
 
 
-class Seat(NamedTuple):
+class Seat:
     """Who has one of the two places, and on whose terms."""
 
-    party: Party
-    line: LegEntry
-    """The leg's line in the ledger."""
-    trunk: Trunk | None = None
-    agent: Agent | None = None
-    """None for who is no agent of ours."""
+    __slots__ = ("agent", "line", "party", "trunk")
+
+    def __init__(self, party: Party, line: LegEntry, trunk: Trunk | None = None, agent: Agent | None = None) -> None:
+        self.party = party
+        self.line = line
+        """The leg's line in the ledger."""
+        self.trunk = trunk
+        self.agent = agent
+        """None for who is no agent of ours."""
 
 
 class Bridge:
@@ -60,6 +61,10 @@ class Bridge:
 
     def seat(self, end: End) -> Seat | None:
         return self._seats.get(end)
+
+    def seats(self) -> list[Seat]:
+        """Those that are taken."""
+        return list(self._seats.values())
 
     def end_of(self, leg: str) -> End | None:
         """The place that a leg has; None for one that has none."""

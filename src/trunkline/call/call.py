@@ -112,9 +112,8 @@ class Call:
         found = [self.caller.id]
         if self.agent is not None:
             found.append(self.agent.id)
-        for end in ENDS:
-            seat = self.bridge.seat(end)
-            if seat is not None:
+        for seat in self.bridge.seats():
+            if seat.party.id not in found:
                 found.append(seat.party.id)
         return found if self.moving is None else found + self.moving.legs()
 

@@ -201,16 +201,17 @@ class Core:
         return due.taken() + self.beside.expire(now) + self.door.expire(now) + self.registrar.expire(now)
 
     def _expired(self, due: Due, now: float) -> list[Output]:
-        call = self.calls.get(due.owner)
-        if call is not None and due.what in ALARMS:
-            return self._carry(self.transfers.expire(call, due.what, now), call.caller.id, now)
+        owner, what, transaction = due
+        call = self.calls.get(owner)
+        if call is not None and what in ALARMS:
+            return self._carry(self.transfers.expire(call, what, now), call.caller.id, now)
         if call is not None:
             before = call.agent.id if call.agent is not None else call.caller.id
-            return self._carry(call.expire(due.what, now), before, now)
-        leg = self.legs.get(due.owner)
+            return self._carry(call.expire(what, now), before, now)
+        leg = self.legs.get(owner)
         if leg is None or isinstance(leg, EndpointLeg):
             return []
-        return self._carry(leg.expire(due.what, due.transaction, now), due.owner, now)
+        return self._carry(leg.expire(what, transaction, now), owner, now)
 
     def deadline(self) -> float | None:
         ua = self.ua
@@ -394,6 +395,6 @@ class Core:
         call = self.calls.pop(call_id, None)
         if call is None:
             return []
-        touched += call.legs()
+        touched += [leg for leg in call.legs() if leg not in touched]
         self.reception.release(call.caller.identity)
         return self.transfers.forget(call, now)

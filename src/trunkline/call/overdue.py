@@ -4,18 +4,13 @@ what came of those before it, wait here for the next turn."""
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from trunkline.call.outputs import Output
 from trunkline.call.user_agent import UserAgent
 from trunkline.sip.transaction.events import Told
 
-
-class Due(NamedTuple):
-    owner: str
-    """A leg, or a call."""
-    what: str
-    transaction: str = ""
+Due = tuple[str, str, str]
+"""Whose it is, a leg's or a call's; what; of which transaction, if of any."""
 
 
 class Overdue:
@@ -35,8 +30,9 @@ class Overdue:
 
     def gather(self, ua: UserAgent, now: float) -> None:
         self.told += ua.layer.expire(now)
-        self.entries += [Due(*entry) for entry in ua.timers.expire(now)]
-        self.entries += [Due(owner, what) for owner, what in ua.alarms.expire(now)]
+        self.entries += ua.timers.expire(now)
+        for owner, what in ua.alarms.expire(now):
+            self.entries.append((owner, what, ""))
 
     def taken(self) -> list[Output]:
         """All that came of them, now that they are dealt with."""

@@ -20,6 +20,7 @@ from trunkline.call.headers import warning as warning_line
 from trunkline.call.ledger import Ledger, LegEntry, peer
 from trunkline.call.media_plan import MediaPlan, Terms, policy_of
 from trunkline.call.redirect import Redirects
+from trunkline.call.target import Target
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.user_agent import UserAgent
 from trunkline.model.call import CallStatus, Side
@@ -110,7 +111,8 @@ class Search:
         self._admission = admission
         self._plan = plan
         self._attempts = 0
-        self._redirects = Redirects()
+        self._redirects: Redirects | None = None
+        """None until an agent leads elsewhere."""
         self._early: dict[str, Rang] = {}
         """What rang with a session description, by early dialog of the attempt that goes on."""
         self.candidate: Attempt | None = None
@@ -179,10 +181,11 @@ class Search:
             calling = ledger.phone_number or ""
             outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
             outward = invitation.on_its_way(outward, candidate, ua.service_routes, bool(self._candidates))
-            return UacLeg(ua, leg, ledger.id, outward._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
+            return UacLeg(ua, leg, ledger.id, self._told(outward), offer, wanted.kind or SDP)
         if candidate.uri is None:
             codecs = wanted.trunk.codecs if wanted.trunk is not None else ()
             return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, codecs)
+        foreign = self._redirects is not None and self._redirects.foreign(candidate)
         target = invitation.target(
             candidate.uri,
             candidate.transport,
@@ -192,14 +195,18 @@ class Search:
             f"call_{ledger.id}",
             ua.brand,
             wanted.crossing,
-            () if self._redirects.foreign(candidate) else wanted.identity,
+            () if foreign else wanted.identity,
             invitation.facts(ledger) if number is not None and number.metadata else {},
             wanted.max_forwards,
         )
-        if self._redirects.foreign(candidate):
+        if foreign:
             target = target._replace(credentials=None)
         target = invitation.on_its_way(target, candidate, ua.service_routes, bool(self._candidates))
-        return UacLeg(ua, leg, ledger.id, target._replace(reliable=wanted.reliable), offer, wanted.kind or SDP)
+        return UacLeg(ua, leg, ledger.id, self._told(target), offer, wanted.kind or SDP)
+
+    def _told(self, target: Target) -> Target:
+        """The target, which is told what the party that it is wanted for can do."""
+        return target._replace(reliable=True) if self._wanted.reliable else target
 
     def _more(self, now: float) -> bool:
         """Whether there is another to try, and time for it."""
@@ -278,11 +285,12 @@ class Search:
         rang = bool(self._early) or (self.line is not None and self.line.ringing_at is not None)
         statuses = self.candidate.hunt_on if self.candidate is not None else ()
         if event.contacts and isinstance(self.candidate, Candidate):
-            followed = self._redirects.follow(event.contacts, self.candidate)
+            redirects = self._redirects = self._redirects or Redirects()
+            followed = redirects.follow(event.contacts, self.candidate)
             self._candidates = [*followed, *self._candidates]
             # A contact that leads no further does not speak for those beside it.
             following = self._candidates[0] if self._candidates else None
-            if isinstance(following, Candidate) and self._redirects.named(following):
+            if isinstance(following, Candidate) and redirects.named(following):
                 return self.attempt(now)
         # One device of several does not speak for the others.
         one = self.candidate

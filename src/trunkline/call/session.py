@@ -109,10 +109,9 @@ class Session:
 
     def met(self, message: Request | Response, flow: Flow) -> Outs:
         """Take from the message that made the dialog what the peer can do, and decide the flow for our requests."""
-        self.allow = message.get("allow")
-        if self.allow is not None:
-            self.allow = ", ".join(message.headers("allow"))
-        self.asking.allows_update = "UPDATE" in (self.allow or "")
+        allow = message.headers("allow")
+        self.allow = ", ".join(allow) if allow else None
+        self.asking.allows_update = self.allow is not None and "UPDATE" in self.allow
         return self.asking.route(flow)
 
     def accepted(self, transaction: str, sequence: int, exchange: str, now: float) -> None:

@@ -29,6 +29,8 @@ from trunkline.sip.dialog.session_timer import SessionTimer
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
 
+_NOTHING = Shown()
+
 
 class UacLeg(SipLeg):
     """One outgoing call."""
@@ -74,7 +76,7 @@ class UacLeg(SipLeg):
         self.over = False
         """The INVITE has its final answer, or was given up before it was sent."""
         self._course = Course(ua.penalties)
-        self._shown = Shown()
+        self._shown = _NOTHING
         self._timer = SessionTimer(ua.extensions.session_expires, ua.extensions.min_se)
         self._sequence = 0
         self._branch = ""

@@ -56,8 +56,9 @@ class UasLeg(SipLeg):
         """Whether the INVITE waits for its final response."""
         self._nat = nat or behind_nat(request, flow)
         self._early: dict[str, str] = {}
-        self._requires, self._supports = reliably(request)
-        self._knows_199 = "199" in (request.get("supported") or "")
+        supported = _tags(request, "supported")
+        self._requires, self._supports = "100rel" in _tags(request, "require"), "100rel" in supported
+        self._knows_199 = "199" in supported
         self._reliable: dict[str, Reliable] = {}
         """The early dialogs with reliable provisional responses, by our tag."""
         self._keys: list[DialogKey] = []
@@ -273,13 +274,9 @@ class UasLeg(SipLeg):
         return tag
 
 
-def reliably(request: Request) -> tuple[bool, bool]:
-    """Whether an INVITE requires reliable provisional responses, and whether it supports them."""
-    required, supported = request.get("require"), request.get("supported")
-    return (
-        required is not None and any("100rel" in line.lower() for line in request.headers("require")),
-        supported is not None and any("100rel" in line.lower() for line in request.headers("supported")),
-    )
+def _tags(request: Request, name: str) -> str:
+    """The option tags of a header, in lower case; empty when it is not there."""
+    return ",".join(request.headers(name)).lower() if request.get(name) is not None else ""
 
 
 def _secure(request: Request) -> bool:

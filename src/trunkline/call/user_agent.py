@@ -85,7 +85,9 @@ class UserAgent:
 
     def address(self, flow: Flow) -> Address:
         """What the peer of a flow reaches this end of it by."""
-        ours = self.advertised.get((flow.transport, flow.local), flow.local)
+        ours = flow.local
+        if self.advertised:
+            ours = self.advertised.get((flow.transport, ours), ours)
         if not self.seen:
             return ours
         seen = self.seen.get((flow.transport, flow.local, flow.remote[0]))

@@ -12,7 +12,7 @@ from trunkline.model.call import Direction
 from trunkline.model.number import Number
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
-from trunkline.registrar.bindings import Terms
+from trunkline.registrar.terms import Terms
 from trunkline.routing.outbound import Carrier
 from trunkline.routing.select import Candidate
 

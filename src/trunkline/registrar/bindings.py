@@ -11,29 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import msgspec
 from msgspec import structs
 
 from trunkline.model.binding import Binding
+from trunkline.registrar.terms import Terms
 from trunkline.sip.flow import Flow
 from trunkline.sip.timers import Alarms
 from trunkline.sip.uri import Uri
 
 _PORTS: Final = {"sips": 5061, "tls": 5061}
 _COMPARED: Final = ("user", "ttl", "method", "maddr")
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a registration may ask for, in seconds, and is asked for."""
-
-    shortest: int = 60
-    usual: int = 3600
-    longest: int = 86_400
-    contacts: int = 10
-    """Bindings of one trunk."""
-    algorithms: tuple[str, ...] = ("MD5",)
-    """What devices are challenged with, the preferred first. Of the phones that know MD5 alone, some give up when they
-    are shown another, even beside it."""
 
 
 class Wish(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trunkline.registrar.bindings import Bindings, Terms
+from trunkline.registrar.bindings import Bindings
+from trunkline.registrar.terms import Terms
 from trunkline.sip.flow import Flow
 
 

@@ -6,7 +6,6 @@ A body is read only as far as that takes: the other parts (ISUP, PIDF-LO, XML) c
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 MAX_PARTS = 16
 """Parts of a multipart body that are looked at."""
@@ -16,11 +15,14 @@ _PART_TYPE = re.compile(rb"(?:^|\n)content-type[ \t]*:[ \t]*([^;\r\n]*[^;\r\n \t
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
-class Span(NamedTuple):
+class Span:
     """The description is `body[start:end]`."""
 
-    start: int
-    end: int
+    __slots__ = ("end", "start")
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
 
 
 def find_sdp(content_type: str | None, body: bytes) -> Span | None:

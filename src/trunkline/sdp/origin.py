@@ -16,18 +16,21 @@ _ORIGIN = re.compile(rb"^(o=- \d+ \d+) IN IP[46] [0-9A-Fa-f.:]+", re.MULTILINE).
 class OurOrigin:
     """One leg's o= line. `stamp` is the only thing it does."""
 
-    __slots__ = ("_content", "_head", "_tail", "_version")
+    __slots__ = ("_address", "_content", "_head", "_tail", "_version")
 
     def __init__(self, session: int, address: str) -> None:
         """`session`: a number of at most 62 bits that no other leg has. `address`: a literal that we advertise."""
         self._head = f"o=- {session} "
+        self._address = address
         self._tail = _tail(address)
         self._version = 0
         self._content: list[str] | None = None
 
     def move(self, address: str) -> None:
         """What we advertise on the leg is known only now: before anybody was told otherwise."""
-        self._tail = _tail(address)
+        if address != self._address:
+            self._address = address
+            self._tail = _tail(address)
 
     @property
     def version(self) -> int:

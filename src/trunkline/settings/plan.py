@@ -9,7 +9,7 @@ from trunkline.call.verdict import Policy
 from trunkline.engine.engine import Plan
 from trunkline.guard.bans import Terms
 from trunkline.guard.rate import Rate
-from trunkline.registrar import bindings
+from trunkline.registrar import terms
 from trunkline.settings.check import external
 from trunkline.settings.tree import DEFAULT_LISTENERS, Abuse, Listener, Settings
 from trunkline.sip.timers import Timing
@@ -48,7 +48,7 @@ def plan_of(settings: Settings) -> Plan:
             unknown_source=sip.unknown_sources,
             source_rate=Rate.of(rate) if rate else None,
             max_calls=sip.max_calls or None,
-            registrar=bindings.Terms(
+            registrar=terms.Terms(
                 shortest=sip.registrar.shortest,
                 usual=sip.registrar.usual,
                 longest=sip.registrar.longest,

@@ -120,7 +120,10 @@ class _Message:
         first = self._values.get(key)
         if first is None:
             return []
-        return [value.strip(" \t") for value in (first, *self._more.get(key, ()))]
+        found = [first.strip(" \t")]
+        if key in self._more:
+            found += [value.strip(" \t") for value in self._more[key]]
+        return found
 
     def lines(self) -> list[tuple[str, str]]:
         """Every header as (name as written, value), in order."""

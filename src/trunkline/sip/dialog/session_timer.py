@@ -48,9 +48,10 @@ def said(message: Request | Response) -> Said:
             name, _, word = parameter.partition("=")
             if name.strip().lower() == "refresher":
                 refresher = word.strip().lower()
-    knows = supported is not None and any(
-        tag.strip().lower() == "timer" for line in message.headers("supported") for tag in line.split(",")
-    )
+    knows = False
+    if supported is not None:
+        for line in message.headers("supported"):
+            knows = knows or "timer" in [tag.strip().lower() for tag in line.split(",")]
     return Said(interval, refresher, _seconds(least.partition(";")[0]) if least is not None else 0, knows)
 
 
