@@ -181,7 +181,7 @@ class Search:
             calling = ledger.phone_number or ""
             outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
             outward = invitation.on_its_way(outward, candidate, ua.service_routes, bool(self._candidates))
-            return UacLeg(ua, leg, ledger.id, self._told(outward), offer, wanted.kind or SDP)
+            return UacLeg(ua, leg, ledger.id, self._asked(outward, offer), offer, wanted.kind or SDP)
         if candidate.uri is None:
             codecs = wanted.trunk.codecs if wanted.trunk is not None else ()
             return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, codecs)
@@ -202,11 +202,11 @@ class Search:
         if foreign:
             target = target._replace(credentials=None)
         target = invitation.on_its_way(target, candidate, ua.service_routes, bool(self._candidates))
-        return UacLeg(ua, leg, ledger.id, self._told(target), offer, wanted.kind or SDP)
+        return UacLeg(ua, leg, ledger.id, self._asked(target, offer), offer, wanted.kind or SDP)
 
-    def _told(self, target: Target) -> Target:
-        """The target, which is told what the party that it is wanted for can do."""
-        return target._replace(reliable=True) if self._wanted.reliable else target
+    def _asked(self, target: Target, offer: bytes) -> Target:
+        """The target; one that is to make the offer is told whether the other party takes it before the answer."""
+        return target._replace(reliable=True) if self._wanted.reliable and not offer else target
 
     def _more(self, now: float) -> bool:
         """Whether there is another to try, and time for it."""
