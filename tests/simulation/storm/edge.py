@@ -39,7 +39,7 @@ from trunkline.model.number import NumberConfig
 from trunkline.model.organization import Organization, OutboundRules
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
-from trunkline.registrar.bindings import Terms
+from trunkline.registrar.terms import Terms
 from trunkline.sip.flow import Transport
 
 BOTS, SECOND, PBXS, GROUP, DESK_AGENT = id_of(19), id_of(20), id_of(23), id_of(22), id_of(24)
