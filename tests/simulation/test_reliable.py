@@ -467,6 +467,21 @@ def test_an_update_whose_agent_goes_has_an_answer(world: World, edge: Edge, stat
     end(world, edge)
 
 
+def test_an_update_that_crosses_our_cancel_has_an_answer(world: World, edge: Edge) -> None:
+    _, agent = settle(world)
+    agent.react = None
+    (call,) = edge.core.calls
+    edge.give(HangUp(call))
+    agent.remote_tag = agent.invited.from_tag or ""
+    agent.inside("UPDATE", MOVED, call_id=agent.invited.call_id)
+    world.run(0.1)
+    assert agent.methods[-1] == "CANCEL"
+    assert agent.statuses("UPDATE") == [500]
+    agent.reply(agent.request("CANCEL"), 200)
+    agent.reply(agent.invited, 487)
+    end(world, edge)
+
+
 def test_an_invite_in_an_early_dialog_is_glare_to_its_callee(world: World, edge: Edge) -> None:
     """§14.2: 500 to who has an INVITE open, 491 to who was sent one."""
     carrier, agent = settle(world)

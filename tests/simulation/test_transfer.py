@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, SIP_AGENT, TRUNK, id_of
+from tests.simulation.peer import Peer
 from tests.simulation.phone import ANSWER, OFFER, Phone, ignore
 from tests.simulation.transfer import (
     DESK,
@@ -660,3 +661,26 @@ def test_transfers_leave_no_cycles() -> None:
     finally:
         gc.enable()
     assert [record.transfers[0].result for record in scene.edge.finished] == ["completed"] * 20
+
+
+def test_an_update_of_a_new_party_that_has_not_answered_has_an_answer() -> None:
+    """RFC 3311 §5.2: what it would change is not there yet."""
+    scene = Scene()
+    scene.connect()
+    scene.world.remove((HUMAN, 5060))
+    desk = Peer(scene.world, HUMAN)
+    scene.refer(f"<tel:{DESK}>")
+    scene.world.run(0.1)
+    invite = desk.request("INVITE")
+    desk.reply(invite, 183, HUMAN_SDP, "Require: 100rel\nRSeq: 1")
+    scene.world.run(0.1)
+    desk.reply(desk.request("PRACK"), 200)
+    desk.remote_tag = invite.from_tag or ""
+    desk.inside("UPDATE", HUMAN_SDP, call_id=invite.call_id)
+    scene.world.run(0.1)
+    assert desk.statuses("UPDATE") == [500]
+    desk.reply(invite, 486)
+    scene.world.run(1.0)
+    scene.carrier.hang_up_all()
+    scene.world.run(200.0)
+    assert scene.edge.clean() == {}

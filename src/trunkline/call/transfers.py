@@ -17,6 +17,7 @@ from trunkline.call.call import Call
 from trunkline.call.commands import DIGITS, Commands
 from trunkline.call.delegating import REFER, Delegating
 from trunkline.call.events import Asked, Disconnected, LegEvent, Lost, Replied, Summoned
+from trunkline.call.exchange import Party
 from trunkline.call.handover import Handover
 from trunkline.call.heading import Headings
 from trunkline.call.inputs import HangUp, Originate, SendDigits, Transfer
@@ -91,6 +92,8 @@ class Transfers:
             return mine
         transfer = moving.transfer
         if transfer is not None and transfer.leg is not None and event.leg == transfer.leg.id and not transfer.lender:
+            if isinstance(event, Asked):
+                return self._not_yet(transfer.leg, event, now)
             return self._handover.receive(call, moving, transfer, event, now)
         end = call.bridge.end_of(event.leg)
         if end is None:
@@ -194,6 +197,15 @@ class Transfers:
                     telling.hung_up, telling.leaves = True, False
                     return telling.answered(200, now)
         return []
+
+    def _not_yet(self, newcomer: Party, event: Asked, now: float) -> Outs:
+        """What a new party asks before it is joined (RFC 3311 §5.2)."""
+        if newcomer.session is not None:
+            return self._not_now(event, now)
+        if newcomer.current is None:
+            return []
+        words, later = phrase(500), "Retry-After: 5\r\n"
+        return newcomer.current.reply(event.exchange, 500, words, b"", "", later, now)
 
     def _not_now(self, event: Asked, now: float) -> Outs:
         """What is asked while nobody is there to ask on."""

@@ -165,7 +165,8 @@ class UacLeg(SipLeg):
         if request.method == "ACK":
             return []
         receipt = self._receipts.of(request.from_tag)
-        if receipt is not None and receipt.settled and request.method == "UPDATE" and not self.over:
+        wanted = not self.over and self._cancel is None
+        if receipt is not None and request.method == "UPDATE" and wanted and receipt.session is self.current:
             return receipt.session.receive(request, flow, now)
         key = self.ua.layer.open(request, flow, self.id, self.call).key
         if (request.call_id, self.ends.local_tag, request.from_tag or "") not in self.ua.dialogs:

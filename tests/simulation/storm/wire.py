@@ -114,7 +114,8 @@ class Wire:
                 and not any(self._acks(final, line) for line in self.said)
             ):
                 yield f"{key}: the 200 of {final.message.to_tag} has no ACK"
-        if answers and not finals and crash is None and (key[0], "CANCEL") not in self.asked:
+        first_of_call = first.message.to_tag is None
+        if first_of_call and answers and not finals and crash is None and (key[0], "CANCEL") not in self.asked:
             yield f"{key} was left ringing"
 
     def _hung_up(self, final: Line) -> bool:
