@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, Edge
+from tests.simulation.edge import AGENT, CARRIER, Edge, open_dialogs
 from tests.simulation.peer import Message, Peer
 from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp
+from trunkline.call.inputs import HangUp, Interrupted
 from trunkline.sip.message import Request, Response
 
 SUPPORTS = "Supported: 100rel"
@@ -480,6 +480,24 @@ def test_an_update_that_crosses_our_cancel_has_an_answer(world: World, edge: Edg
     agent.reply(agent.request("CANCEL"), 200)
     agent.reply(agent.invited, 487)
     end(world, edge)
+
+
+def test_an_agent_whose_answer_waits_for_a_prack_gets_its_bye_after_a_crash(world: World, edge: Edge) -> None:
+    """It has its ACK, and talks to nobody: the journal knows it before the caller does."""
+    carrier, agent = begin(world, REQUIRES, pracks=False)
+    agent.ring(183, ANSWER)
+    world.run(0.1)
+    agent.answers()
+    world.run(0.1)
+    assert agent.methods == ["INVITE", "ACK"]
+    assert 200 not in carrier.statuses("INVITE")
+    after = Edge(world, seed=b"after")
+    for dialog in open_dialogs(edge):
+        after.give(Interrupted(dialog))
+    world.run(0.1)
+    assert agent.methods == ["INVITE", "ACK", "BYE"]
+    world.run(200.0)
+    assert after.clean() == {}
 
 
 def test_an_invite_in_an_early_dialog_is_glare_to_its_callee(world: World, edge: Edge) -> None:

@@ -27,7 +27,7 @@ from trunkline.call.user_agent import UserAgent
 from trunkline.call.vetting import Vetting
 from trunkline.identity.verify import Judgement
 from trunkline.model.call import CallStatus, Side
-from trunkline.model.journal import Answered, Began, Ended
+from trunkline.model.journal import Answered, Began, Ended, Rejoined
 from trunkline.sdp.refusal import Refusal
 
 
@@ -213,7 +213,12 @@ class Call:
             return []
         if isinstance(event, Cleared):
             held, self._held = self._held, None
-            return self._connected(held, agent, now) if held is not None and held.leg == agent.id else []
+            if held is None or held.leg != agent.id:
+                return []
+            outs = self._connected(held, agent, now)
+            if self.answered:
+                outs.append(Journal(Rejoined(self.ledger.record(), self.bridge.states())))
+            return outs
         if isinstance(event, Acknowledged):
             return self._acknowledged(event, agent, now)
         return self._early(event, self.caller, agent, now)
@@ -294,7 +299,7 @@ class Call:
         if self.caller.holds:
             self._held = event
             self.ua.alarms.clear((self.id, "ring"))
-            return []
+            return [Journal(Rejoined(self.ledger.record(), self.bridge.states(agent)))]
         crossed: bytes | Refusal = b""
         kind = ""
         if not event.settled or not self.caller.settled(event.early):

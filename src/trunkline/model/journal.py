@@ -37,7 +37,8 @@ class Answered(msgspec.Struct, frozen=True, tag="answered"):
 
 
 class Rejoined(msgspec.Struct, frozen=True, tag="rejoined"):
-    """An answered call has other parties than before, or is about to: these are its dialogs now."""
+    """A call has other parties than before, or is about to, or an agent that answered before the caller may hear of it:
+    these are its dialogs now."""
 
     record: CallRecord
     dialogs: tuple[DialogState, ...]
