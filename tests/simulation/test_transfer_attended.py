@@ -8,6 +8,7 @@ import pytest
 from tests.simulation.edge import AGENT, EDGE, NUMBER, SIP_AGENT, TRUNK, id_of
 from tests.simulation.phone import ANSWER, OFFER, Phone
 from tests.simulation.transfer import DESK, HUMAN, HUMAN_SDP, Scene, agree, at_once
+from trunkline.call.inputs import HangUp
 from trunkline.call.uac_leg import UacLeg
 from trunkline.call.uas_leg import UasLeg
 from trunkline.model.trunk import Trunk
@@ -146,6 +147,18 @@ def test_what_names_no_other_call(scene: Attended, value: str, status: int) -> N
     assert scene.answered() == [404 if value.startswith("nobody") else status]
     assert len(scene.agent.legs) == 2
     scene.human.hang_up_all()
+    scene.end()
+
+
+def test_an_operator_ends_the_call_whose_far_end_is_to_be_joined(scene: Attended) -> None:
+    first, second = scene.edge.core.calls
+    scene.carrier.asked = lambda leg, event: scene.world.after(1.0, lambda: agree(scene.carrier, leg, event, OFFER))
+    scene.attend(replaces(scene.second))
+    scene.world.run(0.1)
+    scene.edge.give(HangUp(second))
+    scene.world.run(5.0)
+    assert list(scene.edge.core.calls) == [first]
+    assert scene.told()[-1] == 487
     scene.end()
 
 

@@ -133,6 +133,10 @@ class Transfers:
             there = self._legs.get(leg)
             if there is None or there.call == call.id:
                 self._admission.release(leg, now)
+        owner = self._calls.get(call.moving.lent) if call.moving is not None else None
+        if owner is not None and owner.moving is not None and owner.moving.transfer is not None:
+            # What it has lent ends with it.
+            return self._handover.fail(owner, owner.moving, 487, phrase(487), "The other call ended first.", now)
         transfer = call.moving.abandoned if call.moving is not None else None
         return self._handover.returned(transfer, now) if transfer is not None else []
 

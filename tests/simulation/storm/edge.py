@@ -26,6 +26,7 @@ from tests.simulation.storm.actor import (
     DESK,
     DESK_NUMBER,
     FORKER,
+    REGISTRAR,
     SECOND_AGENT,
     SECOND_CARRIER,
     Registered,
@@ -43,6 +44,10 @@ from trunkline.registrar.terms import Terms
 from trunkline.sip.flow import Transport
 
 BOTS, SECOND, PBXS, GROUP, DESK_AGENT = id_of(19), id_of(20), id_of(23), id_of(22), id_of(24)
+LINE = Trunk(
+    id=id_of(32), organization_id=ORGANIZATION.id, name="line", host=REGISTRAR, username="alice",
+    password=Secret("secret"), register=True, outbound=False,
+)  # fmt: skip
 ROOT = Authority()
 SIGNER = ROOT.signer()
 _CHAIN = SIGNER.chain()

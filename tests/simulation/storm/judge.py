@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def judge(storm: Storm) -> None:
     """Raises AssertionError with what is wrong, and what had passed."""
     wrong = [*_tables(storm), *_phones(storm)]
+    if storm.registrar is not None:
+        wrong += [] if storm.registered else ["the line did not register again"]
+        wrong += [f"{storm.registrar.live} stays registered"] if storm.registrar.live and not storm.crashed else []
     for edge in [*storm.crashed, storm.edge]:
         wrong += _records(edge, edge in storm.crashed) + _commands(edge, edge in storm.crashed)
     wrong += Wire(storm.world).wrong(storm.crashes, _unheard(storm), _over(storm))

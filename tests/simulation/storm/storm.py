@@ -7,9 +7,10 @@ import random
 from collections.abc import Callable
 
 from tests.simulation.edge import ECHO_AGENT, EDGE, NUMBER, ORGANIZATION, SIP_AGENT, TRUNK, id_of, open_dialogs
+from tests.simulation.registrar import Registrar
 from tests.simulation.storm import actor
 from tests.simulation.storm.actor import Actor, Forker, Registered, Stranger, replaces
-from tests.simulation.storm.edge import GROUP, Watched, vouched
+from tests.simulation.storm.edge import GROUP, LINE, Watched, vouched
 from tests.simulation.storm.judge import judge
 from tests.simulation.world import Weather, World
 from trunkline.call.inputs import (
@@ -26,6 +27,7 @@ from trunkline.call.inputs import (
     Transfer,
     Try,
 )
+from trunkline.model.change import Put
 from trunkline.sip.flow import Flow, Transport
 
 WEATHERS = {
@@ -53,6 +55,8 @@ class Storm:
         self.happened: list[str] = []
         """What is no message, for the reader of a failure."""
         self.dead: set[str] = set()
+        self.registered = False
+        """Whether the line was registered when all was well again."""
         self.edge = Watched(self.world, chance, self.transport, 0)
         self.carriers = [
             Actor(self.world, actor.CARRIER, chance, seed, self.transport),
@@ -63,6 +67,11 @@ class Storm:
         self.pbx = Registered(self.world, actor.PBX, chance, seed)
         self.forker = Forker(self.world, chance)
         self.stranger = Stranger(self.world, chance)
+        self.luck = random.Random(f"registrar {seed}")
+        self.registrar = Registrar(self.world, actor.REGISTRAR) if self.luck.random() < 0.2 else None
+        if self.registrar is not None:
+            self.registrar.granted = self.luck.choice([60, 600, 3600])
+            self.edge.core.apply([Put(LINE)], self.world.now)
 
     @property
     def phones(self) -> list[Actor]:
@@ -87,6 +96,9 @@ class Storm:
         for happening in happenings:
             if chance.random() < 0.12:
                 world.after(chance.uniform(0, 15), happening)
+        if self.registrar is not None:
+            for _ in range(self.luck.randint(0, 3)):
+                world.after(self.luck.uniform(0, 300), self._register_otherwise)
         world.run(chance.choice([60.0, 60.0, 60.0, 400.0]))
         self.pbx.faithful = False
         for phone in self.phones:
@@ -94,6 +106,8 @@ class Storm:
         for call in list(self.edge.core.calls):
             self.edge.give(HangUp(call))
         world.run(_SETTLED)
+        if self.registrar is not None:
+            self._clear_up(self.registrar)
 
     def settle(self) -> None:
         """What must hold when all is over."""
@@ -103,6 +117,29 @@ class Storm:
     def context(self) -> str:
         """What passed, for the reader of a failure."""
         return f"seed {self.seed} {self.weather} {self.transport} {self.happened}\n{self.world.ladder()}"
+
+    def _register_otherwise(self) -> None:
+        """What registrars do to their clients."""
+        assert self.registrar is not None
+        what = self.luck.choice(["forgets", "is silent", "wants longer", "is busy", "doubts"])
+        self._note(f"the registrar {what}")
+        if what == "forgets":
+            self.registrar.forget()
+        self.registrar.silent = what == "is silent"
+        self.registrar.least = 7200 if what == "wants longer" else 0
+        self.registrar.granted = 7200 if what == "wants longer" else self.registrar.granted
+        self.registrar.refusal = (503, "Retry-After: 30\r\n") if what == "is busy" else None
+        self.registrar.stale = what == "doubts"
+
+    def _clear_up(self, registrar: Registrar) -> None:
+        """The sky clears, and the line is registered again by itself; then the edge takes its registration back."""
+        registrar.silent, registrar.least, registrar.refusal = False, 0, None
+        self.world.weather = Weather()
+        self.edge.give(Drain(False))
+        self.world.run(8000.0)
+        self.registered = bool(registrar.live)
+        self.edge.give(Drain(True))
+        self.world.run(100.0)
 
     def _call_in(self) -> None:
         headers = ""
@@ -226,6 +263,8 @@ class Storm:
         self.crashes.append(self.world.now)
         self.edge = Watched(self.world, random.Random(self.seed), self.transport, len(self.crashed))
         self.edge.unreachable |= old.unreachable
+        if self.registrar is not None:
+            self.edge.core.apply([Put(LINE)], self.world.now)
         for dialog in open_dialogs(old):
             self.edge.give(Interrupted(dialog))
 
