@@ -170,12 +170,14 @@ class Pump:
                     outputs += core.receive(data, flow, now)
                 except Exception:  # noqa: BLE001 (a bug costs one message)
                     self._broke("INVITE")
-        deadline = core.deadline()
-        if deadline is not None and deadline <= now:
-            try:
-                outputs += core.expire(now)
-            except Exception:  # noqa: BLE001 (a bug costs one message)
-                self._broke("deadline")
+        # The timer stands at or before what the core waits for: as long as it is not due, nothing is.
+        if self._timer is None or self._timer_at <= now:
+            deadline = core.deadline()
+            if deadline is not None and deadline <= now:
+                try:
+                    outputs += core.expire(now)
+                except Exception:  # noqa: BLE001 (a bug costs one message)
+                    self._broke("deadline")
         if outputs:
             self._perform(outputs)
         if (fresh or self._given) and not self._scheduled:
