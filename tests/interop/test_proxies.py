@@ -179,6 +179,8 @@ def test_sippy_in_the_path(
     tmp_path: Path,
 ) -> None:
     needs("sipp")
+    if side == "before" and make is behaviours.cancel_ringing:
+        pytest.skip("sippy answers the CANCEL and the INVITE in either order, and SIPp's script has one")
     try:
         sippy.installed()
     except Failed as failure:
