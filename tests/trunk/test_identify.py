@@ -101,6 +101,8 @@ signs = st.builds(
     st.sampled_from([None, *"abc"]),
     st.sampled_from([None, *"abc"]),
     st.booleans(),
+    device=st.none(),
+    certified=st.just(()),
 )
 
 
