@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from loadtest.peers.ports import free
 from tests.transport.wire import Authority
 from trunkline.cli import main
 
@@ -60,19 +60,13 @@ class Edge(NamedTuple):
     process: subprocess.Popen[str]
 
 
-def free(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """`trunkline serve --demo` in a process of its own."""
     folder = tmp_path_factory.mktemp("edge")
     authority = Authority(folder)
     pair = authority.issue("127.0.0.1")
-    sip, tls, api = free(socket.SOCK_DGRAM), free(socket.SOCK_STREAM), free(socket.SOCK_STREAM)
+    sip, tls, api = (free("127.0.0.1") for _ in range(3))
     config = folder / "trunkline.toml"
     config.write_text(
         f"""
@@ -99,10 +93,12 @@ port = {api}
 """
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "trunkline", "serve", "--demo", "--config", str(config)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ, cwd=folder,
-    )  # fmt: skip
+    complaints = folder / "complaints"
+    with complaints.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trunkline", "serve", "--demo", "--config", str(config)],
+            stdout=subprocess.PIPE, stderr=errors, text=True, env=environ, cwd=folder,
+        )  # fmt: skip
     try:
         assert process.stdout is not None
         lines = []
@@ -110,7 +106,7 @@ port = {api}
             lines.append(line)
             if line.startswith("Stop with"):
                 break
-        assert process.poll() is None, "the edge did not start"
+        assert process.poll() is None, f"the edge did not start: {complaints.read_text()}"
         yield Edge(str(config), folder, "".join(lines), f"127.0.0.1:{sip}", f"127.0.0.1:{tls}", authority.file, process)
     finally:
         process.send_signal(signal.SIGTERM)

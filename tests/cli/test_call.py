@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Edge, Run, free
+from loadtest.peers.ports import free
+from tests.cli.conftest import Edge, Run
 from tests.cli.peer import Peer, Say, answer, ignore, running
 from trunkline.sip.message import Request
 
@@ -42,8 +42,7 @@ def test_a_call_to_the_echo(run: Run, edge: Edge, transport: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_foreign_peer(run: Run, tool: Callable[[str], str], tmp_path: Path, transport: str, host: str) -> None:
     """SIPp answers and returns the audio by itself."""
-    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    port, media = free(kind), free(socket.SOCK_DGRAM)
+    port, media = free(host), free(host)
     literal = f"[{host}]" if ":" in host else host
     options = ["-sn", "uas", "-t", "u1" if transport == "udp" else "t1", "-i", literal, "-p", str(port), "-m", "1"]
     audio = ["-rtp_echo", "-mi", literal, "-mp", str(media), "-nostdin", "-timeout", "20"]

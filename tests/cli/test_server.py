@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Edge, Run, free
+from loadtest.peers.ports import free
+from tests.cli.conftest import Edge, Run
 from tests.transport.wire import Authority
 from trunkline.commands.server import Server, server_of
 from trunkline.commands.terminal import Sorry
@@ -85,9 +86,8 @@ def test_faulty_settings_are_told_whole(tmp_path: Path) -> None:
 
 
 def test_nobody_there(run: Run) -> None:
-    import socket
 
-    url = f"http://127.0.0.1:{free(socket.SOCK_STREAM)}"
+    url = f"http://127.0.0.1:{free('127.0.0.1')}"
     ended = run("keys", "list", "--url", url, "--key", KEY)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(f"trunkline keys: no server at {url} (Connection refused): start one with")

@@ -76,9 +76,20 @@ def proxy(
     return process
 
 
+# sippy's three threads that send may let a 180 pass the 200 after it, which no scene of SIPp's can take.
+_IN_ORDER = """
+import sys
+from sippy.Udp_server import Udp_server_opts
+from sippy.b2bua_simple import main_func
+Udp_server_opts.nworkers = 1
+sys.exit(main_func())
+"""
+
+
 def b2bua(folder: Path, place: tuple[str, int], onward: tuple[str, int]) -> subprocess.Popen[bytes]:
     folder.mkdir()
-    command = [str(sippy.installed()), "-f", "-l", place[0], "-p", str(place[1]), "-n", f"{onward[0]}:{onward[1]}"]
+    python = str(sippy.installed().with_name("python"))
+    command = [python, "-c", _IN_ORDER, "-f", "-l", place[0], "-p", str(place[1]), "-n", f"{onward[0]}:{onward[1]}"]
     with (folder / "sippy.out").open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -179,8 +190,6 @@ def test_sippy_in_the_path(
     tmp_path: Path,
 ) -> None:
     needs("sipp")
-    if side == "before" and make is behaviours.cancel_ringing:
-        pytest.skip("sippy answers the CANCEL and the INVITE in either order, and SIPp's script has one")
     try:
         sippy.installed()
     except Failed as failure:
