@@ -39,9 +39,10 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
 
 
 @pytest.fixture
-def carrier(needs: Callable[..., None], tmp_path: Path) -> Iterator[Registrar]:
-    needs("kamailio")
-    made = Registrar(tmp_path, CARRIER, (USER, PASSWORD), EXPIRES)
+def carrier(needs: Callable[..., None], authority: Authority, tmp_path: Path) -> Iterator[Registrar]:
+    needs("kamailio-tls")
+    certificate = authority.issue("registrar", CARRIER)
+    made = Registrar(tmp_path, CARRIER, (USER, PASSWORD), EXPIRES, certificate)
     yield made
     made.stop()
 
@@ -64,24 +65,27 @@ def registration(edge: Edge) -> dict[str, object]:
     return dict(item["registration"])
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_kamailio_calls_us_where_we_registered(
-    edge: Edge, carrier: Registrar, needs: Callable[..., None], tmp_path: Path, transport: str
+    edge: Edge, carrier: Registrar, authority: Authority, needs: Callable[..., None], tmp_path: Path, transport: str
 ) -> None:
+    """Over TCP and TLS over the connection that the edge made: it has no listener for them."""
     needs("sipp")
+    port = carrier.secure[1] if transport == "tls" else carrier.place[1]
+    trust = {"tls": {"ca_bundle": authority.path.read_text()}} if transport == "tls" else {}
     trunk = edge.post(
         "/v1/sip/trunks",
         {
             "name": "account",
             "provider": "generic",
             "credentials": {"username": USER, "password": PASSWORD},
-            "config": {"server": CARRIER, "port": carrier.place[1], "register": True, "transport": transport},
+            "config": {"server": CARRIER, "port": port, "register": True, "transport": transport, **trust},
         },
     )["id"]
     edge.number(NUMBER, trunk, edge.agent(None))
     until(lambda: registration(edge)["state"] == "registered", "our registration")
     shown = str(registration(edge)["contact"])
-    assert shown.endswith(f"@{HOST}:{edge.sip[1]}" if transport == "udp" else ";transport=tcp")
+    assert shown.endswith(f"@{HOST}:{edge.sip[1]}" if transport == "udp" else f";transport={transport}")
     assert call(tmp_path / "first", carrier.place, NUMBER) == 1, edge.log
     # The registrar forgets us: calls come again within one refresh, and over TCP at once.
     carrier.stop()

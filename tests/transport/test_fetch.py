@@ -129,6 +129,18 @@ async def test_what_is_not_to_be_reached_is_not(library: Library, serve: Serve) 
     assert await library.get("https://127.0.0.1:1/") is None
 
 
+async def test_networks_of_the_operators_choice_are_spoken_to(library: Library, serve: Serve) -> None:
+    """And what was not to be had before is asked for at once."""
+    url = await serve(web.Response(body=PEM))
+    library.reachable = False
+    assert await library.get(url) is None
+    library.fetcher.allow(("127.0.0.0/8",))
+    assert await library.get(url) == PEM
+    assert await library.get(url.replace("127.0.0.1", "localhost") + "/other") == PEM
+    library.fetcher.allow(("127.0.0.2/32",))
+    assert await library.get(url + "/third") is None
+
+
 async def test_a_server_that_is_not_trusted_is_not_believed(library: Library, serve: Serve) -> None:
     url = await serve(web.Response(body=PEM))
     library.fetcher._context = ssl.create_default_context()

@@ -72,6 +72,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     trust_store: str | None = None
     """A PEM file, or a directory of such: whom we trust to vouch for callers."""
     identity_timeout: float = 2.0
+    identity_networks: tuple[str, ...] = ()
+    """CIDR blocks that certificates may come from beside public addresses."""
     media_host: str | None = None
     media_address: str | None = None
     media_ports: tuple[int, int] = (20000, 20999)
@@ -131,6 +133,7 @@ class Engine:
             _log.error("the trust store %s cannot be read: %s", plan.trust_store, error)
         else:
             self.core.reception.verifier.trust(anchors, plan.identity_timeout)
+        self._fetcher.allow(plan.identity_networks)
 
     async def open(self) -> None:
         """Open the sockets. Raises `ListenError` and `CertificateError`."""

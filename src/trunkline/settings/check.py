@@ -56,6 +56,7 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
     store = settings.identity.trust_store
     if store is not None and not store.exists():
         yield "identity.trust_store", f"there is no file or directory {store}"
+    yield from _networks("identity.networks", settings.identity.networks)
     media = settings.media
     if media.first_port + media.first_port % 2 >= media.last_port:
         span = f"from {media.first_port} to {media.last_port}"

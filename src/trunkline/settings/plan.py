@@ -60,6 +60,7 @@ def plan_of(settings: Settings) -> Plan:
         abuse=_terms(sip.abuse),
         trust_store=str(settings.identity.trust_store) if settings.identity.trust_store is not None else None,
         identity_timeout=settings.identity.timeout,
+        identity_networks=settings.identity.networks,
         media_host=media.address,
         media_address=media.external_address,
         media_ports=(media.first_port, media.last_port),

@@ -144,6 +144,8 @@ class Identity(Section, frozen=True, kw_only=True):
     """PEM file, or a directory of such files; None: nobody is trusted, and nothing is verified."""
     timeout: Annotated[float, Meta(gt=0, le=10)] = 2.0
     """How long a call waits for a certificate."""
+    networks: tuple[str, ...] = ()
+    """CIDR blocks that certificates are fetched from beside public addresses, as of a repository within the house."""
 
 
 class Media(Section, frozen=True, kw_only=True):

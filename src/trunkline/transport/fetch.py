@@ -1,7 +1,8 @@
 """Certificates by https, for calls that wait for them: bounded in size, time and number, and remembered.
 
 Whoever calls names the URL, so it is looked at with suspicion: no redirection is followed, no cookie kept, no proxy of
-the environment asked, and only public addresses are spoken to, those that the name leads to at that very moment.
+the environment asked, and only public addresses are spoken to, those that the name leads to at that very moment;
+others where the operator has named their networks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 import aiohttp
@@ -42,7 +43,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Fetcher:
     """`fetch` answers at once when it can; otherwise `give` gets the answer later."""
 
-    __slots__ = ("_context", "_give", "_kept", "_reaches", "_session", "_tasks", "_waiting", "failed", "fetched")
+    __slots__ = (
+        "_context", "_give", "_kept", "_networks", "_reaches", "_session", "_tasks", "_waiting", "failed", "fetched"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Fetcher:
         https; the system's authorities unless it is given."""
         self._give = give
         self._reaches = reaches or public
+        self._networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
         self._context = context
         self._session: aiohttp.ClientSession | None = None
         self._kept: dict[str, tuple[float, bytes | None]] = {}
@@ -62,6 +66,11 @@ class Fetcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self.fetched = 0
         self.failed = 0
+
+    def allow(self, networks: Iterable[str]) -> None:
+        """Speak to these CIDR blocks too, from now on. What could not be had before is asked for anew."""
+        self._networks = tuple(ipaddress.ip_network(text) for text in networks)
+        self._kept = {url: kept for url, kept in self._kept.items() if kept[1] is not None}
 
     def __len__(self) -> int:
         """Questions whose answer is still to be given."""
@@ -126,14 +135,17 @@ class Fetcher:
     def _may(self, host: str) -> bool:
         """Whether a literal address may be spoken to: names are looked at by the resolver."""
         try:
-            return self._reaches(ipaddress.ip_address(host.strip("[]")))
+            return self._speaks_to(ipaddress.ip_address(host.strip("[]")))
         except ValueError:
             return True
+
+    def _speaks_to(self, address: Address) -> bool:
+        return self._reaches(address) or any(address in network for network in self._networks)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                resolver=_Guarded(self._reaches),
+                resolver=_Guarded(self._speaks_to),
                 use_dns_cache=False,
                 limit=_AT_ONCE,
                 ssl=self._context if self._context is not None else True,
