@@ -133,6 +133,10 @@ class Phone:
     def dial(self, uri: str) -> None:
         self._command("dial", uri)
 
+    def transfer(self, uri: str) -> None:
+        """Send its peer there by REFER (RFC 3515), and hang up when that is said to have worked."""
+        self._command("transfer", uri)
+
     def hang_up(self) -> None:
         self._command("hangup")
 
