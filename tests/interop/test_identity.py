@@ -30,7 +30,7 @@ URL = f"https://{REPOSITORY}:8443/shaken.pem"
 
 @pytest.fixture
 def signer() -> Authority:
-    valid = {"since": time.time() - 3600, "until": time.time() + 3600}
+    valid: dict[str, Any] = {"since": time.time() - 3600, "until": time.time() + 3600}
     return Authority(**valid).signer(**valid)
 
 
