@@ -21,15 +21,15 @@ from collections.abc import Iterable, Sequence
 from time import process_time
 
 from trunkline import build
-from trunkline.call.admission import Admission
-from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
-from trunkline.call.gate import Stateless
+from trunkline.call.decision.admission import Admission
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.verdict import Policy
 from trunkline.call.inputs import Resolved
+from trunkline.call.leg.gate import Stateless
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import CloseMedia, OpenMedia, Output, Resolve
-from trunkline.call.proof import Digest
-from trunkline.call.user_agent import UserAgent
-from trunkline.call.verdict import Policy
 from trunkline.engine.perform import Performer
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload

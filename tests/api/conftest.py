@@ -21,7 +21,7 @@ from tests.control.conftest import Clock, clock, engine, services, store, templa
 from tests.control.engine import Engine
 from tests.secrets import leaks, secrets
 from trunkline.api import app, server
-from trunkline.call.refusals import Refused
+from trunkline.call.decision.refusals import Refused
 from trunkline.control.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.model.key import Role

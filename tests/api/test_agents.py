@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import ELEVENLABS, Client, Clock, Engine, Keys
-from trunkline.call.refusals import Refused
-from trunkline.call.verdict import Admitted
+from trunkline.call.decision.refusals import Refused
+from trunkline.call.decision.verdict import Admitted
 from trunkline.control.ports import Health
 from trunkline.control.services import Services
 from trunkline.model import ids

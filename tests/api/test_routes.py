@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Engine, Keys
-from trunkline.call.verdict import Admitted
+from trunkline.call.decision.verdict import Admitted
 from trunkline.control.services import Services
 
 NUMBER = "+12125551234"

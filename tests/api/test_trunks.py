@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.api.conftest import ELEVENLABS, GENERIC, OPENAI, Client, Clock, Engine, Keys
-from trunkline.call.refusals import Refused
-from trunkline.call.verdict import Admitted
+from trunkline.call.decision.refusals import Refused
+from trunkline.call.decision.verdict import Admitted
 from trunkline.control.ports import Health, Registration
 from trunkline.control.services import Services
 from trunkline.model import ids

@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from trunkline.call.admission import Admission
-from trunkline.call.arrival import Arrival
-from trunkline.call.explain import Hypothetical, written
-from trunkline.call.proof import Digest
-from trunkline.call.verdict import Policy, Verdict
+from trunkline.call.decision.admission import Admission
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.explain import Hypothetical, written
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.verdict import Policy, Verdict
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.rate import Rate
 from trunkline.model.agent import Agent

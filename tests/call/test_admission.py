@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.call import arrivals as a
-from trunkline.call.admission import Admission
+from trunkline.call.decision.admission import Admission
 from trunkline.guard.rate import Rate
 
 TRUNKS = {id: a.trunk(id, max_concurrent_calls=limit) for id, limit in (("t", 2), ("u", 0), ("v", None))}

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.call import arrivals as a
-from trunkline.call.arrival import Arrival
-from trunkline.call.explain import Hypothetical, written
-from trunkline.call.refusals import Refused
-from trunkline.call.verdict import Admitted, Challenged, Dropped, Verdict
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.explain import Hypothetical, written
+from trunkline.call.decision.refusals import Refused
+from trunkline.call.decision.verdict import Admitted, Challenged, Dropped, Verdict
 from trunkline.guard.rate import Rate
 from trunkline.model.change import Put, Removed, Routed
 from trunkline.model.number import Number

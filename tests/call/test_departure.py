@@ -8,10 +8,10 @@ import pytest
 from msgspec import structs
 
 from tests.call import arrivals as a
-from trunkline.call.arrival import Arrival
-from trunkline.call.explain import explain
-from trunkline.call.refusals import Refused
-from trunkline.call.verdict import Admitted, Challenged
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.explain import explain
+from trunkline.call.decision.refusals import Refused
+from trunkline.call.decision.verdict import Admitted, Challenged
 from trunkline.model.change import Put, Routed
 from trunkline.model.organization import Organization, OutboundRules
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.digits import MOST, Digits, sendable
+from trunkline.call.b2bua.digits import MOST, Digits, sendable
 
 
 @pytest.mark.parametrize(

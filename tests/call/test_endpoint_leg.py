@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.endpoint_leg import EndpointLeg
-from trunkline.call.events import Connected, Disconnected, Failed, Replied
+from trunkline.call.leg.endpoint_leg import EndpointLeg
+from trunkline.call.leg.events import Connected, Disconnected, Failed, Replied
 from trunkline.call.outputs import CloseMedia, OpenMedia
 from trunkline.sip.flow import Flow
 

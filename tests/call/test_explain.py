@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.call import arrivals as a
-from trunkline.call.admission import Admission
-from trunkline.call.arrival import Arrival
-from trunkline.call.explain import Hypothetical, answer, explain, explained, written
-from trunkline.call.proof import Digest
-from trunkline.call.refusals import CAUSES
-from trunkline.call.verdict import Admitted, Dropped, Policy
+from trunkline.call.decision.admission import Admission
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.explain import Hypothetical, answer, explain, explained, written
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.refusals import CAUSES
+from trunkline.call.decision.verdict import Admitted, Dropped, Policy
 from trunkline.guard.nonce import Nonces
 from trunkline.model.change import Put, Routed
 from trunkline.routing.table import Table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.gate import KNOWN, Stateless, capabilities, examine, examine_invite
-from trunkline.call.user_agent import METHODS
+from trunkline.call.leg.gate import KNOWN, Stateless, capabilities, examine, examine_invite
+from trunkline.call.leg.user_agent import METHODS
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response, parse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.headers import crossing, reason, warning
+from trunkline.call.leg.headers import crossing, reason, warning
 from trunkline.sip.message import Request, parse
 
 

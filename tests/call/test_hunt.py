@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.events import Failed
-from trunkline.call.hunt import crossed, hunts_on
+from trunkline.call.b2bua.hunt import crossed, hunts_on
+from trunkline.call.leg.events import Failed
 
 
 def failed(status: int, by_peer: bool = True, phrase: str = "Words") -> Failed:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.call.arrivals import number, protected, trunk
-from trunkline.call import invitation
-from trunkline.call.ledger import Ledger
-from trunkline.call.target import Target
+from trunkline.call.b2bua import invitation
+from trunkline.call.b2bua.ledger import Ledger
+from trunkline.call.leg.target import Target
 from trunkline.model.number import Number, NumberConfig
 from trunkline.model.trunk import TlsProfile, Trunk
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.sdp.offers import ORDINARY, description, mangled, offers
-from trunkline.call.media_plan import End, MediaPlan, Terms, policy_of
+from trunkline.call.b2bua.media_plan import End, MediaPlan, Terms, policy_of
 from trunkline.model.trunk import Trunk
 from trunkline.sdp.description import parse
 from trunkline.sdp.policy import OPEN, Policy

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.call import arrivals as a
-from trunkline.call.explain import written
-from trunkline.call.parties import Dialled, caller, dialled
+from trunkline.call.decision.explain import written
+from trunkline.call.decision.parties import Dialled, caller, dialled
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request, parse
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.call import arrivals as a
-from trunkline.call.invitation import target
-from trunkline.call.parties import caller
-from trunkline.call.privacy import asserted, identity, withheld
+from trunkline.call.b2bua.invitation import target
+from trunkline.call.decision.parties import caller
+from trunkline.call.decision.privacy import asserted, identity, withheld
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request, parse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.route import behind_nat, private, settled
+from trunkline.call.leg.route import behind_nat, private, settled
 from trunkline.sip.dialog.dialog import Dialog
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.call.subscription import LIFETIME, Notice, Notifier, Outcome, Subscriber
+from trunkline.call.b2bua.subscription import LIFETIME, Notice, Notifier, Outcome, Subscriber
 from trunkline.sip.refer import Subscription, parse_subscription, read_sipfrag
 
 

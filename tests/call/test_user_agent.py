@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trunkline.call.user_agent import UserAgent
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.sip.dialog.dialog import Dialog
 from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.timers import Timing

@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from trunkline.call.admission import Admission
-from trunkline.call.arrival import Arrival
-from trunkline.call.departure import Objection
-from trunkline.call.explain import explain
+from trunkline.call.decision.admission import Admission
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.departure import Objection
+from trunkline.call.decision.explain import explain
+from trunkline.call.decision.placing import place
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.refusals import CAUSES
+from trunkline.call.decision.verdict import Policy, Verdict
 from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate
-from trunkline.call.placing import place
-from trunkline.call.proof import Digest
-from trunkline.call.refusals import CAUSES
-from trunkline.call.verdict import Policy, Verdict
 from trunkline.control.ports import (
     Bans,
     BanSeen,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.control.conftest import Clock, build
 from tests.control.engine import Engine
-from trunkline.call.verdict import Admitted
+from trunkline.call.decision.verdict import Admitted
 from trunkline.control.bootstrap import DEMO_NUMBER, demo, operator_key, seed
 from trunkline.control.errors import Invalid
 from trunkline.control.numbers import NumberWanted

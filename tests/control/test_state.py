@@ -120,7 +120,7 @@ async def test_keys_never_reach_the_engine(services: Services, engine: Engine) -
 
 def test_every_question_crosses_a_queue() -> None:
     """Questions are values: each comes back from its encoding as itself."""
-    from trunkline.call.explain import Hypothetical
+    from trunkline.call.decision.explain import Hypothetical
 
     for question in (
         Explain(Hypothetical(source="192.0.2.1", to="+12125551234")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from tests.engine.conftest import HOST
-from trunkline.call.verdict import Policy
+from trunkline.call.decision.verdict import Policy
 from trunkline.engine.engine import Engine, Plan
 from trunkline.sip.flow import Flow
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from trunkline.call.refusals import CAUSES
+from trunkline.call.decision.refusals import CAUSES
 from trunkline.settings.live import LIVE
 from trunkline.sip.status import phrase
 from trunkline.telemetry.metrics import Metrics

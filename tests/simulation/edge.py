@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.simulation.world import World
-from trunkline.call.admission import Admission
-from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
-from trunkline.call.gate import Stateless
+from trunkline.call.decision.admission import Admission
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.verdict import Policy
 from trunkline.call.inputs import Fetched, Input, MediaFailed, MediaReady, Resolved, TransportFailed, Unresolvable
+from trunkline.call.leg.gate import Stateless
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import (
     Allow,
     CloseMedia,
@@ -27,9 +30,6 @@ from trunkline.call.outputs import (
     Tried,
     Trust,
 )
-from trunkline.call.proof import Digest
-from trunkline.call.user_agent import UserAgent
-from trunkline.call.verdict import Policy
 from trunkline.guard.bans import Terms
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.overload import Overload

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.simulation.world import World
-from trunkline.call.asking import Outs
-from trunkline.call.events import EVENTS, Asked, Connected, Disconnected, Failed, LegEvent, Rang, Replied
+from trunkline.call.leg.asking import Outs
+from trunkline.call.leg.events import EVENTS, Asked, Connected, Disconnected, Failed, LegEvent, Rang, Replied
+from trunkline.call.leg.target import Target
+from trunkline.call.leg.uac_leg import UacLeg
+from trunkline.call.leg.uas_leg import UasLeg
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.target import Target
-from trunkline.call.uac_leg import UacLeg
-from trunkline.call.uas_leg import UasLeg
-from trunkline.call.user_agent import UserAgent
 from trunkline.sip.compose import Answering
 from trunkline.sip.flow import Address, Flow, Transport
 from trunkline.sip.message import Malformed, Request, Response, parse

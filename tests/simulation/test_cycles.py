@@ -7,7 +7,7 @@ import gc
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, Edge
 from tests.simulation.phone import Phone
 from tests.simulation.world import World
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.uas_leg import UasLeg
 
 URI = f"sip:{NUMBER}@{EDGE}"
 

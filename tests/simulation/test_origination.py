@@ -26,9 +26,9 @@ from tests.simulation.edge import (
 from tests.simulation.phone import ANSWER, Phone
 from tests.simulation.test_outbound import CARRIER_TRUNK, DIALLED, OTHER, SECOND, answering, refusing
 from tests.simulation.world import Weather, World
-from trunkline.call.events import Asked, Disconnected
 from trunkline.call.inputs import HangUp, MediaEnded, Originate
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.events import Asked, Disconnected
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.agent import Agent
 from trunkline.model.organization import OutboundRules
 from trunkline.model.secret import Secret

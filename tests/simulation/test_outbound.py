@@ -11,10 +11,10 @@ from tests.simulation.device import Device
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, Edge, id_of, records
 from tests.simulation.phone import Behaviour, Phone
 from tests.simulation.world import World
-from trunkline.call.events import Connected, Failed
-from trunkline.call.target import Target
-from trunkline.call.uac_leg import UacLeg
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.events import Connected, Failed
+from trunkline.call.leg.target import Target
+from trunkline.call.leg.uac_leg import UacLeg
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.number import NumberConfig
 from trunkline.model.organization import OutboundRules
 from trunkline.model.secret import Secret

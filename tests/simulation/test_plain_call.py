@@ -8,9 +8,9 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, Edge, records
 from tests.simulation.phone import MOVED, Behaviour, Phone
 from tests.simulation.world import World
-from trunkline.call.events import Asked, Disconnected, Failed, Rang, Replied
 from trunkline.call.inputs import Drain, HangUp
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.events import Asked, Disconnected, Failed, Rang, Replied
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.number import NumberConfig
 
 URI = f"sip:{NUMBER}@{EDGE}"

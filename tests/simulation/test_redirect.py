@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, ORGANIZATION, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.world import World
-from trunkline.call.redirect import MOST, sorted_by_q
+from trunkline.call.b2bua.redirect import MOST, sorted_by_q
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request

@@ -11,7 +11,7 @@ from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT
 from tests.simulation.phone import Phone
 from tests.simulation.registrar import REGISTRAR, Registrar
 from tests.simulation.world import Weather, World
-from trunkline.call.explain import Hypothetical, explain
+from trunkline.call.decision.explain import Hypothetical, explain
 from trunkline.call.inputs import Drain, FlowClosed
 from trunkline.model.change import Change, Put, Removed
 from trunkline.model.secret import Secret

@@ -9,8 +9,8 @@ from tests.simulation.device import PHONE, Device
 from tests.simulation.edge import CARRIER, ECHO_AGENT, EDGE, NUMBER_RECORD, ORGANIZATION, Edge, id_of, records
 from tests.simulation.registrar import Registrar
 from tests.simulation.world import World
+from trunkline.call.decision.verdict import Policy
 from trunkline.call.inputs import Certified, FlowClosed
-from trunkline.call.verdict import Policy
 from trunkline.model.agent import Agent
 from trunkline.model.change import Change, Put, Removed
 from trunkline.model.secret import Secret

@@ -23,9 +23,9 @@ from tests.simulation.transfer import (
     rings_first,
 )
 from tests.simulation.world import Weather
-from trunkline.call.events import Asked, Disconnected, Replied
 from trunkline.call.inputs import HangUp
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.events import Asked, Disconnected, Replied
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.agent import Agent
 from trunkline.model.journal import Rejoined
 from trunkline.model.trunk import Trunk

@@ -9,8 +9,8 @@ from tests.simulation.edge import AGENT, EDGE, NUMBER, SIP_AGENT, TRUNK, id_of
 from tests.simulation.phone import ANSWER, OFFER, Phone
 from tests.simulation.transfer import DESK, HUMAN, HUMAN_SDP, Scene, agree, at_once
 from trunkline.call.inputs import HangUp
-from trunkline.call.uac_leg import UacLeg
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.uac_leg import UacLeg
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.trunk import Trunk
 
 BOTS = Trunk(id=id_of(90), organization_id=TRUNK.organization_id, name="bots", networks=(f"{AGENT}/32",))

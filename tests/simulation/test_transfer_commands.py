@@ -10,8 +10,8 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, id_of
 from tests.simulation.phone import Leg, Phone
 from tests.simulation.transfer import DESK, HUMAN, HUMAN_AGENT, HUMAN_SDP, Scene, at_once, rings_first
-from trunkline.call.events import Asked
 from trunkline.call.inputs import SendDigits, Transfer
+from trunkline.call.leg.events import Asked
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
 

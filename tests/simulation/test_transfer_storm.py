@@ -12,7 +12,7 @@ from tests.simulation.phone import ANSWER, OFFER, Phone
 from tests.simulation.transfer import DESK, HUMAN_SDP, Scene, agree, allowing
 from tests.simulation.world import Weather
 from trunkline.call.inputs import HangUp, SendDigits, Transfer
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.uas_leg import UasLeg
 
 
 @pytest.mark.parametrize("seed", range(60))

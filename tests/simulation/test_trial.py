@@ -7,9 +7,9 @@ import msgspec
 from tests.simulation.edge import TRUNK, Edge, records
 from tests.simulation.registrar import REGISTRAR, Registrar
 from tests.simulation.world import World
+from trunkline.call.beside.trial import PATIENCE
 from trunkline.call.inputs import Try
 from trunkline.call.outputs import Tried
-from trunkline.call.trial import PATIENCE
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow

@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, Edge
 from tests.simulation.phone import OFFER, Phone
 from tests.simulation.world import Weather, World
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.uas_leg import UasLeg
 
 URI = f"sip:{NUMBER}@{EDGE}"
 STORM = Weather(loss=0.15, doubled=0.1, delay=(0.005, 0.4))

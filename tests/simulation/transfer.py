@@ -17,9 +17,9 @@ from tests.simulation.edge import (
 )
 from tests.simulation.phone import ANSWER, OFFER, Behaviour, Phone
 from tests.simulation.world import Weather, World
-from trunkline.call.events import Asked, Replied
-from trunkline.call.uac_leg import UacLeg
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.events import Asked, Replied
+from trunkline.call.leg.uac_leg import UacLeg
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.agent import Agent
 from trunkline.model.call import TransferRecord
 from trunkline.model.number import Number

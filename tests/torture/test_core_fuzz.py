@@ -14,7 +14,7 @@ from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMB
 from tests.simulation.phone import OFFER, Phone
 from tests.simulation.world import World
 from trunkline.call.inputs import HangUp
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Malformed, parse
 

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trunkline.call.arrival import Arrival
-from trunkline.call.asking import Outs
-from trunkline.call.beside import OWNERS, Beside
-from trunkline.call.call import Call
+from trunkline.call.b2bua.call import Call
+from trunkline.call.b2bua.legs import Legs
+from trunkline.call.b2bua.moving import ALARMS
+from trunkline.call.beside.beside import OWNERS, Beside
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.proof import Digest
 from trunkline.call.door import Door
-from trunkline.call.endpoint_leg import EndpointLeg
-from trunkline.call.events import EVENTS
-from trunkline.call.farewell import Farewell
-from trunkline.call.gate import Stateless, examine
 from trunkline.call.inputs import (
     AddBan,
     Certified,
@@ -44,16 +42,18 @@ from trunkline.call.inputs import (
     Try,
     Unresolvable,
 )
-from trunkline.call.late import end_late
-from trunkline.call.legs import Legs
-from trunkline.call.moving import ALARMS
+from trunkline.call.leg.asking import Outs
+from trunkline.call.leg.endpoint_leg import EndpointLeg
+from trunkline.call.leg.events import EVENTS
+from trunkline.call.leg.farewell import Farewell
+from trunkline.call.leg.gate import Stateless, examine
+from trunkline.call.leg.late import end_late
+from trunkline.call.leg.uas_leg import UasLeg
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Finished, Heard, Observed, Output, Transmit, Trust
 from trunkline.call.overdue import Due, Overdue
-from trunkline.call.proof import Digest
 from trunkline.call.reception import Reception, source
-from trunkline.call.transfers import Transfers
-from trunkline.call.uas_leg import UasLeg
-from trunkline.call.user_agent import UserAgent
+from trunkline.call.transfer.transfers import Transfers
 from trunkline.guard.bans import Terms
 from trunkline.guard.overload import Overload
 from trunkline.model.agent import Agent

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Allow, Journal, Observed, Output, Refuse, Transmit, Trust
-from trunkline.call.user_agent import UserAgent
 from trunkline.guard.bans import MOST, Ban, Bans, Terms
 from trunkline.guard.rate import Rates
 from trunkline.guard.recent import Recent

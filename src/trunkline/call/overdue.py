@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Output
-from trunkline.call.user_agent import UserAgent
 from trunkline.sip.transaction.events import Told
 
 Due = tuple[str, str, str]

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from trunkline.call import admittance
-from trunkline.call.arrival import Arrival
-from trunkline.call.call import Call
-from trunkline.call.gate import Stateless, capabilities, examine, examine_invite
-from trunkline.call.invitation import call_id_header
+from trunkline.call.b2bua import admittance
+from trunkline.call.b2bua.call import Call
+from trunkline.call.b2bua.invitation import call_id_header
+from trunkline.call.beside.registrar import Registrar
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.refusals import Refused
+from trunkline.call.decision.verdict import Admitted, Challenged
+from trunkline.call.leg.gate import Stateless, capabilities, examine, examine_invite
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Finished, Heard, Journal, Observed, Output
-from trunkline.call.proof import Digest
-from trunkline.call.refusals import Refused
-from trunkline.call.registrar import Registrar
-from trunkline.call.user_agent import UserAgent
-from trunkline.call.verdict import Admitted, Challenged
 from trunkline.guard.overload import Overload
 from trunkline.guard.recent import Recent
 from trunkline.identity.verify import Verifier

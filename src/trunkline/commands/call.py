@@ -12,7 +12,7 @@ from trunkline.commands.terminal import FAILED, MISUSED, Sorry, console
 from trunkline.sip.flow import Address, host_port
 
 if TYPE_CHECKING:
-    from trunkline.call.credentials import Credentials
+    from trunkline.call.leg.credentials import Credentials
     from trunkline.commands.placing import Plan
     from trunkline.settings import Settings
     from trunkline.sip.uri import Uri
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def read(args: argparse.Namespace) -> Plan:
     """What the arguments ask for. Raises Sorry."""
-    from trunkline.call.target import Target
+    from trunkline.call.leg.target import Target
     from trunkline.commands.placing import Plan
     from trunkline.model.trunk import TlsProfile
     from trunkline.sip.uri import UriError, parse_uri
@@ -183,7 +183,7 @@ def _authorities(path: Path | None) -> str | None:
 
 
 def _credentials(args: argparse.Namespace) -> Credentials | None:
-    from trunkline.call.credentials import Credentials
+    from trunkline.call.leg.credentials import Credentials
     from trunkline.model.secret import Secret
 
     if args.user is None:

@@ -12,9 +12,9 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
-from trunkline.call.events import Connected, Disconnected, Failed, LegEvent, Rang
-from trunkline.call.target import Target
-from trunkline.call.user_agent import UserAgent
+from trunkline.call.leg.events import Connected, Disconnected, Failed, LegEvent, Rang
+from trunkline.call.leg.target import Target
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.commands.screen import Screen
 from trunkline.engine.caller import Caller
 from trunkline.media.ports import PortPool

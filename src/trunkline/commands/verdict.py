@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from trunkline.call.events import Failed
+from trunkline.call.leg.events import Failed
 from trunkline.commands.placing import Outcome, Plan
 from trunkline.commands.terminal import fit
 from trunkline.media.sounding import Report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from trunkline.call.digits import sendable
+from trunkline.call.b2bua.digits import sendable
 from trunkline.call.inputs import HangUp
 from trunkline.control.calls import Calls
 from trunkline.control.errors import Conflict, Invalid, Refusal, Unavailable, Unprocessable

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from trunkline.call.explain import Explanation, Hypothetical
+from trunkline.call.decision.explain import Explanation, Hypothetical
 from trunkline.call.inputs import AddBan, HangUp, LiftBan
 from trunkline.model.binding import Binding
 from trunkline.model.call import CallRecord

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from msgspec import structs
 
-from trunkline.call.explain import Explanation, Hypothetical, Step
+from trunkline.call.decision.explain import Explanation, Hypothetical, Step
 from trunkline.control import fields
 from trunkline.control.errors import Unavailable
 from trunkline.control.ports import Explain

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
-from trunkline.call.departure import Objection
-from trunkline.call.explain import explain
+from trunkline.call.beside.trial import PATIENCE
+from trunkline.call.decision.departure import Objection
+from trunkline.call.decision.explain import explain
+from trunkline.call.decision.placing import place
+from trunkline.call.decision.refusals import CAUSES
 from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate, SendDigits, Transfer, Try
 from trunkline.call.outputs import Done, Tried
-from trunkline.call.placing import place
-from trunkline.call.refusals import CAUSES
-from trunkline.call.trial import PATIENCE
 from trunkline.control.ports import (
     Bans,
     BanSeen,

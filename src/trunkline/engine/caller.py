@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Protocol
 
-from trunkline.call.asking import Outs
-from trunkline.call.events import EVENTS, Asked, Disconnected, LegEvent, Lost
 from trunkline.call.inputs import Input, Resolved, Unresolvable
+from trunkline.call.leg.asking import Outs
+from trunkline.call.leg.events import EVENTS, Asked, Disconnected, LegEvent, Lost
+from trunkline.call.leg.target import Target
+from trunkline.call.leg.uac_leg import UacLeg
+from trunkline.call.leg.user_agent import ALLOW, UserAgent
 from trunkline.call.outputs import Resolve, Transmit
-from trunkline.call.target import Target
-from trunkline.call.uac_leg import UacLeg
-from trunkline.call.user_agent import ALLOW, UserAgent
 from trunkline.engine.perform import Finder, Wire
 from trunkline.sdp.refusal import Refusal
 from trunkline.sip.compose import Answering

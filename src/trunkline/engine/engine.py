@@ -12,15 +12,15 @@ from time import monotonic, time
 
 import msgspec
 
-from trunkline.call.admission import Admission
-from trunkline.call.arrival import Arrival
 from trunkline.call.core import Core
-from trunkline.call.extensions import Extensions
-from trunkline.call.gate import Stateless
+from trunkline.call.decision.admission import Admission
+from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.proof import Digest
+from trunkline.call.decision.verdict import Policy
 from trunkline.call.inputs import Drain, Input
-from trunkline.call.proof import Digest
-from trunkline.call.user_agent import UserAgent
-from trunkline.call.verdict import Policy
+from trunkline.call.leg.extensions import Extensions
+from trunkline.call.leg.gate import Stateless
+from trunkline.call.leg.user_agent import UserAgent
 from trunkline.engine.anchors import anchors_in
 from trunkline.engine.names import Names
 from trunkline.engine.perform import Performer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from trunkline.call.extensions import Extensions
-from trunkline.call.verdict import Policy
+from trunkline.call.decision.verdict import Policy
+from trunkline.call.leg.extensions import Extensions
 from trunkline.engine.engine import Plan
 from trunkline.guard.bans import Terms
 from trunkline.guard.rate import Rate

@@ -10,10 +10,10 @@ from tests.simulation.edge import EDGE, NUMBER
 from tests.simulation.peer import Message, Peer
 from tests.simulation.phone import ANSWER, MOVED, OFFER, Leg, Phone
 from tests.simulation.world import World
-from trunkline.call.events import Asked, LegEvent, Lost, Replied
-from trunkline.call.extensions import Extensions
-from trunkline.call.uac_leg import UacLeg
-from trunkline.call.uas_leg import UasLeg
+from trunkline.call.leg.events import Asked, LegEvent, Lost, Replied
+from trunkline.call.leg.extensions import Extensions
+from trunkline.call.leg.uac_leg import UacLeg
+from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.sip.digest import answer
 from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.message import Request, Response, parse

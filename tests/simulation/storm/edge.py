@@ -32,9 +32,9 @@ from tests.simulation.storm.actor import (
     Registered,
 )
 from tests.simulation.world import World
+from trunkline.call.decision.verdict import Policy
 from trunkline.call.inputs import Input
 from trunkline.call.outputs import Fetch, Output, Resolve
-from trunkline.call.verdict import Policy
 from trunkline.model.agent import Agent, Step
 from trunkline.model.number import NumberConfig
 from trunkline.model.organization import Organization, OutboundRules

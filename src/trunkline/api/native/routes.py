@@ -8,7 +8,7 @@ import msgspec
 
 from trunkline.api.native.shape import Request, shown
 from trunkline.api.route import Ask, Route
-from trunkline.call.explain import Hypothetical
+from trunkline.call.decision.explain import Hypothetical
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 

@@ -13,7 +13,7 @@ Actions:
   <letter>   arm that timer
 
 The event `left`, and the state, are no figure's: the user has gone on to another address, before there was any answer
-to cancel (§9.1). Nothing is sent any more, and what still comes is ended by `call/late.py`.
+to cancel (§9.1). Nothing is sent any more, and what still comes is ended by `call/leg/late.py`.
 
 Nor is the event `lost`: the connection is gone, and the answer cannot come by another (§18.2.2). Nor `abandoned`: §9.1
 gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so must whoever ends a dialog with an INVITE

@@ -1,0 +1,1 @@
+"""Calls that change their parties (RFC 5589): REFER, Replaces, what operators command."""

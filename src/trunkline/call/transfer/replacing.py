@@ -1,0 +1,158 @@
+"""An INVITE with Replaces (RFC 3891): its sender takes the place of a party of a call that is up.
+
+Who has the place gets its BYE when the one who stays has agreed to the new session; until then a refusal leaves the
+call as it is. The dialog is told by Call-ID and both tags, which nobody can guess; the sender must be of the same
+organization besides, and one that may transfer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trunkline.call.b2bua.bridge import Seat, opposite
+from trunkline.call.b2bua.call import Call
+from trunkline.call.b2bua.ledger import LegEntry, peer
+from trunkline.call.b2bua.legs import Legs
+from trunkline.call.b2bua.media_plan import End, Terms, policy_of
+from trunkline.call.b2bua.moving import Transfer
+from trunkline.call.decision.admission import Admission
+from trunkline.call.leg.asking import Outs
+from trunkline.call.leg.endpoint_leg import EndpointLeg
+from trunkline.call.leg.farewell import Farewell
+from trunkline.call.leg.gate import Stateless
+from trunkline.call.leg.uas_leg import UasLeg
+from trunkline.call.leg.user_agent import UserAgent
+from trunkline.call.outputs import Heard, Observed
+from trunkline.call.transfer.handover import Handover
+from trunkline.call.transfer.standing import agents_side, entered, moving_of
+from trunkline.model.trunk import Trunk
+from trunkline.routing.table import Table
+from trunkline.sdp.multipart import find_sdp
+from trunkline.sip.flow import Flow
+from trunkline.sip.message import Request
+from trunkline.sip.refer import ReferError, Replaces, parse_replaces
+
+
+class NotReplaced(NamedTuple):
+    """The answer to an INVITE that takes no place."""
+
+    status: int
+    reason: str
+    """A stable word."""
+
+
+class Place(NamedTuple):
+    """The place that is taken."""
+
+    call: Call
+    end: End
+    seat: Seat
+    trunk: Trunk | None
+    """Whose the sender is."""
+
+
+class Replacing:
+    """Those that come to one worker."""
+
+    __slots__ = ("_admission", "_calls", "_handover", "_legs", "_table", "_ua")
+
+    def __init__(
+        self,
+        ua: UserAgent,
+        table: Table,
+        admission: Admission,
+        calls: dict[str, Call],
+        legs: Legs,
+        handover: Handover,
+    ) -> None:
+        self._ua = ua
+        self._table = table
+        self._admission = admission
+        self._calls = calls
+        self._legs = legs
+        self._handover = handover
+
+    def receive(self, request: Request, flow: Flow, data: bytes, gate: Stateless, now: float) -> Outs:
+        """Take the place, or refuse without a trace of state."""
+        place = self.find(request, flow)
+        if isinstance(place, NotReplaced):
+            observed = Observed("refused", f"{flow.transport}:{flow.remote[0]}", place.reason, place.status)
+            return [observed, *gate.answer(request, flow, place.status)]
+        return [Heard(place.call.id, flow, data), *self.begin(request, flow, place, now)]
+
+    def find(self, request: Request, flow: Flow) -> Place | NotReplaced:
+        """The place that an INVITE asks for, or how it is answered (RFC 3891 §3)."""
+        values = request.headers("Replaces")
+        try:
+            asked = parse_replaces(values[0])
+        except ReferError:
+            return NotReplaced(400, "malformed-replaces")
+        if len(values) > 1 or request.get("refer-to") is not None:
+            return NotReplaced(400, "malformed-replaces")
+        place = self._place(asked, flow)
+        if isinstance(place, NotReplaced):
+            return place
+        if find_sdp(request.get("content-type"), request.body) is None:
+            return NotReplaced(488, "no-sdp")
+        if place.trunk is not None and self._admission.capacity.full(place.trunk.id, place.trunk.max_concurrent_calls):
+            return NotReplaced(503, "trunk-full")
+        return place
+
+    def begin(self, request: Request, flow: Flow, place: Place, now: float) -> Outs:
+        """Offer the new session to the one who stays."""
+        call, end, ua, trunk = place.call, place.end, self._ua, place.trunk
+        moving = moving_of(call, ua)
+        name = moving.name()
+        leg = UasLeg(ua, name, call.id, request, flow, trunk.nat if trunk is not None else False)
+        self._legs[name] = leg
+        if trunk is not None:
+            self._admission.capacity.hold(trunk.id, name)
+        wall = now + ua.epoch
+        line = LegEntry(end, wall, request.call_id, request.uri, trunk.id if trunk is not None else None)
+        line.peer = peer(flow)
+        call.ledger.legs.append(line)
+        transfer = moving.transfer = Transfer(end, entered(call, end, end, peer(flow) or "", "replaces", wall))
+        transfer.leg, transfer.line, transfer.trunk = leg, line, trunk
+        stays = call.bridge.seat(opposite(end))
+        here = end != "agent" and stays is not None and isinstance(stays.party, EndpointLeg)
+        transfer.plan = call.bridge.plan.successor(end, Terms(ua.origin(flow), policy_of(trunk)), here)
+        joining = self._handover.joining(call, transfer, moving, leg)
+        outs = leg.trying(now) + joining.offered(request.body, request.get("content-type") or "", now)
+        return outs + self._handover.advance(call, moving, transfer, now)
+
+    def _place(self, asked: Replaces, flow: Flow) -> Place | NotReplaced:
+        leg = self._legs.get(self._ua.dialogs.get((asked.call_id, asked.to_tag, asked.from_tag), ""))
+        call = self._calls.get(leg.call) if leg is not None else None
+        if leg is None or isinstance(leg, Farewell):
+            return NotReplaced(481, "no-such-dialog")
+        if call is None:
+            return NotReplaced(603, "dialog-ended")
+        if not call.answered:
+            # An early dialog that its peer began is not ours to give away; of ours, the caller's offer is with another.
+            return NotReplaced(481 if isinstance(leg, UasLeg) else 603, "dialog-early")
+        end = call.bridge.end_of(leg.id)
+        seat = call.bridge.seat(end) if end is not None else None
+        if end is None or seat is None:
+            return NotReplaced(603, "dialog-ended")
+        trunk = self._sender(call, seat, flow)
+        if isinstance(trunk, NotReplaced):
+            return trunk
+        if asked.early_only:
+            return NotReplaced(486, "answered-already")
+        if call.moving is not None and call.moving.busy:
+            return NotReplaced(491, "transfer-in-progress")
+        return Place(call, end, seat, trunk)
+
+    def _sender(self, call: Call, seat: Seat, flow: Flow) -> Trunk | NotReplaced | None:
+        """Whose the INVITE is: a trunk's of the organization that may transfer, or the very peer's that has the place,
+        when it is an agent's."""
+        for id in self._table.sources(flow.remote[0]):
+            trunk = self._table.trunks.get(id)
+            if trunk is None or trunk.organization_id != call.ledger.organization_id or not trunk.enabled:
+                continue
+            if not trunk.challenge and (trunk.allow_refer or trunk.dials_out):
+                return trunk
+        session = seat.party.session
+        if agents_side(seat) and session is not None and session.dialog.flow.remote[0] == flow.remote[0]:
+            return seat.trunk
+        return NotReplaced(403, "replaces-not-allowed")
