@@ -3,7 +3,6 @@ with another transport on each side of it; and sippy's B2BUA. The ends are SIPp,
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,33 +72,6 @@ def proxy(
     )
     process = kamailio.run(configuration, folder, 64)
     wait_until(lambda: listening(*place), 10, f"Kamailio (see {folder}/kamailio.out)", process)
-    return process
-
-
-# sippy's three threads that send may let a 180 pass the 200 after it, which no scene of SIPp's can take.
-_IN_ORDER = """
-import sys
-from sippy.Udp_server import Udp_server_opts
-from sippy.b2bua_simple import main_func
-Udp_server_opts.nworkers = 1
-sys.exit(main_func())
-"""
-
-
-def b2bua(folder: Path, place: tuple[str, int], onward: tuple[str, int]) -> subprocess.Popen[bytes]:
-    folder.mkdir()
-    python = str(sippy.installed().with_name("python"))
-    command = [python, "-c", _IN_ORDER, "-f", "-l", place[0], "-p", str(place[1]), "-n", f"{onward[0]}:{onward[1]}"]
-    with (folder / "sippy.out").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**os.environ, "SIPLOG_BEND": "none", "SIPLOG_LVL": "ERR"},
-        )
-    wait_until(lambda: udp_taken(*place), 15, f"sippy (see {folder}/sippy.out)", process)
     return process
 
 
@@ -195,5 +167,5 @@ def test_sippy_in_the_path(
     except Failed as failure:
         pytest.skip(f"tool: {failure}")
     place, onward, ends = path(edge, side, "udp")
-    started.append(b2bua(tmp_path / "sippy", place, onward))
+    started.append(sippy.run(tmp_path, place, onward, in_order=True))
     play(edge, ends, make(), tmp_path)

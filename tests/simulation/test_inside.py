@@ -27,26 +27,6 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def edge(world: World) -> Edge:
-    return Edge(world)
-
-
-@pytest.fixture
-def carrier(world: World) -> Peer:
-    return Peer(world, CARRIER, polite)
-
-
-@pytest.fixture
-def agent(world: World) -> Peer:
-    return Peer(world, AGENT, answers)
-
-
 def connect(world: World, carrier: Peer) -> None:
     carrier.invite()
     world.run(0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.torture.mutation import SIGNS, WORDS, mutated
 from trunkline.sip.address import parse_address, tag_of
 from trunkline.sip.challenge import credentials_for
 from trunkline.sip.compose import Answering
@@ -27,40 +28,7 @@ PLAIN = (
 )
 ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "torture"
 SEEDS = [PLAIN, *[path.read_bytes() for path in sorted(ARCHIVE.glob("*.dat"))]]
-PIECES = [
-    *(
-        b"\r\n",
-        b"\n",
-        b"\r",
-        b" ",
-        b"\t",
-        b"\0",
-        b"\xff",
-        b"\xc3\xa9",
-        b'"',
-        b"\\",
-        b"<",
-        b">",
-        b";",
-        b",",
-        b":",
-        b"=",
-        b"@",
-    ),
-    *(b"%", b"%00", b"[", b"]", b"SIP/2.0", b"Via:", b"v:", b"l: 9\r\n", b"\r\n ", b"\r\n\r\n", b"99999999999", b"-1"),
-]
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A message with up to eight pieces of it deleted, doubled, overwritten or filled in."""
-    data = draw(st.sampled_from(SEEDS))
-    for _ in range(draw(st.integers(0, 8))):
-        at = draw(st.integers(0, len(data)))
-        length = draw(st.sampled_from([0, 0, 1, 1, 2, 5, 40, 300]))
-        piece = draw(st.sampled_from(PIECES) | st.binary(max_size=4) | st.just(data[at : at + length] * 2))
-        data = data[:at] + piece + data[at + length :]
-    return data
+MUTATED = st.sampled_from(SEEDS).flatmap(lambda seed: mutated(seed, [*SIGNS, *WORDS], 8))
 
 
 def read_all(message: Request | Response) -> None:
@@ -87,7 +55,7 @@ def read_all(message: Request | Response) -> None:
 @example(b"")
 @example(b"\r\n\r\n")
 @example(PLAIN)
-@given(mutated() | st.binary(max_size=200))
+@given(MUTATED | st.binary(max_size=200))
 def test_whatever_comes_is_judged(data: bytes) -> None:
     message = parse(data)
     assert isinstance(message, Request | Response | Malformed)
@@ -119,7 +87,7 @@ def answer_of(request: Request, status: int) -> None:
 
 
 @settings(max_examples=200)
-@given(mutated(), st.lists(st.integers(1, 200), max_size=20))
+@given(MUTATED, st.lists(st.integers(1, 200), max_size=20))
 def test_whatever_a_stream_brings_is_judged(data: bytes, sizes: list[int]) -> None:
     framer = Framer()
     for size in [*sizes, len(data)]:

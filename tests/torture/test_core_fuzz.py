@@ -13,48 +13,15 @@ from hypothesis import strategies as st
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, Edge, records
 from tests.simulation.phone import OFFER, Phone
 from tests.simulation.world import World
+from tests.torture.mutation import SIGNS, WORDS, mutated
 from trunkline.call.inputs import HangUp
 from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Malformed, parse
 
 PIECES = [
-    *(
-        b"\r\n",
-        b"\n",
-        b"\r",
-        b" ",
-        b"\t",
-        b"\0",
-        b"\xff",
-        b"\xc3\xa9",
-        b'"',
-        b"\\",
-        b"<",
-        b">",
-        b";",
-        b",",
-        b":",
-        b"=",
-        b"@",
-    ),
-    *(
-        b"%",
-        b"%00",
-        b"%0d%0a",
-        b"[",
-        b"]",
-        b"SIP/2.0",
-        b"l: 9\r\n",
-        b"\r\n ",
-        b"99999999999",
-        b"-1",
-        b";lr",
-        b"tel:+1",
-        b"*",
-    ),
-    *(b"{host}", b"{", b"m=", b"a=", b"v=0\r\n"),
-]
+    *SIGNS, *WORDS, b"%0d%0a", b";lr", b"tel:+1", b"*", b"{host}", b"{", b"m=", b"a=", b"v=0\r\n",
+]  # fmt: skip
 METHODS = ["ACK", "BYE", "CANCEL", "INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "REGISTER"]
 EXTRA = (
     "Record-Route: <sip:192.0.2.1;lr>, <sip:192.0.2.1:5070;lr>\r\nX-Foo: bar\r\nDiversion: <sip:+1@x>;reason=y\r\n"
@@ -121,7 +88,7 @@ def test_a_call_of_broken_messages(data: st.DataObject) -> None:
 
     Phone(world, AGENT, behave)
     flow = Flow("udp", edge.address, (CARRIER, 5060))
-    edge.receive(_broken(data, message("INVITE", 1, "a", None, OFFER, EXTRA), 3), flow, world.now)
+    edge.receive(data.draw(mutated(message("INVITE", 1, "a", None, OFFER, EXTRA), PIECES, 3)), flow, world.now)
     world.run(0.1)
     for step in range(data.draw(st.integers(0, 4))):
         method = data.draw(st.sampled_from(METHODS))
@@ -130,7 +97,7 @@ def test_a_call_of_broken_messages(data: st.DataObject) -> None:
             sent = message(method, 1, "a", None, body)
         else:
             sent = message(method, 1 if method == "ACK" else 2 + step, f"q{step}", carrier.tag, body)
-        edge.receive(_broken(data, sent, 2), flow, world.now)
+        edge.receive(data.draw(mutated(sent, PIECES, 2)), flow, world.now)
         world.run(data.draw(st.sampled_from([0.01, 1.0, 5.0])))
     world.run(400.0)
     for call in list(edge.core.calls):
@@ -138,12 +105,3 @@ def test_a_call_of_broken_messages(data: st.DataObject) -> None:
     world.run(400.0)
     assert edge.clean() == {}
     edge.whole()
-
-
-def _broken(data: st.DataObject, octets: bytes, most: int) -> bytes:
-    for _ in range(data.draw(st.integers(0, most))):
-        at = data.draw(st.integers(0, len(octets)))
-        length = data.draw(st.sampled_from([0, 1, 2, 5, 40]))
-        piece = data.draw(st.sampled_from(PIECES) | st.binary(max_size=3))
-        octets = octets[:at] + piece + octets[at + length :]
-    return octets
