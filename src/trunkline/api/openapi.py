@@ -231,20 +231,3 @@ def _schema(kind: Any) -> dict[str, Any]:
     if get_origin(kind) is list:
         return {"type": "array", "items": {"$ref": _REF.format(name=get_args(kind)[0].__name__)}}
     return {"$ref": _REF.format(name=kind.__name__)}
-
-
-def main() -> None:
-    """Write the document of a surface (`native` when none is named) to standard output."""
-    # The surfaces serve their documents, and so import this module.
-    import sys
-
-    from trunkline import __version__
-    from trunkline.api.surfaces import surfaces
-
-    wanted = sys.argv[1] if len(sys.argv) > 1 else "native"
-    (surface,) = [each for each in surfaces() if each.name == wanted]
-    sys.stdout.buffer.write(encode(surface, __version__))
-
-
-if __name__ == "__main__":
-    main()
