@@ -4,6 +4,7 @@ several addresses, and INVITEs that are too large for UDP."""
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +27,9 @@ pytestmark = pytest.mark.foreign
 _NET = f"127.{200 + os.getpid() % 50}"
 EDGE, CARRIER = f"{_NET}.0.1", f"{_NET}.1.1"
 DEAD, REFUSER, ANSWERER = f"{_NET}.2.1", f"{_NET}.2.2", f"{_NET}.2.3"
+SILENT = f"{_NET}.2.4"
 OPENAI, BEYOND_OPENAI, ELEVENLABS = f"{_NET}.3.1", f"{_NET}.3.2", f"{_NET}.3.3"
-GROUP, ENGINES, NAMED, LARGE, WEIGHTED, MOVED = [f"+1202555030{n}" for n in range(6)]
+GROUP, ENGINES, NAMED, LARGE, WEIGHTED, MOVED, MUTE = [f"+1202555030{n}" for n in range(7)]
 _OWNER = {"organization_id": "org_hunting"}
 
 
@@ -49,7 +51,7 @@ class Place:
         self.authority = authority
         self.dns = dns
         self.port = free(EDGE)
-        self.ports = {host: free(host) for host in (DEAD, REFUSER, ANSWERER, OPENAI, BEYOND_OPENAI, ELEVENLABS)}
+        self.ports = {host: free(host) for host in (DEAD, REFUSER, ANSWERER, SILENT, OPENAI, BEYOND_OPENAI, ELEVENLABS)}
         self.api = ("127.0.0.1", free("127.0.0.1"))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -63,6 +65,10 @@ class Place:
             f"srv-host=_sip._udp.bots.test,dead.test,{ports[DEAD]},10,1",
             f"srv-host=_sip._udp.bots.test,alive.test,{ports[ANSWERER]},20,1",
             "naptr-record=bots.test,10,10,S,SIP+D2U,,_sip._udp.bots.test",
+            f"srv-host=_sip._udp.mute.test,silent.test,{ports[SILENT]},10,1",
+            f"srv-host=_sip._udp.mute.test,alive.test,{ports[ANSWERER]},20,1",
+            "naptr-record=mute.test,10,10,S,SIP+D2U,,_sip._udp.mute.test",
+            f"host-record=silent.test,{SILENT}",
             f"host-record=dead.test,{DEAD}",
             f"host-record=alive.test,{ANSWERER}",
         )
@@ -86,6 +92,7 @@ class Place:
                 agent("refuser", uri=self.uri(REFUSER)),
                 agent("answerer", uri=self.uri(ANSWERER)),
                 agent("named", uri="sip:agent@bots.test"),
+                agent("mute", uri="sip:agent@mute.test"),
                 agent("openai", kind="openai", trunk_id="trunk_openai"),
                 agent("eleven", kind="elevenlabs", trunk_id="trunk_eleven"),
                 agent("group", kind="group", members=["agent_dead", "agent_refuser", "agent_answerer"]),
@@ -95,7 +102,7 @@ class Place:
             ],
             "numbers": [
                 number(GROUP, "group"), number(ENGINES, "engines"), number(NAMED, "named"), number(LARGE, "answerer"),
-                number(WEIGHTED, "weighted"), number(MOVED, "refuser"),
+                number(WEIGHTED, "weighted"), number(MOVED, "refuser"), number(MUTE, "mute"),
             ],
         }  # fmt: skip
         listeners: list[dict[str, object]] = [
@@ -244,17 +251,33 @@ def test_engines_of_different_makers_and_a_phone_in_one_group(
     assert "X-Trunkline-Call-Id: call_" in scene.messages("phone")
 
 
-def test_a_name_of_two_addresses_whose_first_is_dead(needs: Callable[..., None], place: Place, scene: Scene) -> None:
+def test_a_name_of_two_addresses_whose_first_is_silent(needs: Callable[..., None], place: Place, scene: Scene) -> None:
     """The second call does not wait for the first address again."""
     needs("sipp")
     answerer = scene.stand("answerer", answering(), ANSWERER)
-    _, first = scene.call(NAMED)
-    _, second = scene.call(NAMED)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind((SILENT, place.ports[SILENT]))
+        _, first = scene.call(MUTE)
+        _, second = scene.call(MUTE)
     assert 1.0 <= first < 4.0
     assert second < 1.0 + 0.5
     time.sleep(0.3)
     assert answerer.stop().succeeded == 2
-    assert [leg["status"] for leg in place.agent_legs(NAMED)] == [200]
+    assert [leg["status"] for leg in place.agent_legs(MUTE)] == [200]
+
+
+def test_a_name_of_two_addresses_at_whose_first_nobody_listens(
+    needs: Callable[..., None], place: Place, scene: Scene
+) -> None:
+    """The machine says so, and the call does not wait for silence to say it."""
+    needs("sipp")
+    answerer = scene.stand("answerer", answering(), ANSWERER)
+    scene.call(NAMED)
+    time.sleep(0.3)
+    assert answerer.stop().succeeded == 1
+    (leg,) = place.agent_legs(NAMED)
+    assert leg["status"] == 200
+    assert float(str(leg["answered_at"])) - float(str(leg["started_at"])) < 1.0
 
 
 @pytest.mark.parametrize("transport", ["t1", "u1"])

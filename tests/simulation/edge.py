@@ -10,7 +10,16 @@ from trunkline.call.decision.admission import Admission
 from trunkline.call.decision.arrival import Arrival
 from trunkline.call.decision.proof import Digest
 from trunkline.call.decision.verdict import Policy
-from trunkline.call.inputs import Fetched, Input, MediaFailed, MediaReady, Resolved, TransportFailed, Unresolvable
+from trunkline.call.inputs import (
+    Fetched,
+    Input,
+    MediaFailed,
+    MediaReady,
+    Resolved,
+    TransportFailed,
+    Unreached,
+    Unresolvable,
+)
 from trunkline.call.leg.gate import Stateless
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import (
@@ -45,6 +54,7 @@ from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Address, Flow
+from trunkline.sip.message import Request, parse
 from trunkline.sip.timers import Timing
 from trunkline.sip.token import Tokens
 from trunkline.sip.uri import parse_uri
@@ -125,12 +135,18 @@ class Edge:
         self.broken: set[str] = set()
         """Connections that are lost."""
         world.add(self.address, self)
+        world.told[self.address] = self.unreached
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         everywhere = self.refused.get(source_of(flow.remote[0]))
         if everywhere or (everywhere is not None and flow.transport == "udp"):
             return
         self.perform(self.core.receive(data, flow, now))
+
+    def unreached(self, data: bytes, flow: Flow) -> None:
+        message = parse(data)
+        if isinstance(message, Request):
+            self.give(Unreached(flow, f"{message.via.branch} {message.method}", "connection refused"))
 
     def expire(self, now: float) -> None:
         self.perform(self.core.expire(now))

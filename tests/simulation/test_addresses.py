@@ -9,7 +9,7 @@ from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER
 from tests.simulation.world import World
-from trunkline.call.inputs import FlowClosed, HangUp, Input, Resolved, Unresolvable
+from trunkline.call.inputs import FlowClosed, HangUp, Input, Resolved, Unreached, Unresolvable
 from trunkline.call.outputs import Resolve
 from trunkline.model.agent import Agent
 from trunkline.model.trunk import Trunk
@@ -224,6 +224,84 @@ def test_who_hangs_up_while_nobody_answers_is_done_with_all_addresses() -> None:
     edge.world.run(10.0)
     assert second.heard == []
     assert carrier.statuses("INVITE")[-1] == 487
+    end(edge)
+
+
+# ── nobody listens there (RFC 3261 §18.4) ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_where_nobody_listens_the_next_address_is_tried_at_once() -> None:
+    edge = named()
+    edge.world.closed.add((FIRST, 5060))
+    carrier, second = Peer(edge.world, CARRIER, calling), Peer(edge.world, SECOND, answers)
+    for number in (1, 2):
+        call(carrier, number)
+        edge.world.run(0.1)
+        assert carrier.statuses("INVITE")[-1] == 200
+    assert invites(second) == [2]
+    assert len(sent_to(edge, FIRST)) == 1, "the second call knows"
+    end(edge)
+
+
+def test_where_nobody_listens_at_all_the_caller_is_told_at_once() -> None:
+    edge = named()
+    edge.leads = (flow(FIRST),)
+    edge.world.closed.add((FIRST, 5060))
+    carrier = Peer(edge.world, CARRIER, calling)
+    call(carrier)
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 503
+    assert carrier.response(503).header("reason") == 'SIP;cause=503;text="unreachable"'
+    (leg,) = [leg for leg in edge.record.legs if leg.side == "agent"]
+    assert (leg.status, leg.reason) == (503, "connection refused")
+    end(edge)
+
+
+def test_who_has_answered_is_there_whatever_the_network_says() -> None:
+    """An error that comes late, of an INVITE sent before somebody listened."""
+    edge = named()
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST)
+    second = Peer(edge.world, SECOND, answers)
+    call(carrier)
+    edge.world.run(0.1)
+    invite = first.request("INVITE")
+    late = Unreached(flow(FIRST), f"{invite.via.branch} INVITE", "connection refused")
+    first.reply(invite, 180)
+    edge.world.run(0.1)
+    edge.give(late)
+    first.reply(invite, 200, ANSWER)
+    edge.world.run(0.1)
+    edge.give(late)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert invites(first, second) == [1, 0]
+    first.react = answers
+    end(edge)
+
+
+def test_a_bye_waits_for_a_peer_that_starts_again() -> None:
+    edge = named()
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    call(carrier)
+    edge.world.run(0.1)
+    edge.world.closed.add((FIRST, 5060))
+    for live in list(edge.core.calls):
+        edge.give(HangUp(live))
+    edge.world.run(5.0)
+    assert "BYE" not in first.methods
+    edge.world.closed.clear()
+    edge.world.run(5.0)
+    assert first.methods.count("BYE") == 1
+    end(edge)
+
+
+def test_what_was_given_up_may_turn_out_to_have_gone_nowhere() -> None:
+    edge = named()
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST)
+    Peer(edge.world, SECOND, answers)
+    call(carrier)
+    edge.world.run(5.0)
+    edge.give(Unreached(flow(FIRST), f"{first.request('INVITE').via.branch} INVITE", "connection refused"))
+    assert carrier.statuses("INVITE")[-1] == 200
     end(edge)
 
 

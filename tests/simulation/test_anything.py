@@ -46,6 +46,7 @@ from trunkline.call.inputs import (
     Transfer,
     TransportFailed,
     Try,
+    Unreached,
     Unresolvable,
 )
 from trunkline.call.outputs import Done, Fetch, Finished, Journal, OpenMedia, Output, Resolve, Transmit, Tried
@@ -298,6 +299,12 @@ class Anything(RuleBasedStateMachine):
     def unsent(self, which: int) -> None:
         sent = _latest(self.transmits, which)
         self.give(TransportFailed(sent.flow, sent.transaction, "reset"))
+
+    @precondition(lambda self: self.transmits)
+    @rule(which=PICK)
+    def unreached(self, which: int) -> None:
+        sent = _latest(self.transmits, which)
+        self.give(Unreached(sent.flow, sent.transaction, "connection refused"))
 
     @rule(which=PICK, reason=st.sampled_from(["silent", "bye"]))
     def media_ends(self, which: int, reason: str) -> None:

@@ -20,7 +20,7 @@ from tests.simulation.edge import (
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.world import World
-from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaReady, TransportFailed
+from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaReady, TransportFailed, Unreached
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow
@@ -324,6 +324,7 @@ def test_words_for_nobody_change_nothing(world: World, edge: Edge) -> None:
         MediaReady("nobody", b""),
         TransportFailed(flow, "", "x"),
         TransportFailed(flow, "y", "x"),
+        Unreached(flow, "y", "x"),
     ):
         edge.give(given)
     assert world.seen == []

@@ -57,6 +57,10 @@ class World:
         """What reached somebody, in the order and at the time that it did."""
         self.parted: dict[tuple[str, str], float] = {}
         """From one host to another: when messages pass again. A stream's are late then, a datagram is lost."""
+        self.closed: set[Address] = set()
+        """Where the machine is up and nobody listens: it says so (ICMP)."""
+        self.told: dict[Address, Callable[[bytes, Flow], None]] = {}
+        """Who hears that."""
         self.nodes: dict[Address, Node] = {}
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = 0
@@ -86,6 +90,9 @@ class World:
         self.seen.append(Seen(self.now, flow.local, flow.remote, data, lost, flow.transport))
         if lost:
             return
+        if flow.remote in self.closed and not reliable:
+            self.after(2 * self.weather.delay[1], lambda: self._refuse(flow, data))
+            return
         copies = 1 + (not reliable and self.chance.random() < self.weather.doubled)
         back = Flow(flow.transport, flow.remote, flow.local, flow.connection)
         for _ in range(copies):
@@ -98,6 +105,10 @@ class World:
         if node is not None:
             self.arrived.append(Seen(self.now, flow.remote, flow.local, data, False, flow.transport))
             node.receive(data, flow, self.now)
+
+    def _refuse(self, flow: Flow, data: bytes) -> None:
+        if flow.local in self.nodes and flow.local in self.told:
+            self.told[flow.local](data, flow)
 
     def run(self, seconds: float) -> None:
         """Let time pass until there is nothing to do, at most this long."""

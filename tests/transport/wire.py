@@ -38,6 +38,7 @@ class Heard:
         self.messages: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.errors: asyncio.Queue[tuple[Flow, FramingError]] = asyncio.Queue()
         self.failures: asyncio.Queue[Failure] = asyncio.Queue()
+        self.unreachable: asyncio.Queue[Failure] = asyncio.Queue()
         self.certificates: list[tuple[Flow, tuple[str, ...]]] = []
         self.closures: asyncio.Queue[Flow] = asyncio.Queue()
 
@@ -51,6 +52,9 @@ class Heard:
 
     def failed(self, flow: Flow, transaction: str, reason: str) -> None:
         self.failures.put_nowait(Failure(flow, transaction, reason))
+
+    def unreached(self, flow: Flow, transaction: str, reason: str) -> None:
+        self.unreachable.put_nowait(Failure(flow, transaction, reason))
 
     def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
         self.certificates.append((flow, names))

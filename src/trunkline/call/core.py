@@ -40,6 +40,7 @@ from trunkline.call.inputs import (
     Transfer,
     TransportFailed,
     Try,
+    Unreached,
     Unresolvable,
 )
 from trunkline.call.leg.asking import Outs
@@ -161,6 +162,8 @@ class Core:
             if not given.transaction:
                 return []
             return self._told(self.ua.layer.failed(given.transaction, given.reason, now), given.flow, b"", now)
+        if isinstance(given, Unreached):
+            return self._told(self.ua.layer.unreached(given.transaction, given.reason, now), given.flow, b"", now)
         if isinstance(given, MediaReady | MediaFailed | MediaEnded):
             return self._media(given, now)
         if isinstance(given, HangUp | Originate | Transfer | SendDigits):

@@ -40,6 +40,15 @@ class TransportFailed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Unreached(msgspec.Struct, frozen=True):
+    """The network says that a datagram did not arrive (ICMP; RFC 3261 §18.4)."""
+
+    flow: Flow
+    transaction: str
+    """The client transaction whose request it was."""
+    reason: str
+
+
 class Certified(msgspec.Struct, frozen=True):
     """The peer of an accepted connection has shown a certificate that was verified; for as long as it is open."""
 
@@ -172,6 +181,7 @@ Input = (
     Resolved
     | Unresolvable
     | TransportFailed
+    | Unreached
     | Fetched
     | Certified
     | FlowClosed

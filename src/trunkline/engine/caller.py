@@ -129,6 +129,10 @@ class Caller:
         self._told(self._ua.layer.failed(transaction, reason, self._now()), flow)
         self._settle()
 
+    def unreached(self, flow: Flow, transaction: str, reason: str) -> None:
+        """From within `send`, too: taken when that is done."""
+        self._loop.call_soon(self._unreached, flow, transaction, reason)
+
     def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
         """Nobody is accepted here."""
 
@@ -153,6 +157,10 @@ class Caller:
             self._carry(leg.resolved(given.flows, now))
         elif isinstance(given, Unresolvable):
             self._carry(leg.unresolvable(given.reason, now))
+
+    def _unreached(self, flow: Flow, transaction: str, reason: str) -> None:
+        self._told(self._ua.layer.unreached(transaction, reason, self._now()), flow)
+        self._settle()
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

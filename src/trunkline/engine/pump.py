@@ -17,7 +17,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from trunkline.call.core import Core
-from trunkline.call.inputs import Certified, FlowClosed, Input, TransportFailed
+from trunkline.call.inputs import Certified, FlowClosed, Input, TransportFailed, Unreached
 from trunkline.call.outputs import Output
 from trunkline.engine.perform import Performer
 from trunkline.sip.flow import Flow
@@ -111,6 +111,9 @@ class Pump:
 
     def failed(self, flow: Flow, transaction: str, reason: str) -> None:
         self.give(TransportFailed(flow, transaction, reason))
+
+    def unreached(self, flow: Flow, transaction: str, reason: str) -> None:
+        self.give(Unreached(flow, transaction, reason))
 
     def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
         """Who calls over this connection is known by it."""

@@ -207,7 +207,7 @@ class TransportLayer:
         open_streams = sum(streams[kind] for kind in streams if kind.startswith("connections_"))
         return {
             "listeners": len(sockets) + len(acceptors),
-            "descriptors": len(sockets) + len(acceptors) + opening + open_streams,
+            "descriptors": sum(each.descriptors for each in sockets) + len(acceptors) + opening + open_streams,
             "buffered": streams.pop("buffered") + waiting + sum(each.buffered for each in sockets),
             "banned_sources": len(self._banned),
             "connections_opening": opening,
@@ -222,6 +222,7 @@ class TransportLayer:
             "udp_banned": sum(each.banned for each in sockets),
             "udp_dropped": sum(each.dropped for each in sockets),
             "udp_refused": sum(each.refused for each in sockets),
+            "udp_unreached": sum(each.unreached for each in sockets),
         }
 
 

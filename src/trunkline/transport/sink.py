@@ -24,6 +24,10 @@ class Sink(Protocol):
         """What was given to `send` with this transaction key did not get out, or the connection was lost before its
         peer said anything more. Once for each key and loss, never for an empty one, and never from within `send`."""
 
+    def unreached(self, flow: Flow, transaction: str, reason: str) -> None:
+        """The network says that a datagram with the request of this client transaction did not arrive (RFC 3261 §18.4).
+        Perhaps from within `send`, perhaps more than once, perhaps late."""
+
     def certified(self, flow: Flow, names: tuple[str, ...]) -> None:
         """The peer of an accepted connection has shown a certificate that was verified: its fingerprint and its names,
         as `tls.shown` gives them. Before any message of it."""

@@ -4,6 +4,9 @@ The loop's own datagram transports cost an object and two calls per datagram; a 
 one system call each. At most one batch is taken per turn of the loop, so that other descriptors are heard too; what is
 left makes the socket readable again at the next turn.
 
+What the network says of datagrams that did not arrive is read too, where the system keeps it (`unreached`). Until it is
+read, the next call on the socket fails with it, whatever that call is about: such a call is made again.
+
 Keep-alives (RFC 5626 §3.5: CRLF, or STUN), empty and foreign datagrams end here: none of them begins like a SIP
 message.
 """
@@ -21,26 +24,30 @@ from trunkline.transport.banned import Key, key_of
 from trunkline.transport.errors import in_words
 from trunkline.transport.limits import Limits
 from trunkline.transport.sink import Sink
+from trunkline.transport.unreached import ask_for_errors, take_errors
+from trunkline.transport.watch import Watch
 
 _LARGEST = 65_535
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 """asm-generic/socket.h; Python does not name them."""
 _SMALLEST = 20
 """No SIP message is shorter: `A b SIP/2.0`, a Via."""
+_MOST_ERRORS = 4
+"""How often a call that fails with an error of another is made again."""
 
 
 class UdpSocket:
     """A bound socket and its counters. The owner closes it."""
 
     __slots__ = (
-        "_backlog", "_banned", "_batch", "_blocks", "_flows", "_known_sources", "_loop", "_receive", "_room", "_send",
-        "_sink", "_socket", "banned", "dropped", "ignored", "local", "received", "refused", "sent",
+        "_backlog", "_banned", "_batch", "_blocks", "_errors", "_flows", "_known_sources", "_receive", "_room", "_send",
+        "_sink", "_socket", "_watch", "banned", "dropped", "ignored", "local", "received", "refused", "sent",
+        "unreached",
     )  # fmt: skip
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, bound: socket.socket, sink: Sink, banned: set[Key], limits: Limits
     ) -> None:
-        self._loop = loop
         self._socket = bound
         self._receive = bound.recvfrom
         self._send = bound.sendto
@@ -67,31 +74,47 @@ class UdpSocket:
         """Datagrams dropped because the backlog was full."""
         self.refused = 0
         """Datagrams the kernel would not send: no route, too large, a firewall."""
+        self.unreached = 0
+        """Requests that did not arrive, by what the network says."""
         _enlarge(bound, socket.SO_RCVBUF, _SO_RCVBUFFORCE, limits.receive_buffer)
         _enlarge(bound, socket.SO_SNDBUF, _SO_SNDBUFFORCE, limits.send_buffer)
-        loop.add_reader(bound.fileno(), self._readable)
+        self._errors = ask_for_errors(bound)
+        self._watch = Watch(loop, bound.fileno(), self._ready, errors=self._errors)
+
+    def _ready(self) -> None:
+        if self._backlog:
+            self._writable()
+        self._readable()
 
     def _readable(self) -> None:
         receive = self._receive
         known = self._flows.get
         banned = self._banned
         batch: list[tuple[bytes, Flow]] = []
-        try:
-            for _ in range(self._batch):
-                data, source = receive(_LARGEST)
-                if banned and (key_of(str(source[0])) if self._blocks else source[0]) in banned:
-                    self.banned += 1
-                elif len(data) >= _SMALLEST and (33 <= data[0] < 127 or _begins_late(data)):
-                    flow = known(source)
-                    if flow is None:
-                        flow = self._remember(source)
-                    batch.append((data, flow))
-                else:
-                    self.ignored += 1
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.refused += 1
+        left = self._batch
+        while left:
+            try:
+                while left:
+                    left -= 1
+                    data, source = receive(_LARGEST)
+                    if banned and (key_of(str(source[0])) if self._blocks else source[0]) in banned:
+                        self.banned += 1
+                    elif len(data) >= _SMALLEST and (33 <= data[0] < 127 or _begins_late(data)):
+                        flow = known(source)
+                        if flow is None:
+                            flow = self._remember(source)
+                        batch.append((data, flow))
+                    else:
+                        self.ignored += 1
+            except BlockingIOError:
+                if left == self._batch - 1 and self._errors:
+                    # Ready by an error alone, and one of those that no call fails with.
+                    self._unreached()
+                left = 0
+            except OSError:
+                if not self._errors or not self._unreached():
+                    self.refused += 1
+                    left = 0
         if batch:
             self.received += len(batch)
             self._sink.received(batch)
@@ -112,14 +135,43 @@ class UdpSocket:
         try:
             self._send(data, remote)
         except BlockingIOError:
-            self._loop.add_writer(self._socket.fileno(), self._writable)
-            self._wait(data, remote)
+            self._begin_to_wait(data, remote)
             return None
         except OSError as error:
-            self.refused += 1
-            return "message too large for UDP" if error.errno == errno.EMSGSIZE else in_words(error)
+            refused = self._again(error, data, remote)
+            if isinstance(refused, BlockingIOError):
+                self._begin_to_wait(data, remote)
+                return None
+            if refused is not None:
+                self.refused += 1
+                return "message too large for UDP" if refused.errno == errno.EMSGSIZE else in_words(refused)
         self.sent += 1
         return None
+
+    def _again(self, error: OSError, data: bytes, remote: Address) -> OSError | None:
+        """Send what was refused again, for as long as that was on account of another datagram; why it cannot be."""
+        for _ in range(_MOST_ERRORS):
+            if not self._errors or not self._unreached():
+                break
+            try:
+                self._send(data, remote)
+            except OSError as again:
+                error = again
+            else:
+                return None
+        return error
+
+    def _unreached(self) -> bool:
+        """Take what the network says of datagrams that did not arrive; whether it said anything."""
+        taken, found = take_errors(self._socket)
+        self.unreached += len(found)
+        for each in found:
+            self._sink.unreached(Flow("udp", self.local, each.remote), each.transaction, each.reason)
+        return taken > 0
+
+    def _begin_to_wait(self, data: bytes, remote: Address) -> None:
+        self._watch.write(True)
+        self._wait(data, remote)
 
     def _wait(self, data: bytes, remote: Address) -> None:
         if len(self._backlog) < self._room:
@@ -136,10 +188,21 @@ class UdpSocket:
                 self.sent += 1
             except BlockingIOError:
                 return
-            except OSError:
-                self.refused += 1
+            except OSError as error:
+                refused = self._again(error, data, remote)
+                if isinstance(refused, BlockingIOError):
+                    return
+                if refused is None:
+                    self.sent += 1
+                else:
+                    self.refused += 1
             backlog.popleft()
-        self._loop.remove_writer(self._socket.fileno())
+        self._watch.write(False)
+
+    @property
+    def descriptors(self) -> int:
+        """How many are open for it."""
+        return 1 + self._watch.descriptors
 
     @property
     def buffered(self) -> int:
@@ -148,11 +211,9 @@ class UdpSocket:
 
     def close(self) -> None:
         """Stop reading and close the socket; what waits is dropped. Closing twice does nothing."""
-        number = self._socket.fileno()
-        if number < 0:
+        if self._socket.fileno() < 0:
             return
-        self._loop.remove_reader(number)
-        self._loop.remove_writer(number)
+        self._watch.close()
         self._backlog.clear()
         self._socket.close()
 

@@ -28,7 +28,7 @@ from trunkline.call.inputs import (
     Try,
 )
 from trunkline.model.change import Put
-from trunkline.sip.flow import Flow, Transport
+from trunkline.sip.flow import Address, Flow, Transport
 
 WEATHERS = {
     "calm": Weather(),
@@ -96,6 +96,8 @@ class Storm:
         for happening in happenings:
             if chance.random() < 0.12:
                 world.after(chance.uniform(0, 15), happening)
+        if self.luck.random() < 0.2:
+            world.after(self.luck.uniform(0, 15), self._restart)
         if self.registrar is not None:
             for _ in range(self.luck.randint(0, 3)):
                 world.after(self.luck.uniform(0, 300), self._register_otherwise)
@@ -230,6 +232,19 @@ class Storm:
             self._note(f"{phone.address[0]} dies")
             self.world.remove(phone.address)
             self.dead.add(phone.address[0])
+            if self.luck.random() < 0.5:
+                self.world.closed.add(phone.address)
+
+    def _restart(self) -> None:
+        """Nobody listens at an address for a while, and the machine says so."""
+        address = self.luck.choice(self.phones).address
+        self._note(f"nobody listens at {address[0]}")
+        self.world.closed.add(address)
+        self.world.after(self.luck.uniform(0.1, 20), lambda: self._listen(address))
+
+    def _listen(self, address: Address) -> None:
+        if address[0] not in self.dead:
+            self.world.closed.discard(address)
 
     def _partition(self) -> None:
         """Two do not hear each other, or one not the other, for a while."""

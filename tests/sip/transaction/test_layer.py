@@ -156,6 +156,38 @@ def test_what_comes_of_one_that_was_left_is_nobodys(layer: TransactionLayer) -> 
     assert told.owner == ""
 
 
+def test_an_invite_that_did_not_arrive_may_have_done_before(layer: TransactionLayer) -> None:
+    """Its user is told at once; whom an earlier copy reached is dealt with as by `leave`."""
+    key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
+    assert layer.unreached(key, "connection refused", 10.1) == [Failed(key, "o", "INVITE", "connection refused")]
+    assert layer.unreached(key, "connection refused", 10.1) == []
+    assert layer.expire(11.0) == [], "it is not sent again"
+    (told,) = layer.receive(response(180, "INVITE"), 15.0) or []
+    assert isinstance(told, Answered)
+    assert told.owner == ""
+
+
+@pytest.mark.parametrize("status", [100, 180, 200, 486])
+def test_who_has_answered_is_there_whatever_the_network_says(layer: TransactionLayer, status: int) -> None:
+    key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
+    layer.receive(response(status, "INVITE"), 10.1)
+    before = layer.clients[key].state
+    assert layer.unreached(key, "connection refused", 10.2) == []
+    assert (layer.clients[key].state, layer.clients[key].owner) == (before, "o")
+
+
+def test_what_is_no_request_of_ours_did_not_arrive_for_nobody(layer: TransactionLayer) -> None:
+    assert layer.unreached("z9hG4bKx INVITE", "connection refused", 10.0) == []
+
+
+def test_inside_a_dialog_a_request_is_sent_on(layer: TransactionLayer) -> None:
+    inside = text("BYE").replace(b"To: <sip:a@h>", b"To: <sip:a@h>;tag=there")
+    assert inside != text("BYE")
+    key, _ = layer.request(inside, "BYE", "z9hG4bKx", UDP, "o", "", 10.0)
+    assert layer.unreached(key, "connection refused", 10.1) == []
+    assert [type(told) for told in layer.expire(10.5)] == [Transmit]
+
+
 def test_one_that_is_answered_in_time_is_not_given_up(layer: TransactionLayer) -> None:
     key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
     layer.receive(response(180, "INVITE"), 10.0)

@@ -153,6 +153,8 @@ class Client(Machine):
                 self.expected.append((self.next, self.method))
                 self.next = self.next + T2 if self.state == "proceeding" else next(self.resend)
             self.close(self.started, PATIENCE, end, "timeout")
+        elif self.state == "left":
+            self.close(self.started, PATIENCE, end)
         elif self.state == "completed":
             self.close(self.since, PATIENCE if self.method == "INVITE" else T4, end)
         elif self.state == "accepted":
@@ -167,9 +169,9 @@ class Client(Machine):
         told = self.layer.receive(response, self.now)
         assert (told is None) is (self.state == "terminated")
         self.note(told)
-        if self.state in ("waiting", "proceeding", "abandoned"):
+        if self.state in ("waiting", "left", "proceeding", "abandoned"):
             if status < 200:
-                if self.state == "waiting":
+                if self.state in ("waiting", "left"):
                     self.state = "proceeding"
                     if self.method == "INVITE":
                         self.rest()
@@ -183,7 +185,7 @@ class Client(Machine):
                 self.expect(f"deliver {status}")
                 self.become("accepted")
             else:
-                self.expect("ACK", f"deliver {status}")
+                self.expect("ACK", *([f"deliver {status}"] if self.state != "left" else []))
                 self.become("terminated" if self.reliable else "completed")
         elif self.state == "accepted" and 200 <= status < 300:
             self.expect(f"deliver {status}")
@@ -203,8 +205,17 @@ class Client(Machine):
         told = self.state == "waiting" or (self.method == "INVITE" and self.state == "completed")
         if told or (self.method != "INVITE" and self.state == "proceeding"):
             self.expect("failed")
+        if told or self.state == "left" or (self.method != "INVITE" and self.state == "proceeding"):
             self.become("terminated")
             self.rest()
+
+    @rule()
+    def unreached(self) -> None:
+        self.note(self.layer.unreached(self.key, "connection refused", self.now))
+        if self.state == "waiting":
+            self.expect("failed")
+            self.rest()
+            self.state = "left" if self.method == "INVITE" else "terminated"
 
     @precondition(lambda self: self.method == "INVITE" and self.state == "proceeding")
     @rule()

@@ -99,6 +99,8 @@ ACTIONS = {
 BEYOND = {
     ("proceeding", "abandoned"): (TERMINATED, ("timeout",)),
     ("proceeding", "lost"): ("proceeding", ("failed",)),
+    ("calling", "unreached"): ("left", ("failed",)),
+    ("trying", "unreached"): (TERMINATED, ("failed",)),
     ("calling", "left"): ("left", ()),
     ("left", "B"): (TERMINATED, ()),
     ("left", "transport"): (TERMINATED, ()),
@@ -107,7 +109,7 @@ BEYOND = {
     ("left", "300-699"): ("completed", ("ack", "D")),
 }
 """§9.1: a cancelled INVITE without a final response is given up after 64·T1. §9.1 again: what nobody answered cannot be
-cancelled, and is left for another address. No figure shows it."""
+cancelled, and is left for another address. §18.4: the network says that it did not arrive. No figure shows it."""
 
 
 def drawn(figure: str) -> Table:
@@ -142,7 +144,7 @@ def test_the_table_is_the_figure(table: Table, figure: str) -> None:
 
 def test_what_is_beyond_the_figures_is_this() -> None:
     tables = (INVITE_CLIENT, CLIENT, INVITE_SERVER, SERVER)
-    own = {"abandoned", "left", "lost"}
+    own = {"abandoned", "left", "lost", "unreached"}
     found = {key: row for table in tables for key, row in table.items() if own.intersection(key)}
     assert found == BEYOND
 

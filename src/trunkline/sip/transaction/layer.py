@@ -14,7 +14,7 @@ from typing import cast
 
 from trunkline.sip import compose
 from trunkline.sip.flow import Flow
-from trunkline.sip.message import Request, Response
+from trunkline.sip.message import Request, Response, parse
 from trunkline.sip.timers import Timers, Timing
 from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
@@ -112,6 +112,20 @@ class TransactionLayer:
             return []
         server.flow, server.detour = server.detour, None
         return [Transmit(server.flow, server.last, "", server.call)]
+
+    def unreached(self, key: str, reason: str, now: float) -> list[Told]:
+        """The network says that a request of ours did not arrive (§18.4). Only one that nobody has answered fails by
+        it, and none inside a dialog: there it is sent on, for there is no other address to try, and the peer that was
+        there may be there again in time. An INVITE may have arrived another time that it was sent: as by `leave`."""
+        client = self.clients.get(key)
+        if client is None or (client.state, "unreached") not in client.table:
+            return []
+        request = parse(client.data)
+        if type(request) is not Request or request.to_tag is not None:
+            return []
+        told = self._client(client, "unreached", now, None, reason)
+        client.owner = ""
+        return told
 
     def abandon(self, key: str, now: float) -> None:
         """An INVITE of ours is not wanted any more: its peer has 64·T1 for a final response (§9.1)."""

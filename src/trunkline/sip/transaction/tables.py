@@ -15,6 +15,9 @@ Actions:
 The event `left`, and the state, are no figure's: the user has gone on to another address, before there was any answer
 to cancel (§9.1). Nothing is sent any more, and what still comes is ended by `call/leg/late.py`.
 
+Nor is the event `unreached`: the network says that a datagram did not arrive (§18.4), which one that was sent before it
+may have done all the same.
+
 Nor is the event `lost`: the connection is gone, and the answer cannot come by another (§18.2.2). Nor `abandoned`: §9.1
 gives up an INVITE that a CANCEL did not bring to an end within 64·T1, and so must whoever ends a dialog with an INVITE
 open in it.
@@ -43,6 +46,7 @@ INVITE_CLIENT: Final[Table] = {
     ("proceeding", "abandoned"): (TERMINATED, ("timeout",)),
     ("proceeding", "lost"): ("proceeding", ("failed",)),
     ("calling", "left"): ("left", ()),
+    ("calling", "unreached"): ("left", ("failed",)),
     ("left", "B"): (TERMINATED, ()),
     ("left", "transport"): (TERMINATED, ()),
     ("left", "1xx"): ("proceeding", ("deliver",)),
@@ -59,6 +63,7 @@ CLIENT: Final[Table] = {
     ("trying", "E"): ("trying", ("resend", "E")),
     ("trying", "F"): (TERMINATED, ("timeout",)),
     ("trying", "transport"): (TERMINATED, ("failed",)),
+    ("trying", "unreached"): (TERMINATED, ("failed",)),
     ("trying", "1xx"): ("proceeding", ("deliver",)),
     ("trying", "2xx"): ("completed", ("deliver", "K")),
     ("trying", "300-699"): ("completed", ("deliver", "K")),
