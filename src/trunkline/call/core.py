@@ -158,12 +158,9 @@ class Core:
     def send(self, given: Input, now: float) -> list[Output]:
         if isinstance(given, Resolved | Unresolvable):
             return self._located(given, now)
-        if isinstance(given, TransportFailed):
-            if not given.transaction:
-                return []
-            return self._told(self.ua.layer.failed(given.transaction, given.reason, now), given.flow, b"", now)
-        if isinstance(given, Unreached):
-            return self._told(self.ua.layer.unreached(given.transaction, given.reason, now), given.flow, b"", now)
+        if isinstance(given, TransportFailed | Unreached):
+            concerns = self.ua.layer.failed if isinstance(given, TransportFailed) else self.ua.layer.unreached
+            return self._told(concerns(given.transaction, given.reason, now), given.flow, b"", now)
         if isinstance(given, MediaReady | MediaFailed | MediaEnded):
             return self._media(given, now)
         if isinstance(given, HangUp | Originate | Transfer | SendDigits):
