@@ -285,6 +285,27 @@ def test_a_line_end_is_both_characters(end: bytes) -> None:
     assert "stands alone" in refused(message("X-A: b" + end.decode() + "X-B: c")).reason
 
 
+def test_lines_that_end_with_lf_alone_are_answered() -> None:
+    fault = refused(message().replace(b"\r\n", b"\n"))
+    assert fault.reason == "lines end with LF alone"
+    assert fault.request is not None
+    assert fault.request.via.branch == "z9hG4bKx"
+    assert "Call-ID: c\r\nCSeq: 1 INVITE\r\n" in fault.request.echo("")[2]
+    acknowledgement = message("CSeq: 1 ACK", start=b"ACK sip:a@b SIP/2.0\r\n", drop="CSeq")
+    for data in (acknowledgement, message(start=b"SIP/2.0 200 OK\r\n"), b"x\r\n", b"x\n\r\n\n"):
+        assert refused(data.replace(b"\r\n", b"\n")).request is None
+
+
+def test_too_many_headers_do_not_hide_what_the_answer_is_known_by() -> None:
+    data = message().replace(b"From:", b"X: 1\r\n" * MOST_LINES + b"From:")
+    fault = refused(data)
+    assert fault.request is not None
+    head, to, tail = fault.request.echo("")
+    assert (head, to) == ("Via: \r\nFrom: <sip:f@h>;tag=1\r\n", " <sip:t@h>")
+    assert tail == "Call-ID: c\r\nCSeq: 1 INVITE\r\n"
+    assert len(fault.request.lines()) < MOST_LINES + 5
+
+
 def test_headers_end_with_an_empty_line() -> None:
     assert "empty line" in refused(message().removesuffix(b"\r\n\r\n")).reason
 

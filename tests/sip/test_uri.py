@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.sip.uri import Uri, UriError, parse_uri, same, sip_uri
+from trunkline.sip.uri import Uri, UriError, parse_uri, party, same, sip_uri
 
 ANY = st.text(st.characters(max_codepoint=0x2FF), max_size=60)
 NEAR = st.builds(
@@ -161,3 +161,31 @@ def test_equal(a: str, b: str) -> None:
 def test_not_equal(a: str, b: str) -> None:
     assert not same(parse_uri(a), parse_uri(b))
     assert not same(parse_uri(b), parse_uri(a))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("sip:bot@192.0.2.9:5060", "sip:bot@192.0.2.9"),
+        ("sip:bot@example.com", "sip:bot@example.com"),
+        ("sips:example.com:5061;transport=tcp", "sips:example.com"),
+        ("sip:a;b:c@[2001:db8::1]:5070;user=phone;Transport=tls;ob;lr", "sip:a;b:c@[2001:db8::1];user=phone;ob"),
+        ("SIP:a?b@h;maddr=192.0.2.1;ttl=3;method=INVITE?Subject=x", "SIP:a?b@h"),
+        ("tel:+12025550100;phone-context=+1", "tel:+12025550100;phone-context=+1"),
+    ],
+)
+def test_a_party_is_named_without_the_way_to_it(text: str, named: str) -> None:
+    assert party(text) == named
+    parse_uri(named)
+
+
+@given(NEAR)
+def test_a_party_of_any_uri_is_one(text: str) -> None:
+    try:
+        uri = parse_uri(text)
+    except UriError:
+        party(text)
+        return
+    if uri.scheme in ("sip", "sips"):
+        named = parse_uri(party(text))
+        assert (named.user, named.host, named.port, named.headers) == (uri.user, uri.host, None, None)

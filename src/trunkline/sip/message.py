@@ -12,6 +12,7 @@ from typing import Final
 
 from trunkline.sip.address import tag_of
 from trunkline.sip.grammar import is_token
+from trunkline.sip.names import NAMES, key_of
 from trunkline.sip.via import Via, ViaError, first_via, salvage_via
 
 MOST_BYTES: Final = 65_535
@@ -20,59 +21,13 @@ MOST_LINES: Final = 256
 LARGEST_CSEQ: Final = 2**32 - 1
 """§8.1.1.5 asks for less than 2**31; §7 of the older RFC allowed all 32 bits and peers use them."""
 
-_COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "n": "identity-info",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-    "y": "identity",
-}
-
-_USUAL = (
-    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Length", "Content-Type", "Allow",
-    "Supported", "Require", "Route", "Record-Route", "User-Agent", "Server", "Authorization",
-    "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Expires", "P-Asserted-Identity",
-    "P-Preferred-Identity", "Remote-Party-ID", "P-Called-Party-ID", "P-Charging-Vector", "Privacy", "Diversion",
-    "Accept", "Accept-Encoding", "Accept-Language", "Date", "Session-Expires", "Min-SE", "Allow-Events", "Reason",
-    "Warning", "Retry-After", "Unsupported", "RAck", "RSeq", "Proxy-Require", "Event", "Subject", "Organization",
-    "Timestamp", "Identity", "User-to-User", "Replaces", "Refer-To", "Referred-By",
-)  # fmt: skip
-
-_NAMES: Final[dict[str, str]] = {
-    **{name: name.lower() for name in _USUAL},
-    **{name.lower(): name.lower() for name in _USUAL},
-    **_COMPACT,
-    **{short.upper(): long for short, long in _COMPACT.items()},
-}
-"""Written form to key; what is not here takes the slow way and is not remembered, lest a stranger fill our memory."""
-
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
+_REPEATED = ("from", "to", "call-id", "cseq")
 _PRIVATE = ("X-", "x-")
 _UNREAD: Final = "\0"
 """A tag that nobody asked for yet."""
 _FOLD = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")
 _CSEQ = re.compile(r"([0-9]{1,12})[ \t]+(\S+)")
-
-
-def _key(name: str) -> str:
-    """The index key of a header name as written, or '' when that is no name."""
-    name = name.rstrip(" \t").lower()
-    return _COMPACT.get(name, name) if is_token(name) else ""
 
 
 class _Message:
@@ -259,6 +214,8 @@ def parse(data: bytes) -> Request | Response | Malformed:
     first = lines.pop(0)
     ends = len(lines)
     message = _start_line(first)
+    if isinstance(message, Malformed) and "\n" in first:
+        return _ended_otherwise(data)
     if isinstance(message, Malformed) and message.request is None:
         return message
     fault: Malformed | None = None
@@ -317,15 +274,17 @@ def _fill(message: Request | Response, lines: list[str], rest: bytes, complete: 
     message.body, message.call_id, message.cseq, message.cseq_method = b"", "", 0, ""
     message._from_tag = message._to_tag = _UNREAD
     problem: Malformed | None = None
+    names = NAMES
     if len(lines) > MOST_LINES:
         problem = Malformed(400, "too many header lines")
-        del lines[MOST_LINES:]
-    names = _NAMES
+        rest_of_them = lines[MOST_LINES:]
+        # Its answer is known by these, wherever they stand.
+        lines[MOST_LINES:] = [line for line in rest_of_them if names.get(line.partition(":")[0]) in _REPEATED][:4]
     for line in lines:
         name, colon, value = line.partition(":")
         key = names.get(name)
         if key is None:
-            key = _key(name) if colon else ""
+            key = key_of(name) if colon else ""
             if not key:
                 problem = problem or Malformed(400, "a header line has no name")
                 continue
@@ -382,6 +341,18 @@ def _essentials(
         return Malformed(400, "Content-Length is larger than the message")
     message.body = rest if size == len(rest) else rest[:size]
     return None
+
+
+def _ended_otherwise(data: bytes) -> Malformed:
+    """What it deserves whose lines end with LF alone: a script that writes so is told what is wrong with it."""
+    found = parse(data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    if isinstance(found, Response):
+        request = None
+    else:
+        request = found.request if isinstance(found, Malformed) else found
+    if request is None or request.method == "ACK":
+        return Malformed(400, "lines end with LF alone")
+    return Malformed(400, "lines end with LF alone", request)
 
 
 def _answerable(fault: Malformed, message: Request | Response) -> Malformed:

@@ -38,6 +38,8 @@ _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+:([^\x00-\x20\x7f\"<>]++)").fullm
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _SEPARATORS = str.maketrans("", "", "-.()")
 
+_PLACE = re.compile(r"(sips?:(?:[^@]*@)?(?:\[[^\]]*\]|[^:;?@\[\]]+))(?::[0-9]*)?((?:[;?].*)?)", re.IGNORECASE).fullmatch
+_PLACING = frozenset({"transport", "maddr", "ttl", "lr", "method"})
 _COMPARED = frozenset({"user", "ttl", "method", "maddr", "transport"})
 """Parameters that never match a URI without them (RFC 3261 §19.1.4)."""
 
@@ -195,6 +197,19 @@ def same(a: Uri, b: Uri) -> bool:
         elif name in _COMPARED:
             return False
     return _header_parts(a) == _header_parts(b)
+
+
+def party(text: str) -> str:
+    """A SIP or SIPS URI as From and To name somebody by it: without a port and without what says how it is reached
+    (§19.1.1, table 1). Any other text is given back as it is."""
+    match = _PLACE(text)
+    if match is None:
+        return text
+    who, rest = match[1], match[2]
+    if not rest:
+        return str(who)
+    params = rest.partition("?")[0].split(";")[1:]
+    return str(who) + "".join([f";{each}" for each in params if each.partition("=")[0].lower() not in _PLACING])
 
 
 def _canonical(text: str | None) -> str | None:

@@ -136,6 +136,8 @@ class Call:
         if refusal is not None:
             return outs + self._give_up(refused(refusal, self.ua.brand), now)
         outs += self.caller.trying(now)
+        if self.caller.patience:
+            self.ua.alarms.set((self.id, "expires"), now + self.caller.patience)
         if self._trunk is not None and self._trunk.ring_after is not None:
             self.ua.alarms.set((self.id, "ringback"), now + self._trunk.ring_after)
         if self._vetting is not None:
@@ -195,6 +197,9 @@ class Call:
             return self.caller.ring(180, "Ringing", b"", "", "", "", now) if not self.answered else []
         if what == "identity":
             return self.fetched(None, now)
+        if what == "expires":
+            reason = 'SIP;cause=487;text="expired"'
+            return self.hang_up("expired", "caller", reason, now, 487) if not self.answered else []
         if what == "limit":
             return self.hang_up("max-duration", "edge", 'Q.850;cause=16;text="max duration"', now)
         if self.agent is None or self.answered:
@@ -211,7 +216,7 @@ class Call:
             )
         outs = self.agent.disconnect(reason, now) if self.agent is not None else []
         outs += self.caller.refuse(status, None, reason_line(reason), now)
-        return outs + self._finish("failed", cause, by, status, now)
+        return outs + self._finish("failed" if status != 487 else "no-answer", cause, by, status, now)
 
     # ── from the legs ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -386,7 +391,7 @@ class Call:
         for each in ledger.legs:
             if each.ended_at is None:
                 each.ended_at = wall
-        for what in ("ring", "ringback", "limit", "identity"):
+        for what in ("ring", "ringback", "limit", "identity", "expires"):
             self.ua.alarms.clear((self.id, what))
         outs = self._released("", now)
         record = ledger.record()

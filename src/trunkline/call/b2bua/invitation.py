@@ -18,6 +18,7 @@ from trunkline.routing.destination import written
 from trunkline.routing.outbound import Carrier
 from trunkline.routing.select import Candidate
 from trunkline.sip.flow import Transport
+from trunkline.sip.uri import party
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9]+")
@@ -57,7 +58,7 @@ def target(
     return Target(
         uri=uri,
         caller=f"<sip:{_escaped(caller)}@{{host}}>" if caller else _ANONYMOUS,
-        callee=f"<{uri}>",
+        callee=f"<{party(uri)}>",
         headers="".join(lines),
         max_forwards=max_forwards,
         transport=transport,
@@ -100,7 +101,7 @@ def outward(
     return Target(
         uri=carrier.uri,
         caller=_ANONYMOUS if private else f"<sip:{number}@{{host}}>",
-        callee=f"<{carrier.uri}>",
+        callee=f"<{party(carrier.uri)}>",
         headers="".join(lines),
         max_forwards=max_forwards,
         transport=carrier.transport,

@@ -19,9 +19,10 @@ from trunkline.model.agent import Agent
 from trunkline.model.trunk import Trunk
 from trunkline.routing.select import leg_transport
 from trunkline.sip import compose
-from trunkline.sip.flow import Flow
+from trunkline.sip.flow import Flow, host_port
 from trunkline.sip.grammar import bracketed
 from trunkline.sip.message import Response
+from trunkline.sip.uri import party
 from trunkline.trunk.health import Health, Probe, Transition, speaks_for
 
 OWNER = "probe:"
@@ -151,7 +152,8 @@ class Probing:
         ua, record = self.ua, watch.record
         branch, tag, call_id = ua.tokens.branch(), ua.tokens.token(), ua.tokens.token()
         uri = _target(record)
-        sent_by = ua.sent_by(flow)
+        address = ua.address(flow)
+        sent_by = host_port(address)
         trunk = self._trunk(record)
         route = f"Route: <{trunk.outbound_proxy}>\r\n" if trunk is not None and trunk.outbound_proxy else ""
         data = compose.request(
@@ -159,7 +161,7 @@ class Probing:
             compose.via_line(flow, sent_by, branch),
             call_id,
             "1 OPTIONS",
-            f"{route}From: <sip:{ua.tokens.worker}@{sent_by}>;tag={tag}\r\nTo: <{uri}>\r\n"
+            f"{route}From: <sip:{ua.tokens.worker}@{bracketed(address[0])}>;tag={tag}\r\nTo: <{party(uri)}>\r\n"
             f"{ua.contact(flow, ua.tokens.worker)}Accept: application/sdp\r\nUser-Agent: {ua.brand}\r\n",
         )
         watch.flow = flow

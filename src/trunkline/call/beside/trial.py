@@ -18,7 +18,7 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.grammar import bracketed, escape
 from trunkline.sip.message import Response
 from trunkline.sip.timers import Alarms
-from trunkline.sip.uri import USER_SAFE
+from trunkline.sip.uri import USER_SAFE, party
 
 OWNER = "trial:"
 """What the owner of a trial's transactions begins with; its id follows."""
@@ -159,9 +159,9 @@ class Trials:
             aor = trunk.register_aor or f"sip:{user}@{bracketed(trunk.host or '')}"
             parties = f"From: <{aor}>;tag={trial.tag}\r\nTo: <{aor}>\r\n{trial.shown}"
         else:
-            us = f"sip:{ua.tokens.worker}@{ua.sent_by(flow)}"
+            us = f"sip:{ua.tokens.worker}@{bracketed(ua.address(flow)[0])}"
             parties = (
-                f"From: <{us}>;tag={trial.tag}\r\nTo: <{uri}>\r\n"
+                f"From: <{us}>;tag={trial.tag}\r\nTo: <{party(uri)}>\r\n"
                 f"{ua.contact(flow, ua.tokens.worker)}Accept: application/sdp\r\n"
             )
         route = f"Route: <{trunk.outbound_proxy}>\r\n" if trunk.outbound_proxy else ""

@@ -6,6 +6,7 @@ of what identifies it; the ACK of such an answer belongs to no dialog and is dro
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2s
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.transmit import Transmit
 
 ACCEPT = "Accept: application/sdp\r\n"
+_HANDLING = re.compile(r";[ \t]*handling[ \t]*=[ \t]*optional[ \t]*(?:;|$)", re.IGNORECASE).search
 REGISTRAR = ("path", "outbound")
 """Option tags that a REGISTER may require (RFC 3327, RFC 5626)."""
 KNOWN = frozenset({*METHODS, "PRACK", "SUBSCRIBE", "PUBLISH", "MESSAGE"})
@@ -94,7 +96,7 @@ def examine_invite(request: Request, least: int = LEAST) -> Refusal | None:
         kind = request.get("content-type")
         if kind is not None:
             media = kind.partition(";")[0].strip(" \t").lower()
-            if media != "application/sdp" and not media.startswith("multipart/"):
+            if media != "application/sdp" and not media.startswith("multipart/") and not _optional(request):
                 return Refusal(415, "content-type", ACCEPT)
         encoding = request.get("content-encoding")
         if encoding is not None and encoding.lower() != "identity":
@@ -107,3 +109,9 @@ def examine_invite(request: Request, least: int = LEAST) -> Refusal | None:
         if wanted and not any(kind in ("application/sdp", "application/*", "*/*") for kind in wanted):
             return Refusal(406, "accept", ACCEPT)
     return None
+
+
+def _optional(request: Request) -> bool:
+    """Whether the body may be left unread (§20.11), as ISUP that a gateway sends along (RFC 3204)."""
+    disposition = request.get("content-disposition")
+    return disposition is not None and _HANDLING(disposition) is not None

@@ -14,6 +14,7 @@ from trunkline.sip.message import Request, Response
 
 _WARNING = re.compile(r'(\d{3}) +[^ "]+ +("(?:[^"\\]|\\.)*")').match
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _LONGEST = 2048
 """Characters of one crossing header; a longer one stays."""
 _MOST = 32
@@ -29,14 +30,15 @@ def content_type(message: Request | Response) -> str:
 
 
 def crossing(request: Request, reserved: str = "x-trunkline-") -> tuple[tuple[str, str], ...]:
-    """The private headers that go on to the other leg."""
+    """The private headers that go on to the other leg. What holds control characters does not: no grammar has them
+    (RFC 3261 §25.1), and a peer in C ends its reading at a NUL."""
     found = request.private()
     uui = request.get("user-to-user")
     if uui is not None:
         found.append(("User-to-User", uui))
     if not found:
         return ()
-    kept = [(n, v) for n, v in found if not n.lower().startswith(reserved) and len(v) <= _LONGEST]
+    kept = [(n, v) for n, v in found if not n.lower().startswith(reserved) and len(v) <= _LONGEST and not _CONTROL(v)]
     return tuple(kept[:_MOST])
 
 

@@ -22,6 +22,11 @@ class HostLeg(EndpointLeg):
         """Of no INVITE."""
 
     @property
+    def patience(self) -> int:
+        """Nobody here is in a hurry."""
+        return 0
+
+    @property
     def holds(self) -> bool:
         """Nobody here has to acknowledge early media."""
         return False

@@ -15,7 +15,7 @@ class Target(NamedTuple):
     uri: str
     """Request-URI."""
     caller: str
-    """The From value, without a tag; `{host}` in it stands for our address on the flow that is taken."""
+    """The From value, without a tag; `{host}` in it stands for our host on the flow that is taken."""
     callee: str
     """The To value."""
     headers: str = ""

@@ -26,7 +26,8 @@ from trunkline.sdp.origin import relocated
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Dialog, DialogKey, Ends, established
 from trunkline.sip.dialog.session_timer import SessionTimer
-from trunkline.sip.flow import Flow
+from trunkline.sip.flow import Flow, host_port
+from trunkline.sip.grammar import bracketed
 from trunkline.sip.message import Request, Response
 
 _NOTHING = Shown()
@@ -262,8 +263,9 @@ class UacLeg(SipLeg):
         self._receipts.clear()
         self._sequence += 1
         self._branch = ua.tokens.branch()
-        sent_by = ua.sent_by(flow)
-        local = f"{target.caller.replace('{host}', sent_by)};tag={self.ends.local_tag}"
+        address = ua.address(flow)
+        sent_by = host_port(address)
+        local = f"{target.caller.replace('{host}', bracketed(address[0]))};tag={self.ends.local_tag}"
         self.ends = Ends(local, self.ends.local_tag, target.callee)
         passed = target.route or ((target.proxy,) if target.proxy else ())
         route = "".join([f"Route: <{uri}>\r\n" for uri in passed])

@@ -6,6 +6,8 @@ apart; the answer takes the tag of the early dialog that answered.
 
 from __future__ import annotations
 
+import re
+
 from trunkline.call.leg import early as early_dialog
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.early import EarlyDialog
@@ -22,6 +24,7 @@ from trunkline.sip.dialog.session_timer import said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
+_SECONDS = re.compile(r"[0-9]{1,10}").fullmatch
 _RINGING = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress"}
 
 
@@ -71,6 +74,12 @@ class UasLeg(SipLeg):
         return not self.open and (self.session is None or self.session.gone)
 
     @property
+    def patience(self) -> int:
+        """Seconds within which the caller wants its INVITE answered (§13.3.1); 0 when it does not say."""
+        value = self.request.get("expires") if self.request is not None else None
+        return int(value) if value is not None and _SECONDS(value) else 0
+
+    @property
     def reliable(self) -> bool:
         """Whether the caller takes reliable provisional responses."""
         return self._requires or self._supports
@@ -91,7 +100,9 @@ class UasLeg(SipLeg):
     # ── from the call ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def trying(self, now: float) -> Outs:
-        return [*self.ua.layer.respond(self.invite, 100, now)]
+        # §8.2.6.1: the caller measures by it.
+        stamp = self.request.get("timestamp") if self.request is not None else None
+        return [*self.ua.layer.respond(self.invite, 100, now, "", f"Timestamp: {stamp}\r\n" if stamp else "")]
 
     def ring(self, status: int, phrase: str, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Pass on that the other side is alerting, or its early media."""

@@ -32,6 +32,8 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 from trunkline.sip.refer import ReferError, Replaces, parse_replaces
 
+_SAID = frozenset({"malformed-replaces", "no-sdp", "trunk-full"})
+
 
 class NotReplaced(NamedTuple):
     """The answer to an INVITE that takes no place."""
@@ -77,7 +79,10 @@ class Replacing:
         place = self.find(request, flow)
         if isinstance(place, NotReplaced):
             observed = Observed("refused", f"{flow.transport}:{flow.remote[0]}", place.reason, place.status)
-            return [observed, *gate.answer(request, flow, place.status)]
+            # What is wrong with the request is said; of the calls here nothing is.
+            warned = place.reason in _SAID
+            words = f'Warning: 399 {self._ua.brand} "{place.reason}"\r\n' if warned else ""
+            return [observed, *gate.answer(request, flow, place.status, words)]
         return [Heard(place.call.id, flow, data), *self.begin(request, flow, place, now)]
 
     def find(self, request: Request, flow: Flow) -> Place | NotReplaced:
