@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT, TRUNK, Edge, id_of, records
+from tests.simulation.peer import Peer
 from tests.simulation.phone import Phone
 from tests.simulation.registrar import REGISTRAR, Registrar
 from tests.simulation.world import Weather, World
@@ -210,6 +211,46 @@ def test_it_goes_to_the_next_address() -> None:
     edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
     edge.unreachable.add("192.0.2.19")
     world.run(5.0)
+    assert state(edge) == "registered"
+    assert len(registrar.live) == 1
+
+
+def test_a_silent_address_costs_four_seconds_where_there_is_another() -> None:
+    world = World()
+    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
+    world.run(6.0)
+    assert state(edge) == "registered", world.ladder()
+    assert len(registrar.live) == 1
+    world.run(40.0)
+    assert edge.core.ua.layer.counts()["client_transactions"] == 0
+
+
+def test_where_nobody_listens_it_goes_on_at_once() -> None:
+    world = World()
+    world.closed.add(("192.0.2.19", 5060))
+    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
+    world.run(1.5)
+    assert state(edge) == "registered", world.ladder()
+    assert len(registrar.live) == 1
+
+
+def test_the_last_address_has_all_the_time_there_is() -> None:
+    world = World()
+    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
+    registrar.silent = True
+    world.run(15.0)
+    registrar.silent = False
+    world.run(5.0)
+    assert state(edge) == "registered", world.ladder()
+
+
+def test_an_answer_of_the_address_that_was_given_up_changes_nothing() -> None:
+    world = World()
+    edge, slow, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Peer(world, "192.0.2.19"), Registrar(world)
+    world.run(6.0)
+    assert state(edge) == "registered"
+    slow.reply(slow.request("REGISTER"), 403)
+    world.run(1.0)
     assert state(edge) == "registered"
     assert len(registrar.live) == 1
 

@@ -370,6 +370,24 @@ def test_devices_are_called_in_turn_by_preference() -> None:
     assert len(edge.core.calls) == 1
 
 
+def test_a_silent_device_does_not_speak_for_the_others() -> None:
+    """Whatever the group hunts on: that is about its members."""
+    world = World()
+    edge = started(world)
+    group = Agent(
+        id=id_of(13), organization_id=ORGANIZATION.id, name="g", kind="group", members=(DESK.id,), hunt_on=(503,)
+    )
+    edge.core.apply([Put(group), Put(msgspec.structs.replace(INCOMING, agent_id=group.id))], world.now)
+    first, second = (Device(world, f"192.0.2.4{n}") for n in (1, 2))
+    first.register(first.contact(";q=1.0"))
+    second.register(second.contact(";q=0.5"))
+    world.remove(first.address)
+    carrier = called(world)
+    world.run(1.5)
+    assert carrier.responses[-1].status == 200
+    assert len(second.calls) == 1
+
+
 def test_without_a_device_the_call_is_refused_with_a_word() -> None:
     world = World()
     edge = started(world)

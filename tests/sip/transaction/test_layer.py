@@ -188,6 +188,20 @@ def test_inside_a_dialog_a_request_is_sent_on(layer: TransactionLayer) -> None:
     assert [type(told) for told in layer.expire(10.5)] == [Transmit]
 
 
+def test_a_request_that_is_dropped_is_nobodys(layer: TransactionLayer) -> None:
+    key, _ = layer.request(text("OPTIONS"), "OPTIONS", "z9hG4bKx", UDP, "o", "", 10.0)
+    assert layer.drop(key)
+    assert not layer.drop(key)
+    assert layer.receive(response(200, "OPTIONS"), 11.0) is None
+    assert layer.expire(50.0) == []
+
+
+def test_a_request_that_was_answered_is_not_dropped(layer: TransactionLayer) -> None:
+    key, _ = layer.request(text("OPTIONS"), "OPTIONS", "z9hG4bKx", UDP, "o", "", 10.0)
+    layer.receive(response(100, "OPTIONS"), 10.1)
+    assert not layer.drop(key)
+
+
 def test_one_that_is_answered_in_time_is_not_given_up(layer: TransactionLayer) -> None:
     key, _ = layer.request(text("INVITE"), "INVITE", "z9hG4bKx", UDP, "o", "", 10.0)
     layer.receive(response(180, "INVITE"), 10.0)

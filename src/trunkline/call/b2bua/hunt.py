@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from trunkline.call.leg.events import Failed
 from trunkline.model.agent import HUNT_ON
+from trunkline.routing.select import Candidate
 from trunkline.sip.status import phrase
 
 _HUMAN = frozenset({486, 487})
@@ -25,6 +26,11 @@ def hunts_on(event: Failed, provisional: bool, rang: bool = False, statuses: tup
         return not provisional
     # What machines say for one who is not there, and for one who does not pick up.
     return status != 480 or not rang
+
+
+def one_device(tried: Candidate, event: Failed, provisional: bool) -> bool:
+    """Whether this is but the word, or the silence, of one device of several: it does not speak for the others."""
+    return not tried.alone and (event.status in (480, 486) or (event.status == 408 and not provisional))
 
 
 def reason(event: Failed) -> str:

@@ -118,7 +118,8 @@ def on_its_way(
 ) -> Target:
     """The target with what is known of the way to it: its device's Path and flow, the Service-Route of its trunk's
     registration (RFC 3608), by trunk, and whether there are `others` to try when nothing is heard."""
-    if others and 408 in candidate.hunt_on:
+    one = isinstance(candidate, Candidate) and not candidate.alone
+    if others and (one or 408 in candidate.hunt_on):
         target = target._replace(others=True)
     route: tuple[str, ...] = ()
     if isinstance(candidate, Candidate):

@@ -3,8 +3,10 @@ sent. A call has this from its first REFER or command on; the plain call never d
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final, NamedTuple
 
+from trunkline.call.b2bua import hunt
 from trunkline.call.b2bua.digits import Digits
 from trunkline.call.b2bua.exchange import Party
 from trunkline.call.b2bua.joining import Joining
@@ -13,12 +15,14 @@ from trunkline.call.b2bua.media_plan import End, MediaPlan
 from trunkline.call.b2bua.search import AgentLeg, Attempt
 from trunkline.call.b2bua.subscription import SIPFRAG, Notice, Notifier, Subscriber
 from trunkline.call.leg.asking import Outs
+from trunkline.call.leg.events import Failed
 from trunkline.call.leg.uac_leg import UacLeg
 from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.call.outputs import Done
 from trunkline.model.number import Number
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
+from trunkline.routing.select import Candidate
 from trunkline.sip.timers import Alarms
 
 NOTIFY: Final = "notify "
@@ -81,6 +85,7 @@ class Transfer:
     """One transfer: the party at `end` is to be replaced, the other one stays."""
 
     __slots__ = (
+        "began",
         "candidates",
         "caller",
         "early",
@@ -110,6 +115,8 @@ class Transfer:
         self.entry = entry
         self.token = token
         """The command that asked for it; empty for none."""
+        self.began = inf
+        """When the first candidate was called."""
         self.candidates: list[Attempt] = []
         """Who is tried next, in order."""
         self.vital = ""
@@ -140,6 +147,20 @@ class Transfer:
         """The call that the new party is in until it is joined to this one; empty when it is in none."""
         self.subscriber: Subscriber | None = None
         """Of a REFER that we sent."""
+
+    def leads_on(self, event: Failed) -> bool:
+        """Whether the failure of who was tried leads to the next."""
+        tried, leg, line = self.tried, self.leg, self.line
+        provisional = isinstance(leg, UacLeg) and leg.provisional
+        rang = bool(self.early) or (line is not None and line.ringing_at is not None)
+        if isinstance(tried, Candidate) and hunt.one_device(tried, event, provisional):
+            return True
+        return hunt.hunts_on(event, provisional, rang, tried.hunt_on if tried is not None else ())
+
+    def more(self, now: float) -> bool:
+        """Whether there is another to try, and time for it."""
+        self.candidates = [one for one in self.candidates if now - self.began < one.within]
+        return bool(self.candidates)
 
 
 class Moving:

@@ -292,9 +292,8 @@ class Search:
             following = self._candidates[0] if self._candidates else None
             if isinstance(following, Candidate) and redirects.named(following):
                 return self.attempt(now)
-        # One device of several does not speak for the others.
         one = self.candidate
-        spoken = isinstance(one, Candidate) and not one.alone and event.status in (480, 486)
+        spoken = isinstance(one, Candidate) and hunt.one_device(one, event, provisional)
         if (spoken or hunt.hunts_on(event, provisional, rang, statuses)) and self._more(now):
             return self.attempt(now)
         status, words = hunt.refused(event.status, event.phrase)

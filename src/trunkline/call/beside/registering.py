@@ -142,6 +142,9 @@ class Registering:
             if what == "ping":
                 outs += self._ping(client, now)
                 continue
+            if what == "attempt":
+                outs += self._silent(client, now)
+                continue
             outs += self._do(client, client.registration.expire(now, self.ua.tokens.chance()), now)
             self._arm(client, now)
         return outs
@@ -209,6 +212,13 @@ class Registering:
                 self._compare(client, now)
                 self._arm(client, now)
 
+    def _silent(self, client: Registrant, now: float) -> list[Output]:
+        """Nothing was heard for as long as an address is given where there is another."""
+        if not client.flows or not self.ua.layer.drop(client.key):
+            return []
+        client.key = ""
+        return self._next(client, Outcome(status=0, phrase="no answer"), now)
+
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _do(self, client: Registrant, words: list[Word], now: float) -> list[Output]:
@@ -243,6 +253,7 @@ class Registering:
     def _over(self, client: Registrant, outcome: Outcome, now: float, response: Response | None) -> list[Output]:
         registration, flow = client.registration, client.flow
         client.flows = []
+        self._alarms.clear((client.number, "attempt"))
         outs: list[Output] = []
         if response is not None and 200 <= outcome.status < 300 and flow is not None:
             if client.expires:
@@ -269,6 +280,7 @@ class Registering:
             self._clients.pop(client.number, None)
             self._alarms.clear((client.number, "due"))
             self._alarms.clear((client.number, "ping"))
+            self._alarms.clear((client.number, "attempt"))
             self._succeed(client, now)
             return
         at = client.registration.deadline
@@ -304,6 +316,8 @@ class Registering:
             f"{client.shown}{ALLOW}User-Agent: {ua.brand}\r\n",
         )
         client.key, told = ua.layer.request(data, "REGISTER", branch, flow, f"{OWNER}{client.number}", "", now)
+        if client.flows:
+            self._alarms.set((client.number, "attempt"), now + ua.attempt)
         return [*told]
 
     def _ping(self, client: Registrant, now: float) -> list[Output]:

@@ -21,7 +21,7 @@ from trunkline.model.agent import Agent
 from trunkline.model.number import Number
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
-from trunkline.routing.select import Candidate, Silent, leg_transport, select
+from trunkline.routing.select import Bound, Candidate, Silent, leg_transport, select
 from trunkline.routing.table import Table
 from trunkline.routing.telephone import canonical
 from trunkline.sip.grammar import same_host
@@ -65,6 +65,7 @@ class Asker(NamedTuple):
     silent: Silent | None = None
     """Which agents are thought to be out of reach."""
     chance: Callable[[], float] | None = None
+    bound: Bound | None = None
 
 
 def find(table: Table, ours: Collection[str], asker: Asker, target: Uri) -> Destination | Unreachable:
@@ -119,7 +120,7 @@ def _number(table: Table, asker: Asker, target: Uri) -> Destination | Unreachabl
         return Destination(e164, telephone=e164)
     if number.state != "active":
         return Unreachable(480, "transfer-number-inactive", f"{e164} is {number.state}.")
-    selection = select(number, table.agents, table.trunks, asker.silent, asker.chance)
+    selection = select(number, table.agents, table.trunks, asker.silent, asker.chance, asker.bound)
     if not selection.candidates:
         why = selection.skipped[0].cause if selection.skipped else "no-agent"
         return Unreachable(480, why, f"{e164} has nobody who can be called.")

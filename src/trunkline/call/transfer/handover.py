@@ -33,6 +33,7 @@ from trunkline.call.transfer.newcomer import target
 from trunkline.model.journal import Rejoined
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
+from trunkline.routing.outbound import Carrier
 from trunkline.sdp.refusal import Refusal
 from trunkline.sip.flow import Flow
 from trunkline.sip.status import phrase
@@ -59,6 +60,7 @@ class Handover:
     def attempt(self, call: Call, moving: Moving, transfer: Transfer, now: float) -> Outs:
         """Call the next candidate."""
         name = moving.name()
+        transfer.began = min(transfer.began, now)
         candidate = self._next_with_room(name, transfer)
         if candidate is None:
             return self.fail(call, moving, 503, "Service Unavailable", "The trunk it goes by is full.", now)
@@ -92,7 +94,7 @@ class Handover:
         if transfer.rules is not None:
             self._admission.take_outbound(call.ledger.organization_id, transfer.rules, name, now)
         longest = candidate.ring_timeout if transfer.longest is None else min(candidate.ring_timeout, transfer.longest)
-        self._ua.alarms.set((call.id, "transfer"), now + longest)
+        self._ua.alarms.set((call.id, "transfer"), min(now + longest, transfer.began + candidate.within))
         return leg.begin()
 
     def summon(self, call: Call, moving: Moving, now: float) -> Outs:
@@ -121,11 +123,9 @@ class Handover:
         if isinstance(event, Connected):
             return self._connected(call, moving, transfer, event, now)
         if isinstance(event, Failed):
+            leads_on = transfer.leads_on(event)
             self._close(call, transfer, event.status, event.phrase, event.reason, now)
-            leg, tried = transfer.leg, transfer.tried
-            provisional = isinstance(leg, UacLeg) and leg.provisional
-            statuses = tried.hunt_on if tried is not None else ()
-            if transfer.candidates and hunt.hunts_on(event, provisional, transfer.entry.progress is not None, statuses):
+            if leads_on and transfer.more(now):
                 return self.attempt(call, moving, transfer, now)
             status, words = hunt.crossed(event.status, event.phrase)
             return self.fail(call, moving, status, words, event.reason, now)
@@ -137,9 +137,10 @@ class Handover:
     def unanswered(self, call: Call, moving: Moving, transfer: Transfer, now: float) -> Outs:
         """The new party rang for as long as it may."""
         self._close(call, transfer, 408, phrase(408), "", now)
+        provisional = isinstance(transfer.leg, UacLeg) and transfer.leg.provisional
         outs = self._drop(transfer, 'Q.850;cause=19;text="no answer"', now)
         # A telephone that rang is not made to ring again by another carrier.
-        if transfer.candidates and not (transfer.rules is not None and transfer.entry.progress is not None):
+        if not (isinstance(transfer.tried, Carrier) and provisional) and transfer.more(now):
             return outs + self.attempt(call, moving, transfer, now)
         return outs + self.fail(call, moving, 480, phrase(480), "Nobody answered in time.", now)
 

@@ -32,9 +32,9 @@ class Headings:
         """Where `target` leads, said by the party in `seat`. `uris`: whether it may name more than numbers.
         `ring_timeout`: seconds that a URI nobody here knows may ring."""
         country = seat.trunk.country if seat.trunk is not None else None
-        asker = Asker(
-            call.ledger.organization_id, country, uris, ring_timeout, self._arrival.silent, self._arrival.chance
-        )
+        arrival = self._arrival
+        bound = arrival.contacts.bindings.of
+        asker = Asker(call.ledger.organization_id, country, uris, ring_timeout, arrival.silent, arrival.chance, bound)
         return self._carried(call, find(self._table, self._hosts(seat), asker, target), country, now)
 
     def _carried(

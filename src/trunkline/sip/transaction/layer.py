@@ -140,6 +140,15 @@ class TransactionLayer:
             client.owner = ""
             self._client(client, "left", now, None)
 
+    def drop(self, key: str) -> bool:
+        """A request of ours, no INVITE, is given up for another address, unless it was answered: it is not sent again,
+        and what still comes of it is nobody's. Whether it was."""
+        client = self.clients.get(key)
+        if client is None or client.state != "trying":
+            return False
+        del self.clients[key]
+        return True
+
     def lose(self, flow: Flow, now: float) -> list[Told]:
         """Nothing more comes over this connection, nor by another: the users of the requests that wait are told. An
         INVITE that is worked on stays for what its CANCEL may bring."""
