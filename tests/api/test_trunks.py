@@ -477,3 +477,55 @@ async def test_whether_callers_are_vouched_for_is_a_word(admin: Client) -> None:
     assert shown.json["config"]["identity"] == "verify"
     refused = await admin("PATCH", f"/v1/sip/trunks/{made.json['id']}", {"config": {"identity": "perhaps"}})
     assert (refused.status, refused.code) == (400, "invalid_parameter")
+
+
+async def test_ranges_name_agents_of_the_organization(admin: Client, trunk: str, echo: str, engine: Engine) -> None:
+    url = f"/v1/sip/trunks/{trunk}"
+    ranges = [{"prefix": "+4930", "agent_id": echo}, {"prefix": "+", "agent_id": echo.replace("agent_", "agt_")}]
+    assert (await admin.patch(url, {"config": {"ranges": ranges}})).status == 200
+    shown = (await admin.get(url)).json["config"]["ranges"]
+    assert shown == [{"prefix": "+4930", "agent_id": echo}, {"prefix": "+", "agent_id": echo}]
+    verdict = engine.invite("+493012345")
+    assert isinstance(verdict, Admitted)
+    assert f"agent_{verdict.candidates[0].agent.id}" == echo
+    for wrong, status in (
+        ([{"prefix": "+49", "agent_id": f"agent_{ids.mint(1.0, bytes(10))}"}], 404),
+        ([{"prefix": "49", "agent_id": echo}], 400),
+        ([{"prefix": "+49", "agent_id": echo}] * 2, 400),
+        ([{"prefix": f"+49{number}", "agent_id": echo} for number in range(100, 201)], 400),
+    ):
+        answer = await admin.patch(url, {"config": {"ranges": wrong}})
+        assert (answer.status, answer.details["field"].partition("[")[0]) == (status, "config.ranges")
+    assert (await admin.get(url)).json["config"]["ranges"] == shown
+
+
+async def test_an_agent_of_a_range_is_kept_unless_told(admin: Client, trunk: str, echo: str) -> None:
+    await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": {"ranges": [{"prefix": "+", "agent_id": echo}]}})
+    refused = await admin.delete(f"/v1/agents/{echo}")
+    assert (refused.status, refused.code, refused.details) == (409, "agent_in_use", {"trunks": [trunk]})
+    assert (await admin.delete(f"/v1/agents/{echo}?cascade=true")).status == 200
+    assert (await admin.get(f"/v1/sip/trunks/{trunk}")).json["config"]["ranges"] == []
+
+
+async def test_a_removed_trunk_takes_its_agents_out_of_ranges(admin: Client, trunk: str) -> None:
+    engine = (await admin.post("/v1/sip/trunks", ELEVENLABS)).json["id"]
+    body = {"name": "Support", "kind": "elevenlabs", "trunk_id": engine}
+    agent = (await admin.post("/v1/agents", body)).json["id"]
+    await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": {"ranges": [{"prefix": "+", "agent_id": agent}]}})
+    assert (await admin.delete(f"/v1/sip/trunks/{engine}?cascade=true")).status == 200
+    assert (await admin.get(f"/v1/sip/trunks/{trunk}")).json["config"]["ranges"] == []
+
+
+async def test_which_side_of_calls_ranges_and_default_callers_are_of(admin: Client, echo: str) -> None:
+    carrier = {**GENERIC, "name": "A carrier", "config": {**GENERIC["config"], "default_caller": "+12125550123"}}
+    answer = await admin.post("/v1/sip/trunks", carrier)
+    assert (answer.status, answer.details["field"]) == (400, "config.default_caller")
+    ranges = [{"prefix": "+", "agent_id": echo}]
+    pbx = {**GENERIC, "name": "A PBX", "config": {**GENERIC["config"], "role": "agent", "ranges": ranges}}
+    answer = await admin.post("/v1/sip/trunks", pbx)
+    assert (answer.status, answer.details["field"]) == (400, "config.ranges")
+    pbx["config"] = {**GENERIC["config"], "role": "agent", "default_caller": "+12125550123"}
+    made = await admin.post("/v1/sip/trunks", pbx)
+    assert made.status == 201
+    shown = (await admin.get(f"/v1/sip/trunks/{made.json['id']}")).json["config"]
+    assert (shown["default_caller"], shown["ranges"]) == ("+12125550123", [])

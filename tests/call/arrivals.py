@@ -19,7 +19,7 @@ from trunkline.model.ids import mint
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization, OutboundRules
 from trunkline.model.secret import Secret
-from trunkline.model.trunk import Trunk
+from trunkline.model.trunk import Range, Trunk
 from trunkline.routing.table import Table
 from trunkline.sip.digest import answer
 from trunkline.sip.flow import Address, Flow
@@ -135,6 +135,8 @@ def _trunk(id: str) -> st.SearchStrategy[Trunk]:
         full_status=st.sampled_from([503, 486]),
         calls_per_second=mostly(None, 0.5, 2.0),
         trust_identity=st.booleans(),
+        default_caller=mostly(None, "+12025550100", "+442071234567"),
+        ranges=mostly((), (Range(prefix="+1202", agent_id="a"), Range(prefix="+", agent_id="b"))),
         enabled=mostly(True, False),
     )
 

@@ -112,6 +112,31 @@ def test_only_from_a_number_of_the_organization(caller: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("caller", "private"), [("anna", False), ("+14155550199", False), (None, True), ("sip:a@anonymous.invalid", True)]
+)
+def test_a_trunk_may_say_whose_number_its_calls_come_from(caller: str | None, private: bool) -> None:
+    """Where they show none of the organization's: a phone that says its user, or one that withholds its number."""
+    verdict = _left(
+        _out(_world(a.trunk("pbx", role="agent", networks=(f"{PBX}/32",), default_caller=a.E164)), caller=caller)
+    )
+    assert (verdict.number.id, verdict.caller, verdict.private) == ("n", a.E164, private)
+
+
+def test_a_number_that_is_shown_goes_before_the_trunks_own() -> None:
+    pbx = a.trunk("pbx", role="agent", networks=(f"{PBX}/32",), default_caller=a.E164)
+    where = _world(pbx, a.number("m", e164="+12025550101"))
+    assert _left(_out(where, caller="+12025550101")).number.id == "m"
+
+
+def test_a_default_caller_of_somebody_else_calls_nobody() -> None:
+    pbx = a.trunk("pbx", role="agent", networks=(f"{PBX}/32",), default_caller="+442071234567")
+    for owner in ("p", None):
+        others = () if owner is None else (a.number("m", organization_id=owner, e164="+442071234567", trunk_id=None),)
+        refused = _refused(_out(_world(pbx, *others), caller="anna"), "caller-not-owned", 403)
+        assert refused.mend == "Correct default_caller of trunk pbx."
+
+
+@pytest.mark.parametrize(
     ("fields", "cause"),
     [
         ({"state": "suspended"}, "caller-not-active"),

@@ -5,7 +5,7 @@ import pytest
 from tests.call import arrivals as a
 from trunkline.call.decision.explain import written
 from trunkline.call.decision.parties import Dialled, caller, dialled
-from trunkline.model.trunk import Trunk
+from trunkline.model.trunk import Range, Trunk
 from trunkline.sip.message import Request, parse
 
 
@@ -70,6 +70,16 @@ def test_a_call_to_the_trunks_own_user_says_the_number_elsewhere(user: str, head
     found = _dialled(request, trunk)
     assert (found.text, found.header) == ("+12025550101", header)
     assert found.number is not None
+
+
+def test_a_number_in_a_range_is_found_beside_the_trunks_own_user() -> None:
+    """Unless one that is kept stands there too."""
+    trunk = a.protected(username="pbx", ranges=(Range(prefix="+4930", agent_id="a"),))
+    called = ("P-Called-Party-ID", "<sip:+493012345@carrier.example>")
+    assert _dialled(_request("pbx", called), trunk) == Dialled("+493012345", None, "P-Called-Party-ID")
+    found = _dialled(_request("pbx", called, to_header="<tel:+12025550101>"), trunk)
+    assert (found.text, found.header) == ("+12025550101", "To")
+    assert _dialled(_request("pbx", ("Diversion", "<tel:+442071234567>")), trunk) == Dialled("pbx", None)
 
 
 def test_the_called_party_goes_before_to_and_to_before_diversion() -> None:

@@ -327,10 +327,14 @@ def test_early_media_of_the_carrier_crosses(world: World, pbx: Phone) -> None:
     assert edge.clean() == {}
 
 
-@pytest.mark.parametrize(("user", "status"), [(NUMBER, 200), (NUMBER[1:], 200), ("anna", 403)])
-def test_a_phone_that_registered_dials_out_when_it_is_called_by_its_number(
-    world: World, user: str, status: int
+@pytest.mark.parametrize(
+    ("user", "default", "status"),
+    [(NUMBER, None, 200), (NUMBER[1:], None, 200), ("anna", None, 403), ("anna", NUMBER, 200)],
+)
+def test_a_phone_that_registered_dials_out_when_its_number_is_known(
+    world: World, user: str, default: str | None, status: int
 ) -> None:
+    """It is called by its number, or its trunk says which one is its."""
     desk = Trunk(
         id=id_of(41),
         organization_id=ORGANIZATION.id,
@@ -339,9 +343,10 @@ def test_a_phone_that_registered_dials_out_when_it_is_called_by_its_number(
         username=user,
         password=Secret("secret"),
         accepts_registration=True,
+        default_caller=default,
     )
     edge = edge_with(world, desk)
-    Phone(world, CARRIER, answering(0.5))
+    carrier = Phone(world, CARRIER, answering(0.5))
     phone = Device(world, user=user)
     assert phone.dial(DIALLED, "early") == 401
     assert phone.register() == 200
@@ -349,6 +354,7 @@ def test_a_phone_that_registered_dials_out_when_it_is_called_by_its_number(
     record = edge.finished[-1] if status == 403 else next(iter(edge.core.calls.values())).ledger.record()
     assert (record.direction, record.trunk_id) == ("outbound", desk.id)
     assert record.cause == ("caller-not-owned" if status == 403 else None)
+    assert [NUMBER in invite.header("From") for invite in invites(carrier)] == [True] * (status == 200)
 
 
 def test_a_carrier_that_gave_a_service_route_is_called_by_it(world: World, pbx: Phone) -> None:

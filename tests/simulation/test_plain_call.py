@@ -5,13 +5,25 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, Edge, records
+from tests.simulation.edge import (
+    AGENT,
+    CARRIER,
+    ECHO_AGENT,
+    EDGE,
+    NUMBER,
+    NUMBER_RECORD,
+    SIP_AGENT,
+    TRUNK,
+    Edge,
+    records,
+)
 from tests.simulation.phone import MOVED, Behaviour, Phone
 from tests.simulation.world import World
 from trunkline.call.inputs import Drain, HangUp
 from trunkline.call.leg.events import Asked, Disconnected, Failed, Rang, Replied
 from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.model.number import NumberConfig
+from trunkline.model.trunk import Range
 
 URI = f"sip:{NUMBER}@{EDGE}"
 
@@ -87,6 +99,20 @@ def test_echo_answers_without_another_machine(world: World, carrier: Phone) -> N
     world.run(40.0)
     assert edge.media == set()
     assert edge.record.legs[1].codec == "PCMU"
+    assert edge.clean() == {}
+
+
+def test_a_number_in_a_range_is_answered_by_the_ranges_agent(world: World, carrier: Phone, agent: Phone) -> None:
+    ranges = (Range(prefix="+1202", agent_id=SIP_AGENT.id),)
+    edge = Edge(world, records(msgspec.structs.replace(TRUNK, ranges=ranges)))
+    leg = carrier.dial(f"sip:+12025550777@{EDGE}")
+    world.run(3.0)
+    assert carrier.connected
+    carrier.hang_up(leg)
+    world.run(40.0)
+    record = edge.record
+    assert (record.status, record.callee, record.number_id) == ("completed", "+12025550777", None)
+    assert (record.agent_id, record.organization_id) == (SIP_AGENT.id, TRUNK.organization_id)
     assert edge.clean() == {}
 
 

@@ -13,7 +13,7 @@ from trunkline.model.journal import DialogState
 from trunkline.model.number import Number, NumberConfig
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
-from trunkline.model.trunk import TlsProfile, Trunk
+from trunkline.model.trunk import Range, TlsProfile, Trunk
 from trunkline.sip.flow import Flow
 from trunkline.store.store import Store
 
@@ -52,6 +52,8 @@ def trunk(number: int = 10, **changes: Any) -> Trunk:
         calls_per_second=1.5,
         ring_after=2.0,
         identity="require",
+        default_caller="+12025550123",
+        ranges=(Range(prefix="+1202", agent_id=ident(20)), Range(prefix="+", agent_id=ident(21))),
         settings={"api_key": Secret("sk-1"), "project_id": Secret("p-1")},
         created_at=WALL,
         updated_at=WALL,

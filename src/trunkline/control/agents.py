@@ -12,6 +12,7 @@ from trunkline.control import fields, group_rules
 from trunkline.control.errors import Conflict, Invalid, NotFound
 from trunkline.control.group_rules import StepWanted
 from trunkline.control.ports import Health, TrunkHealth
+from trunkline.control.reach import without
 from trunkline.control.state import State
 from trunkline.control.trunks import MOST_LISTED
 from trunkline.model import ids
@@ -111,11 +112,14 @@ class Agents:
             agent = self.get(organization_id, id)
             numbers = list(catalogue.numbers_for(id))
             groups = [group for group in catalogue.agents_of(organization_id) if id in group.members]
-            if (numbers or groups) and not cascade:
+            trunks = without(catalogue.trunks_of(organization_id), {id})
+            if (numbers or groups or trunks) and not cascade:
                 raise Conflict(
                     "agent_in_use",
-                    "Numbers or groups name this agent: assign others first, or delete with cascade=true.",
+                    "Numbers, groups or ranges of trunks name this agent: assign others first, or delete with "
+                    "cascade=true.",
                     listed={
+                        "trunks": [trunk.id for trunk in trunks][:MOST_LISTED],
                         "phone_numbers": [number.e164 for number in numbers][:MOST_LISTED],
                         "agents": [group.id for group in groups][:MOST_LISTED],
                     },
@@ -127,6 +131,8 @@ class Agents:
                 members = tuple(member for member in group.members if member != id)
                 steps = {member: step for member, step in group.steps.items() if member != id}
                 draft.put(structs.replace(group, members=members, steps=steps, updated_at=wall))
+            for trunk in trunks:
+                draft.put(structs.replace(trunk, updated_at=wall))
             draft.remove("agent", agent.id)
 
     def _applied(self, agent: Agent, wanted: AgentWanted) -> Agent:

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn
 
 from trunkline.control.errors import Invalid, Scalar
+from trunkline.model.trunk import Range
 from trunkline.providers.plan import calling_code
 from trunkline.routing.destination import countries
 from trunkline.sip.uri import UriError, parse_uri
@@ -33,6 +34,7 @@ _ENCRYPTION = {
 MOST_NETWORKS = 256
 MOST_METADATA = 50
 MOST_PREFIXES = 1000
+MOST_RANGES = 100
 
 
 def refuse(field: str, message: str, provided: object = None) -> NoReturn:
@@ -163,6 +165,28 @@ def prefixes(given: Iterable[str], field: str = "prefixes") -> tuple[str, ...]:
     if len(found) > MOST_PREFIXES:
         refuse(field, f"There are at most {MOST_PREFIXES} prefixes.")
     return tuple(found)
+
+
+def ranges(given: Iterable[Range], field: str = "ranges") -> tuple[Range, ...]:
+    """Beginnings of E.164 numbers, each once, `+` for all; whether their agents are there is not looked at."""
+    found: dict[str, Range] = {}
+    for one in given:
+        prefix = one.prefix.strip()
+        if prefix != "+" and not _PREFIX.fullmatch(prefix):
+            refuse(field, "A prefix is the beginning of an E.164 number, as +493012345, or + for all.", one.prefix)
+        if prefix in found:
+            refuse(field, "A prefix is named twice.", one.prefix)
+        found[prefix] = Range(prefix=prefix, agent_id=one.agent_id)
+    if len(found) > MOST_RANGES:
+        refuse(field, f"There are at most {MOST_RANGES} ranges.")
+    return tuple(found.values())
+
+
+def e164(text: str, field: str) -> str:
+    """A telephone number in its canonical form."""
+    if not E164.fullmatch(text.strip()):
+        refuse(field, "A telephone number is written in E.164, as +12125551234.", text)
+    return text.strip()
 
 
 def destinations(given: Iterable[str], field: str) -> tuple[str, ...]:

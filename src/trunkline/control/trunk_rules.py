@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType, structs
 from trunkline.control import fields, pem
 from trunkline.control.errors import Invalid
 from trunkline.model.secret import Secret
-from trunkline.model.trunk import TlsProfile, Trunk
+from trunkline.model.trunk import Range, TlsProfile, Trunk
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "elevenlabs": {"host": "sip.rtc.elevenlabs.io", "port": 5061, "transport": "tls"},
@@ -79,6 +79,9 @@ class TrunkWanted(msgspec.Struct, frozen=True, kw_only=True):
     dial_format: str | UnsetType | None = UNSET
     caller_format: str | UnsetType | None = UNSET
     caller_header: str | UnsetType | None = UNSET
+    default_caller: str | UnsetType | None = UNSET
+    ranges: tuple[Range, ...] | UnsetType | None = UNSET
+    """Their agents by any of their ids."""
     ring_after: float | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: float | UnsetType | None = UNSET
@@ -181,6 +184,12 @@ def whole(trunk: Trunk) -> None:
             "register needs a server and credentials.",
             field="host" if trunk.host is None else "username",
         )
+    if trunk.default_caller is not None and not trunk.dials_out:
+        fields.refuse(
+            "default_caller", "Only a trunk on the agents' side (role agent) dials out.", trunk.default_caller
+        )
+    if trunk.ranges and trunk.dials_out:
+        fields.refuse("ranges", "Only a carrier brings numbers: this trunk is on the agents' side.")
     if trunk.probe and trunk.host is None:
         raise Invalid("missing_required_field", "probe needs a server.", field="host")
 
@@ -217,6 +226,8 @@ _CHECKS: dict[str, Any] = {
     "dial_format": fields.word("e164", "plain", "national"),
     "caller_format": fields.word("e164", "plain", "national"),
     "caller_header": fields.word("from", "pai", "ppi", "rpid"),
+    "default_caller": fields.e164,
+    "ranges": fields.ranges,
     "identity": fields.word("off", "verify", "require"),
     "ring_after": fields.seconds(0, 60),
     "probe_interval": fields.seconds(5, 3600),

@@ -18,9 +18,10 @@ from trunkline.control.ports import (
     TrunkTrial,
     TryTrunk,
 )
-from trunkline.control.reach import orphans
+from trunkline.control.reach import orphans, without
 from trunkline.control.state import Draft, State
 from trunkline.control.trunk_rules import DEFAULTS, TrunkWanted, applied, whole
+from trunkline.model import ids
 from trunkline.model.binding import Binding
 from trunkline.model.number import Number
 from trunkline.model.secret import Secret
@@ -166,6 +167,7 @@ class Trunks:
         trunk = applied(structs.replace(blank, provider=provider, **DEFAULTS.get(provider, {})), wanted)
         whole(trunk)
         async with self._state.change() as draft:
+            trunk = self._answered(trunk)
             self.alone(trunk)
             draft.put(trunk)
         return trunk
@@ -174,7 +176,7 @@ class Trunks:
         """Change what is said. Calls that go on keep the trunk they began with. Raises as `create`, and `NotFound`."""
         async with self._state.change() as draft:
             before = self.get(organization_id, id)
-            trunk = applied(before, wanted)
+            trunk = self._answered(applied(before, wanted))
             whole(trunk)
             if trunk == before:
                 return before
@@ -226,8 +228,23 @@ class Trunks:
             if group.id not in dead and not dead.isdisjoint(group.members):
                 members = tuple(member for member in group.members if member not in dead)
                 draft.put(structs.replace(group, members=members, updated_at=wall))
+        for trunk in without(catalogue.trunks_of(organization_id), dead):
+            draft.put(structs.replace(trunk, updated_at=wall))
         for agent_id in agent_ids:
             draft.remove("agent", agent_id)
+
+    def _answered(self, trunk: Trunk) -> Trunk:
+        """The trunk with the agents of its ranges. Raises `NotFound` for one that is not there."""
+        found = []
+        for one in trunk.ranges:
+            id = ids.bare(one.agent_id)
+            agent = None if id is None else self._state.catalogue.agents.get(id)
+            if agent is None or agent.organization_id != trunk.organization_id:
+                raise NotFound(
+                    "agent_not_found", "There is no agent with this id.", field="ranges", provided=one.agent_id
+                )
+            found.append(structs.replace(one, agent_id=agent.id))
+        return structs.replace(trunk, ranges=tuple(found))
 
     def alone(self, trunk: Trunk) -> None:
         """Raises `Conflict` when its name is taken, or its calls could not be told from another trunk's."""

@@ -38,6 +38,14 @@ class TlsProfile(msgspec.Struct, frozen=True, kw_only=True):
     """PEM."""
 
 
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers that a carrier brings, and who answers those that are not kept one by one."""
+
+    prefix: str
+    """The beginning of their E.164 form, as `+493012345`; `+` for all."""
+    agent_id: str
+
+
 class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     id: str
     organization_id: str
@@ -108,6 +116,10 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     caller_format: NumberFormat = "e164"
     """How the calling number is."""
     caller_header: CallerHeader = "from"
+    default_caller: str | None = None
+    """The number, E.164, that calls from the agents' side come from where they show none of the organization's."""
+    ranges: tuple[Range, ...] = ()
+    """Numbers that a carrier brings beside those that are on it one by one."""
     allow_refer: bool = False
     """Whether a REFER from this peer may exchange it for somebody else. An agent's always may."""
     send_refer: bool = False

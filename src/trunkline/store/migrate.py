@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from trunkline.store.database import Database
 from trunkline.store.errors import SchemaMismatch
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration."""
 
 

@@ -103,6 +103,8 @@ TRUNKS = Table(
     Column("dial_format", Text, nullable=False, server_default="e164"),
     Column("caller_format", Text, nullable=False, server_default="e164"),
     Column("caller_header", Text, nullable=False, server_default="from"),
+    Column("default_caller", Text),
+    Column("ranges", Text, nullable=False, server_default="[]"),
     Column("ring_after", Double),
     Column("probe", Boolean, nullable=False),
     Column("probe_interval", Double, nullable=False),

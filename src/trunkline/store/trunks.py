@@ -9,13 +9,14 @@ from msgspec import structs
 from sqlalchemy import Row, delete, insert, select, update
 
 from trunkline.model.secret import Secret
-from trunkline.model.trunk import Codec, TlsProfile, Trunk
+from trunkline.model.trunk import Codec, Range, TlsProfile, Trunk
 from trunkline.store.database import Session
 from trunkline.store.paging import Page, page_of
 from trunkline.store.seal import Seal
 from trunkline.store.tables import TRUNKS
 
 _ENCODER = msgspec.json.Encoder()
+_RANGES = msgspec.json.Decoder(tuple[Range, ...])
 _TEXTS = msgspec.json.Decoder(tuple[str, ...])
 _CODECS = msgspec.json.Decoder(tuple[Codec, ...])
 _MAP = msgspec.json.Decoder(dict[str, Any])
@@ -100,6 +101,7 @@ class Trunks:
         row["networks"] = _text(trunk.networks)
         row["codecs"] = _text(trunk.codecs)
         row["prefixes"] = _text(trunk.prefixes)
+        row["ranges"] = _text(trunk.ranges)
         row["password"] = None if trunk.password is None else shut(trunk.password)
         row["settings"] = _text({name: shut(value) for name, value in trunk.settings.items()})
         return row
@@ -114,6 +116,7 @@ class Trunks:
         fields["networks"] = _TEXTS.decode(fields["networks"])
         fields["codecs"] = _CODECS.decode(fields["codecs"])
         fields["prefixes"] = _TEXTS.decode(fields["prefixes"])
+        fields["ranges"] = _RANGES.decode(fields["ranges"])
         fields["password"] = None if fields["password"] is None else opened(fields["password"])
         fields["settings"] = {name: opened(token) for name, token in _TOKENS.decode(fields["settings"]).items()}
         return Trunk(**fields)

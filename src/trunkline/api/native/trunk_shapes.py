@@ -49,6 +49,13 @@ class TrunkTls(Request, frozen=True, kw_only=True):
     private_key: Secret | UnsetType | None = UNSET
 
 
+class TrunkRange(Request, frozen=True, kw_only=True):
+    """Numbers that the carrier brings and that are not kept one by one, and the agent that answers them."""
+
+    prefix: Annotated[str, msgspec.Meta(pattern=r"^\+([1-9][0-9]{0,14})?$")]
+    agent_id: str
+
+
 class TrunkConfig(Request, frozen=True, kw_only=True):
     role: RoleWord | UnsetType | None = UNSET
     server: str | UnsetType | None = UNSET
@@ -83,6 +90,8 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     dial_format: FormatWord | UnsetType | None = UNSET
     caller_format: FormatWord | UnsetType | None = UNSET
     caller_header: CallerWord | UnsetType | None = UNSET
+    default_caller: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$")] | UnsetType | None = UNSET
+    ranges: Annotated[tuple[TrunkRange, ...], msgspec.Meta(max_length=100)] | UnsetType | None = UNSET
     ring_after: Annotated[float, msgspec.Meta(ge=0, le=60)] | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Annotated[float, msgspec.Meta(ge=5, le=3600)] | UnsetType | None = UNSET
@@ -181,6 +190,8 @@ class TrunkConfigShown(msgspec.Struct, frozen=True, kw_only=True):
     dial_format: NumberFormat
     caller_format: NumberFormat
     caller_header: CallerHeader
+    default_caller: str | None
+    ranges: tuple[TrunkRange, ...]
     ring_after: float | None
     probe: bool
     probe_interval: float

@@ -34,12 +34,13 @@ from trunkline.api.native.trunk_shapes import (
     TrunkList,
     TrunkNumber,
     TrunkQuery,
+    TrunkRange,
     TrunkTls,
 )
 from trunkline.api.route import Ask, Route
 from trunkline.control.ports import Health
 from trunkline.control.trunk_rules import SETTINGS, TlsWanted, TrunkWanted
-from trunkline.model.trunk import Trunk
+from trunkline.model.trunk import Range, Trunk
 
 MOST_NUMBERS = 1000
 """Phone numbers that a trunk's detail shows; `phone_numbers_count` counts them all."""
@@ -140,6 +141,8 @@ def _wanted(body: TrunkCreate | TrunkChange, provider: str | UnsetType = UNSET) 
         said["host"] = config.pop("server")
         if isinstance(body.config.tls, TrunkTls):
             config["tls"] = TlsWanted(**msgspec.structs.asdict(body.config.tls))
+        if isinstance(body.config.ranges, tuple):
+            config["ranges"] = tuple([Range(prefix=one.prefix, agent_id=one.agent_id) for one in body.config.ranges])
         said |= config
     return TrunkWanted(**said)
 
@@ -184,6 +187,8 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         dial_format=trunk.dial_format,
         caller_format=trunk.caller_format,
         caller_header=trunk.caller_header,
+        default_caller=trunk.default_caller,
+        ranges=tuple([TrunkRange(prefix=one.prefix, agent_id=f"agent_{one.agent_id}") for one in trunk.ranges]),
         ring_after=trunk.ring_after,
         probe=trunk.probe,
         probe_interval=trunk.probe_interval,

@@ -8,8 +8,8 @@
     state        the trunk is enabled
     transport    and calls by the transport that it must
     credentials  and proves who it is, where it must (call/decision/proof)
-    dialled      the number is one of the trunk's organization; an agent's side that asks for another one dials out,
-                 and `call/decision/departure` goes on
+    dialled      the number is one of the trunk's organization, or in a range of the trunk (routing/ranges); an agent's
+                 side that asks for another one dials out, and `call/decision/departure` goes on
     lifecycle    active, takes calls, asks for no PIN
     agent        and somebody can be called for it (routing/select)
     limits       rates and places, last, and taken together (call/decision/admission)
@@ -32,6 +32,7 @@ from trunkline.call.decision.verdict import Admitted, Challenged, Dropped, Note,
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.registrar.contacts import Contacts
+from trunkline.routing.ranges import number_in
 from trunkline.routing.select import Candidate, Selection, Silent, select
 from trunkline.routing.table import Table, inbound_user
 from trunkline.routing.telephone import plain
@@ -161,7 +162,7 @@ class Arrival:
         user = case.credentials.username if case.credentials is not None else None
         own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
         endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
-        ours = number is not None
+        ours = number is not None or suspects.ranged(self.table, sources, case.asked.text)
         signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours, device, certified)
         by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
         possible = suspects.gather(self.table, sources, number, signs, by_user)
@@ -276,6 +277,8 @@ def _too_large(case: Case, trunk: Trunk) -> bool:
 def _known(case: Case, trunk: Trunk) -> Number | Refused:
     """Step `dialled`."""
     number, text = case.asked.number, case.asked.text
+    if number is None and trunk.ranges:
+        number = number_in(trunk, text)
     if number is None or number.organization_id != trunk.organization_id:
         mend = CAUSES["unknown-number"].mend
         if not text.startswith("+") and trunk.country is None:
@@ -283,7 +286,8 @@ def _known(case: Case, trunk: Trunk) -> Number | Refused:
         return case.refuse("dialled", "unknown-number", f"{text[:64]} is no number of the trunk's organization.", mend)
     case.number = number
     if case.notes is not None:
-        case.notes.append(Note("dialled", f"{number.e164} is number {number.id}."))
+        what = f"number {number.id}" if number.id else "in a range of the trunk's"
+        case.notes.append(Note("dialled", f"{number.e164} is {what}."))
     return number
 
 

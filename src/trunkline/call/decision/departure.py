@@ -46,7 +46,8 @@ def decide(case: Case, found: Identified, table: Table, admission: Admission) ->
     organization = table.organizations.get(trunk.organization_id)
     if number is None or organization is None or number.organization_id != organization.id:
         shown = who.text[:64] if who.text is not None else "A withheld number"
-        return case.refuse("caller", "caller-not-owned", f"{shown} is no number of the trunk's organization.")
+        mend = "" if trunk.default_caller is None else f"Correct default_caller of trunk {trunk.name}."
+        return case.refuse("caller", "caller-not-owned", f"{shown} is no number of the trunk's organization.", mend)
     case.number = number
     going = outward(organization, number, dialled, home, table, admission, case.now, case.notes)
     if isinstance(going, Objection):

@@ -115,7 +115,7 @@ def explained(arrival: Arrival, request: Request, flow: Flow, now: float) -> Exp
         steps=tuple(steps),
         organization_id=trunk.organization_id if trunk is not None else None,
         trunk_id=trunk.id if trunk is not None else None,
-        number_id=number.id if number is not None else None,
+        number_id=number.id or None if number is not None else None,
         caller=caller,
         callee=callee,
         agent_ids=agents,

@@ -16,6 +16,7 @@ from trunkline.call.decision.privacy import asserted, withheld
 from trunkline.call.decision.suspects import first
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.routing.ranges import number_in
 from trunkline.routing.table import Table
 from trunkline.routing.telephone import Party, party_of_address, plain, plain_address, with_plus
 from trunkline.routing.telephone import party as read_party
@@ -50,6 +51,7 @@ def dialled(request: Request, table: Table, sources: Mapping[str, int], contact:
         asked = found
     suspects = first(table, sources) if contact is None else (table.trunks[contact],)
     countries, own = _dialling(asked, suspects)
+    beside: Dialled | None = None
     if own or contact is not None or not asked.user:
         for header in _CALLED:
             for value in request.headers(header)[:1]:
@@ -58,7 +60,10 @@ def dialled(request: Request, table: Table, sources: Mapping[str, int], contact:
                     read = _look_up(other, countries, table)
                     if read.number is not None:
                         return read._replace(header=header)
-    return _look_up(asked, countries, table)
+                    if beside is None and any(number_in(trunk, read.text) is not None for trunk in suspects):
+                        beside = read._replace(header=header)
+    read = _look_up(asked, countries, table)
+    return read if beside is None or read.number is not None else beside
 
 
 def _dialling(asked: Party, suspects: Iterable[Trunk]) -> tuple[list[str | None], bool]:
@@ -120,9 +125,10 @@ def calling(request: Request, trunk: Trunk, table: Table) -> Calling:
     """Whose number an agent's side calls from: P-Asserted-Identity, Remote-Party-ID where it is trusted, else From."""
     said = [request.header("From") or ""]
     private = withheld(request, trunk.trust_identity)
-    if trunk.trust_identity:
+    if trunk.trust_identity or trunk.default_caller is not None:
         found = party_of_address(said[0])
         private = private or (found is not None and found.anonymous)
+    if trunk.trust_identity:
         said[:0] = asserted(request)
     text: str | None = None
     for value in said:
@@ -132,6 +138,9 @@ def calling(request: Request, trunk: Trunk, table: Table) -> Calling:
         if number is not None:
             return Calling(e164, number, private)
         text = text or who
+    # A phone says its own name, or nothing: what its trunk calls out as stands for it.
+    if trunk.default_caller is not None:
+        return Calling(trunk.default_caller, table.number(trunk.default_caller), private)
     return Calling(text, None, private)
 
 

@@ -51,7 +51,11 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "group-empty": Cause(480, 20, "Add agents to the group."),
     "group-too-deep": Cause(480, 20, "Nest groups less deep."),
     "not-authenticated": Cause(403, 21, "Let the trunk authenticate (challenge), or call its own endpoint."),
-    "caller-not-owned": Cause(403, 21, "Call from a number of the organization, in From or P-Asserted-Identity."),
+    "caller-not-owned": Cause(
+        403,
+        21,
+        "Call from a number of the organization, in From or P-Asserted-Identity, or give the trunk a default_caller.",
+    ),
     "caller-not-active": Cause(403, 21, "Activate the calling number."),
     "outbound-not-supported": Cause(403, 21, "Set supports_outbound on the calling number."),
     "number-not-backed": Cause(403, 21, "Put the calling number on a carrier trunk."),

@@ -12,6 +12,7 @@ from typing import Final
 
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
+from trunkline.routing.ranges import number_in
 from trunkline.routing.table import Table
 from trunkline.routing.telephone import party_of_address
 from trunkline.sip.message import Request
@@ -27,6 +28,11 @@ def first(table: Table, sources: Mapping[str, int]) -> Sequence[Trunk]:
     """The trunks of a source, up to `MOST`, those with the longest prefix first."""
     trunks = table.trunks
     return [trunks[id] for id in islice(sources, MOST)]
+
+
+def ranged(table: Table, sources: Mapping[str, int], dialled: str) -> bool:
+    """Whether what is dialled is in a range of one of the source's trunks."""
+    return any(number_in(trunk, dialled) is not None for trunk in first(table, sources))
 
 
 def endpoint(table: Table, uri: str, domain: str) -> str | None:
