@@ -75,7 +75,7 @@ def _explained_as_met(world: list[Routed], policy: Policy, calls: list[tuple[Hyp
         trunk = None if isinstance(verdict, Dropped) else verdict.trunk
         assert found.trunk_id == (trunk.id if trunk is not None else None)
         if isinstance(verdict, Admitted):
-            assert found.number_id == verdict.number.id
+            assert found.number_id == (verdict.number.id or None)
             assert found.agent_ids == tuple(candidate.agent.id for candidate in verdict.candidates)
             assert found.carrier_ids == tuple(carrier.trunk.id for carrier in verdict.carriers)
             assert bool(found.agent_ids) != bool(found.carrier_ids)
