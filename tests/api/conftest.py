@@ -22,7 +22,7 @@ from tests.control.engine import Engine
 from tests.secrets import leaks, secrets
 from trunkline.api import app, server
 from trunkline.call.decision.refusals import Refused
-from trunkline.control.keys import KeyWanted
+from trunkline.control.access.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.model.key import Role
 

@@ -11,7 +11,7 @@ from tests.api.conftest import GENERIC, Answer, Client, Clock, Engine, Keys
 from trunkline.api.openapi import parameters
 from trunkline.api.route import Route
 from trunkline.api.surfaces import surfaces
-from trunkline.control.permissions import PERMISSIONS, ROLES
+from trunkline.control.access.permissions import PERMISSIONS, ROLES
 from trunkline.control.services import Services
 from trunkline.model import ids
 from trunkline.model.call import CallRecord

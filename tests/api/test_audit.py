@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import CREDENTIALS, ELEVENLABS, GENERIC, Client, Clock, Keys
-from trunkline.control.audit import HIDDEN
+from trunkline.control.configuration.audit import HIDDEN
 from trunkline.control.services import Services
-from trunkline.store import errors as store_errors
-from trunkline.store.audit import Audit
+from trunkline.store.database import errors as store_errors
+from trunkline.store.rows.audit import Audit
 from trunkline.store.store import Store
 
 

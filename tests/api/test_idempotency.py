@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.api.conftest import GENERIC, Client, Clock, Engine, Keys
-from trunkline.control.idempotency import KEPT
+from trunkline.control.access.idempotency import KEPT
 from trunkline.control.services import Services
 from trunkline.store.store import Store
 

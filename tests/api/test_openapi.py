@@ -26,8 +26,8 @@ from trunkline.api import app, openapi, server
 from trunkline.api.native import ROUTES
 from trunkline.api.surface import Surface
 from trunkline.api.surfaces import surfaces
+from trunkline.control.access.keys import KeyWanted
 from trunkline.control.errors import CODES
-from trunkline.control.keys import KeyWanted
 from trunkline.store.store import Store
 
 SURFACES = surfaces()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import Clock
 from trunkline.api import app, server
-from trunkline.control.keys import KeyWanted
+from trunkline.control.access.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.store.store import Store
 from trunkline.transport.errors import CertificateError, ListenError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.api.conftest import Client, Clock, Engine, Keys
 from trunkline import __version__
-from trunkline.store.refusals import Refusal
+from trunkline.store.rows.refusals import Refusal
 from trunkline.store.store import Store
 
 

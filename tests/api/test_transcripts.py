@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.api.conftest import Client, Engine, Keys
 from tests.api.test_calls import DAY, record
-from trunkline.control import transcripts
+from trunkline.control.calls import transcripts
 from trunkline.control.services import Services
 from trunkline.store.retention import purge
 from trunkline.store.store import Store

@@ -47,7 +47,7 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     contracts: list[dict[str, Any]] = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"][
         "contracts"
     ]
-    layers, core, forbidden = contracts
+    layers, core, control, store, forbidden = contracts
     assert [re.sub("[()]", "", layer) for layer in layers["layers"]] == [
         "cli", "commands", "edge", "settings", "api", "engine | control",
         "transport | media | providers | store | telemetry",
@@ -55,6 +55,13 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     ]  # fmt: skip
     assert core["layers"] == [
         "core", "reception | transfer | door | overdue", "b2bua | beside", "decision | leg", "inputs | outputs",
+    ]  # fmt: skip
+    assert control["layers"] == [
+        "bootstrap", "services", "calls", "providers", "routing", "access | telling | status", "configuration",
+        "fields | ports | window", "errors",
+    ]  # fmt: skip
+    assert store["layers"] == [
+        "retention | replay | mover", "group", "events | store", "collapse | migrate | rows", "journal", "database",
     ]  # fmt: skip
     assert set(forbidden["source_modules"]) == {f"trunkline.{room}" for room in PURE}
     assert set(forbidden["forbidden_modules"]) == ACTING

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import Client, anybody, clock, engine, options, services, store, template
 from trunkline.cli import main
-from trunkline.control.keys import KeyWanted
+from trunkline.control.access.keys import KeyWanted
 from trunkline.control.services import Services
 
 __all__ = ["anybody", "clock", "engine", "options", "services", "store", "template"]

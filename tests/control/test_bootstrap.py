@@ -15,9 +15,9 @@ from tests.control.engine import Engine
 from trunkline.call.decision.verdict import Admitted
 from trunkline.control.bootstrap import DEMO_NUMBER, demo, operator_key, seed
 from trunkline.control.errors import Invalid
-from trunkline.control.numbers import NumberWanted
+from trunkline.control.routing.numbers import NumberWanted
+from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.control.services import Services
-from trunkline.control.trunk_rules import TrunkWanted
 from trunkline.model import ids
 from trunkline.sip.flow import Transport
 from trunkline.store.store import Store

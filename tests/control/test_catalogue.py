@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from trunkline.control.catalogue import Catalogue
+from trunkline.control.configuration.catalogue import Catalogue
 from trunkline.model.agent import Agent
 from trunkline.model.key import ApiKey
 from trunkline.model.number import Number

@@ -11,14 +11,14 @@ from tests.control.conftest import Clock, build, clock, engine, store, template
 from tests.control.engine import Engine
 from tests.providers.carrier import KEY, SID, TOKEN, Carrier
 from tests.providers.conftest import carrier, providers
-from trunkline.control.connection_rules import ConnectionWanted
 from trunkline.control.errors import Conflict, Invalid, ProviderFailed
-from trunkline.control.market import BuyWanted
+from trunkline.control.providers.connection_rules import ConnectionWanted
+from trunkline.control.providers.market import BuyWanted
 from trunkline.control.services import Services
 from trunkline.model.secret import Secret
 from trunkline.providers.registry import Providers
 from trunkline.providers.values import Search
-from trunkline.store.purchases import Purchase
+from trunkline.store.rows.purchases import Purchase
 from trunkline.store.store import Store
 
 __all__ = ["carrier", "clock", "engine", "providers", "store", "template"]

@@ -11,12 +11,12 @@ from msgspec import structs
 
 from tests.control.conftest import Clock, build
 from tests.control.engine import Engine
-from trunkline.control.agents import AgentWanted
 from trunkline.control.errors import Conflict, Unavailable
-from trunkline.control.numbers import NumberWanted
 from trunkline.control.ports import AnyQuery, Explain, LiveCalls, Query, TrunkHealth
+from trunkline.control.routing.agents import AgentWanted
+from trunkline.control.routing.numbers import NumberWanted
+from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.control.services import Services
-from trunkline.control.trunk_rules import TrunkWanted
 from trunkline.model.change import Change, Put
 from trunkline.model.number import Number
 from trunkline.model.secret import Secret
@@ -109,7 +109,7 @@ async def test_a_database_that_is_gone_changes_nothing(
 
 
 async def test_keys_never_reach_the_engine(services: Services, engine: Engine) -> None:
-    from trunkline.control.keys import KeyWanted
+    from trunkline.control.access.keys import KeyWanted
 
     organization = (await services.organizations.create("Acme")).id
     before = list(engine.applied)

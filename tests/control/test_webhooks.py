@@ -18,12 +18,12 @@ from tests.control.conftest import Clock, build, clock, engine, store, template
 from tests.control.engine import Engine
 from tests.control.names import Names
 from tests.control.receiver import Receiver, receiving
-from trunkline.control.deliveries import PACE, PAUSES, Pace, signature
 from trunkline.control.errors import Invalid
-from trunkline.control.numbers import NumberWanted
+from trunkline.control.routing.numbers import NumberWanted
+from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.control.services import Services
-from trunkline.control.trunk_rules import TrunkWanted
-from trunkline.control.webhooks import WebhookWanted
+from trunkline.control.telling.deliveries import PACE, PAUSES, Pace, signature
+from trunkline.control.telling.webhooks import WebhookWanted
 from trunkline.model import ids
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import Answered, Began, Ended, JournalEntry
@@ -32,7 +32,7 @@ from trunkline.model.webhook import EVENTS, Webhook
 from trunkline.providers.post import Post
 from trunkline.store.events import event, of_call
 from trunkline.store.group import write_group
-from trunkline.store.journal import Journal
+from trunkline.store.journal.journal import Journal
 from trunkline.store.mover import Mover
 from trunkline.store.replay import replay
 from trunkline.store.store import Store, Unit

@@ -16,13 +16,13 @@ from msgspec import structs
 from tests.edge.conftest import HOST
 from tests.transport.name_server import NameServer
 from trunkline.control.errors import Refusal
-from trunkline.control.trunk_rules import TrunkWanted
+from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.edge import Edge
 from trunkline.model.call import CallRecord
 from trunkline.model.ids import mint
 from trunkline.settings import Settings, SettingsError
 from trunkline.settings.tree import Api, Listener, StoreSettings
-from trunkline.store.errors import StoreError, Unavailable
+from trunkline.store.database.errors import StoreError, Unavailable
 from trunkline.telemetry.log import Log
 from trunkline.transport.errors import CertificateError, ListenError
 

@@ -10,7 +10,7 @@ import pytest
 
 from trunkline.engine.engine import Engine, Plan
 from trunkline.sip.timers import Timing
-from trunkline.store.journal import Journal
+from trunkline.store.journal.journal import Journal
 from trunkline.transport.listener import ListenerSpec
 
 HOST = "127.0.31.20"

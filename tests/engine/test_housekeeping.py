@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trunkline.engine.housekeeping import write_refusals
-from trunkline.store.errors import StoreError
+from trunkline.store.database.errors import StoreError
 from trunkline.store.store import Store
 from trunkline.telemetry.refusals import RefusalCounts
 

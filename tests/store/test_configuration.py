@@ -19,9 +19,9 @@ from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import TlsProfile, Trunk
-from trunkline.store.errors import Conflict, WrongKey
+from trunkline.store.database.errors import Conflict, WrongKey
+from trunkline.store.database.tables import AGENTS, API_KEYS, CALLS, NUMBERS, ORGANIZATIONS, TRUNKS
 from trunkline.store.store import Store
-from trunkline.store.tables import AGENTS, API_KEYS, CALLS, NUMBERS, ORGANIZATIONS, TRUNKS
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from tests.store.samples import ORGANIZATION, OTHER, owners
 from trunkline.model.organization import Organization
-from trunkline.store.database import Database, database_url
-from trunkline.store.errors import Conflict, Unavailable
+from trunkline.store.database.database import Database, database_url
+from trunkline.store.database.errors import Conflict, Unavailable
 from trunkline.store.store import Store
 
 
@@ -131,7 +131,7 @@ async def test_a_reader_sees_one_state_and_waits_for_nobody(store: Store) -> Non
 
 
 async def test_a_locked_database_is_unavailable(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trunkline.store.database._WAIT", 0.5)
+    monkeypatch.setattr("trunkline.store.database.database._WAIT", 0.5)
     one, other = await Store.open(url, tmp_path / "key"), await Store.open(url, tmp_path / "key")
     async with one.write():
         with pytest.raises(Unavailable, match="lock"):

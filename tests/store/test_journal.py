@@ -10,10 +10,10 @@ import pytest
 from tests.store.samples import call, dialog
 from trunkline.model.journal import Answered, Began, Ended, JournalEntry
 from trunkline.model.secret import Secret
-from trunkline.store.errors import Unavailable
-from trunkline.store.journal import Journal
-from trunkline.store.reader import groups_of, read_segment
-from trunkline.store.segments import HEADER, START, Position, segments_in
+from trunkline.store.database.errors import Unavailable
+from trunkline.store.journal.journal import Journal
+from trunkline.store.journal.reader import groups_of, read_segment
+from trunkline.store.journal.segments import HEADER, START, Position, segments_in
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def test_nothing_is_lost_before_it_begins_and_after_it_ends(directory: Path) -> 
 def test_a_full_disk_stops_nobody_and_leaves_no_trace(
     journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trunkline.store.journal._RETRY", 0.0)
+    monkeypatch.setattr("trunkline.store.journal.journal._RETRY", 0.0)
     journal.append(entries(1, 2))
     with full_disk(directory):
         for entry in entries(3, 4):
@@ -181,7 +181,7 @@ def test_a_full_disk_stops_nobody_and_leaves_no_trace(
 def test_it_recovers_without_being_asked_to_write(
     journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trunkline.store.journal._RETRY", 0.0)
+    monkeypatch.setattr("trunkline.store.journal.journal._RETRY", 0.0)
     journal.append(entries(1, 1))
     with full_disk(directory):
         journal.append(entries(2, 1))
@@ -231,7 +231,7 @@ def test_what_is_taken_is_handed_out_once_and_comes_back_in_order(journal: Journ
 def test_what_waits_for_the_disk_is_taken_too(
     journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trunkline.store.journal._RETRY", 0.0)
+    monkeypatch.setattr("trunkline.store.journal.journal._RETRY", 0.0)
     journal.append(entries(1, 1))
     end = journal.writer.end
     with full_disk(directory):
@@ -250,7 +250,7 @@ def test_what_waits_for_the_disk_is_taken_too(
 def test_what_was_lent_and_not_moved_is_written_after_all(
     journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trunkline.store.journal._RETRY", 0.0)
+    monkeypatch.setattr("trunkline.store.journal.journal._RETRY", 0.0)
     journal.append(entries(1, 1))
     with full_disk(directory):
         journal.append(entries(2, 2))

@@ -5,7 +5,7 @@ from msgspec import structs
 
 from tests.store.samples import ORGANIZATION, OTHER, WALL, ident, owners
 from trunkline.model.key import ApiKey, key_digest
-from trunkline.store.errors import Conflict
+from trunkline.store.database.errors import Conflict
 from trunkline.store.store import Store
 
 

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from tests.store.samples import call, dialog
 from trunkline.model.journal import Answered, Began, Ended
-from trunkline.store.legible import legible, restored, without_dialogs
+from trunkline.store.journal.legible import legible, restored, without_dialogs
 
 raw = st.binary(max_size=40).map(lambda data: data.decode("utf-8", "surrogateescape"))
 anything = st.text(st.characters(max_codepoint=0x10FF7F), max_size=40)

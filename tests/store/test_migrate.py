@@ -11,10 +11,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from trunkline.store import migrate as migrate_module
-from trunkline.store.errors import SchemaMismatch
+from trunkline.store.database.errors import SchemaMismatch
+from trunkline.store.database.tables import METADATA
 from trunkline.store.migrate import HEAD, migrate
 from trunkline.store.store import Store
-from trunkline.store.tables import METADATA
 
 
 async def test_the_migrated_tables_are_the_tables(store: Store) -> None:

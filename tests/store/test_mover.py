@@ -10,11 +10,11 @@ import pytest
 from tests.store.samples import ORGANIZATION, WALL, call, dialog
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import Answered, Began, Ended
-from trunkline.store.errors import Unavailable
-from trunkline.store.journal import Journal
+from trunkline.store.database.errors import Unavailable
+from trunkline.store.journal.journal import Journal
+from trunkline.store.journal.segments import segments_in
 from trunkline.store.mover import Mover
 from trunkline.store.replay import replay
-from trunkline.store.segments import segments_in
 from trunkline.store.store import Store, Unit
 
 

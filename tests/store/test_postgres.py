@@ -11,8 +11,8 @@ import pytest
 from tests.postgres import Cluster
 from tests.store.samples import ORGANIZATION, OTHER, WALL, call, dialog, owners
 from trunkline.model.journal import Answered, Began, Ended, JournalEntry
-from trunkline.store.errors import Unavailable
-from trunkline.store.journal import Journal
+from trunkline.store.database.errors import Unavailable
+from trunkline.store.journal.journal import Journal
 from trunkline.store.mover import Mover
 from trunkline.store.replay import replay
 from trunkline.store.store import Store, Unit

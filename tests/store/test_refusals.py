@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tests.store.samples import call
-from trunkline.store.refusals import Refusal
 from trunkline.store.retention import purge
+from trunkline.store.rows.refusals import Refusal
 from trunkline.store.store import Store
 
 

@@ -17,11 +17,11 @@ from msgspec import structs
 from tests.store.samples import WALL, call, dialog
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import Answered, Began, Ended, JournalEntry
-from trunkline.store.errors import Unavailable
-from trunkline.store.journal import Journal
+from trunkline.store.database.errors import Unavailable
+from trunkline.store.journal.journal import Journal
+from trunkline.store.journal.segments import Position, path_of, segments_in
 from trunkline.store.mover import Mover
 from trunkline.store.replay import Replayed, replay
-from trunkline.store.segments import Position, path_of, segments_in
 from trunkline.store.store import Store, Unit
 
 LATER = WALL + 5000.0

@@ -7,8 +7,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from trunkline.model.secret import Secret
-from trunkline.store.errors import WrongKey
-from trunkline.store.seal import Seal
+from trunkline.store.database.errors import WrongKey
+from trunkline.store.database.seal import Seal
 
 
 def test_the_first_start_makes_a_key_that_only_its_owner_reads(tmp_path: Path) -> None:

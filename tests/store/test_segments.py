@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.store.segments import HEADER, MAX_PAYLOAD, frame, frames, path_of, segments_in
+from trunkline.store.journal.segments import HEADER, MAX_PAYLOAD, frame, frames, path_of, segments_in
 
 payloads = st.lists(st.binary(min_size=1, max_size=60), max_size=8)
 

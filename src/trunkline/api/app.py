@@ -23,13 +23,13 @@ from trunkline.api.errors import ErrorDetails, HttpRefusal
 from trunkline.api.paths import Paths
 from trunkline.api.route import PARAMETERS, Ask, Reply, Route
 from trunkline.api.surface import Surface
-from trunkline.control.audit import ACTOR, SYSTEM, Actor
+from trunkline.control.access.keys import Caller
+from trunkline.control.configuration.audit import ACTOR, SYSTEM, Actor
 from trunkline.control.errors import Forbidden, Invalid, Limited, NotFound, Refusal
-from trunkline.control.keys import Caller
 from trunkline.control.services import Services
 from trunkline.control.window import Budget
 from trunkline.model import ids
-from trunkline.store.idempotency import Given
+from trunkline.store.rows.idempotency import Given
 
 _LOG = logging.getLogger("trunkline.api")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

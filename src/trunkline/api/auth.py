@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from trunkline.control.access.keys import Caller
 from trunkline.control.errors import Forbidden, Invalid, Unauthenticated
-from trunkline.control.keys import Caller
 from trunkline.model import ids
 from trunkline.model.organization import Organization
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from trunkline.control.keys import Caller
+from trunkline.control.access.keys import Caller
 from trunkline.control.services import Services
 
 B = TypeVar("B")

@@ -10,7 +10,7 @@ from typing import Any
 
 from trunkline.commands.server import Server, add_arguments, path_part, server_of
 from trunkline.commands.terminal import MISUSED, Sorry, console, fit
-from trunkline.control.permissions import PERMISSIONS, ROLES
+from trunkline.control.access.permissions import PERMISSIONS, ROLES
 
 _SPAN = re.compile(r"(\d{1,5})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}

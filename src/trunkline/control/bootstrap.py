@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from trunkline.control.catalogue import Record
+from trunkline.control.access.keys import Keys, KeyWanted
+from trunkline.control.configuration.catalogue import Record
 from trunkline.control.errors import Invalid, Refusal
-from trunkline.control.keys import Keys, KeyWanted
 from trunkline.control.services import Services
 from trunkline.model import ids
 from trunkline.model.agent import Agent

@@ -6,37 +6,37 @@ import os
 import time
 from collections.abc import Callable
 
-from trunkline.control.account_import import AccountImport
-from trunkline.control.accounts import Accounts
-from trunkline.control.agents import Agents
-from trunkline.control.audit import AuditLog
-from trunkline.control.bans import Bans
-from trunkline.control.calls import Calls
-from trunkline.control.connected import ConnectedNumbers
-from trunkline.control.connections import Connections
-from trunkline.control.deliveries import Dispatcher
-from trunkline.control.dialling import Dialling
-from trunkline.control.idempotency import Once
-from trunkline.control.importing import Importing
-from trunkline.control.keys import Keys
-from trunkline.control.ledger import StoreLedger
-from trunkline.control.live import Live
-from trunkline.control.market import Market
-from trunkline.control.numbers import IMPORTS, Numbers
-from trunkline.control.openai_calls import OpenAiCalls
-from trunkline.control.organizations import Organizations
+from trunkline.control.access.bans import Bans
+from trunkline.control.access.idempotency import Once
+from trunkline.control.access.keys import Keys
+from trunkline.control.access.organizations import Organizations
+from trunkline.control.access.verification import Verifications
+from trunkline.control.calls.calls import Calls
+from trunkline.control.calls.dialling import Dialling
+from trunkline.control.calls.live import Live
+from trunkline.control.calls.readiness import ReadinessOf
+from trunkline.control.calls.routes import Routes
+from trunkline.control.calls.transcripts import Transcripts
+from trunkline.control.calls.usage import UsageOf
+from trunkline.control.configuration.audit import AuditLog
+from trunkline.control.configuration.ledger import StoreLedger
+from trunkline.control.configuration.state import State
 from trunkline.control.ports import EnginePort, ProviderDirectory
-from trunkline.control.provisioning import Provisioning
-from trunkline.control.readiness import ReadinessOf
-from trunkline.control.releasing import Releasing
-from trunkline.control.routes import Routes
-from trunkline.control.state import State
+from trunkline.control.providers.account_import import AccountImport
+from trunkline.control.providers.accounts import Accounts
+from trunkline.control.providers.connected import ConnectedNumbers
+from trunkline.control.providers.connections import Connections
+from trunkline.control.providers.market import Market
+from trunkline.control.providers.openai_calls import OpenAiCalls
+from trunkline.control.providers.provisioning import Provisioning
+from trunkline.control.providers.releasing import Releasing
+from trunkline.control.routing.agents import Agents
+from trunkline.control.routing.importing import Importing
+from trunkline.control.routing.numbers import IMPORTS, Numbers
+from trunkline.control.routing.trunks import Trunks
 from trunkline.control.status import Status
-from trunkline.control.transcripts import Transcripts
-from trunkline.control.trunks import Trunks
-from trunkline.control.usage import UsageOf
-from trunkline.control.verification import Verifications
-from trunkline.control.webhooks import Webhooks
+from trunkline.control.telling.deliveries import Dispatcher
+from trunkline.control.telling.webhooks import Webhooks
 from trunkline.providers.post import Post
 from trunkline.providers.registry import Providers
 from trunkline.store.store import Store

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from trunkline.control.configuration.state import State
 from trunkline.control.errors import Unavailable
 from trunkline.control.ports import Metrics, Readiness, Tables
-from trunkline.control.state import State
-from trunkline.store import errors as store_errors
-from trunkline.store.paging import Page
-from trunkline.store.refusals import Refusal
+from trunkline.store.database import errors as store_errors
+from trunkline.store.database.paging import Page
+from trunkline.store.rows.refusals import Refusal
 from trunkline.store.store import Store
 
 

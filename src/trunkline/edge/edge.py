@@ -41,8 +41,8 @@ from trunkline.settings import Settings, SettingsError
 from trunkline.settings.live import reread
 from trunkline.settings.plan import plan_of
 from trunkline.sip.flow import host_port
-from trunkline.store.errors import StoreError, Unavailable
-from trunkline.store.journal import Journal
+from trunkline.store.database.errors import StoreError, Unavailable
+from trunkline.store.journal.journal import Journal
 from trunkline.store.mover import Mover
 from trunkline.store.replay import Replayed, replay
 from trunkline.store.store import Store

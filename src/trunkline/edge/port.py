@@ -48,7 +48,7 @@ from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
 from trunkline.providers.values import Endpoint
-from trunkline.store.errors import StoreError
+from trunkline.store.database.errors import StoreError
 from trunkline.store.mover import Mover
 
 A = TypeVar("A")

@@ -17,7 +17,7 @@ from pathlib import Path
 from trunkline.control.errors import Refusal
 from trunkline.edge.edge import Edge, Started
 from trunkline.settings import Settings
-from trunkline.store.errors import StoreError
+from trunkline.store.database.errors import StoreError
 from trunkline.telemetry.log import Log
 from trunkline.transport.errors import TransportError
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from trunkline.engine.engine import Engine
 from trunkline.model.binding import Binding
 from trunkline.registrar.bindings import Bindings
-from trunkline.store.errors import StoreError
+from trunkline.store.database.errors import StoreError
 from trunkline.store.store import Store
 
 _log = logging.getLogger("trunkline.engine")

@@ -35,7 +35,7 @@ from trunkline.routing.table import Table
 from trunkline.sip.flow import Address, Flow
 from trunkline.sip.timers import Timing
 from trunkline.sip.token import Tokens
-from trunkline.store.journal import Journal
+from trunkline.store.journal.journal import Journal
 from trunkline.telemetry.observe import Observer
 from trunkline.telemetry.report import Report
 from trunkline.telemetry.trace import Traces

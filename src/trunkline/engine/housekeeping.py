@@ -9,9 +9,9 @@ from time import monotonic, time
 
 from msgspec import convert
 
-from trunkline.store.errors import StoreError
-from trunkline.store.refusals import Refusal
+from trunkline.store.database.errors import StoreError
 from trunkline.store.retention import purge
+from trunkline.store.rows.refusals import Refusal
 from trunkline.store.store import Store
 from trunkline.telemetry.refusals import RefusalCounts
 

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from trunkline.model.journal import JournalEntry
 from trunkline.store.collapse import Collapsed, collapse
-from trunkline.store.errors import Unavailable
+from trunkline.store.database.errors import Unavailable
 from trunkline.store.events import of_group
-from trunkline.store.legible import without_nul
+from trunkline.store.journal.legible import without_nul
 from trunkline.store.store import Store, Unit
 
 

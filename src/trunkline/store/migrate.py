@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from trunkline.store.database import Database
-from trunkline.store.errors import SchemaMismatch
+from trunkline.store.database.database import Database
+from trunkline.store.database.errors import SchemaMismatch
 
 HEAD = "0013"
 """The newest migration."""

@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 
 from trunkline.model.journal import JournalEntry
-from trunkline.store.errors import StoreError, Unavailable
+from trunkline.store.database.errors import StoreError, Unavailable
 from trunkline.store.group import write_group
-from trunkline.store.journal import Journal
-from trunkline.store.reader import groups_of, read_segment
-from trunkline.store.segments import HEADER, Position
+from trunkline.store.journal.journal import Journal
+from trunkline.store.journal.reader import groups_of, read_segment
+from trunkline.store.journal.segments import HEADER, Position
 from trunkline.store.store import Store, Unit
 
 _LONGEST_PAUSE = 10.0

@@ -18,10 +18,10 @@ from trunkline.model.call import CallRecord
 from trunkline.model.journal import DialogState
 from trunkline.store.events import of_interrupted
 from trunkline.store.group import write_group
-from trunkline.store.journal import Journal
-from trunkline.store.legible import restored
-from trunkline.store.reader import groups_of, read_segment
-from trunkline.store.segments import Position, path_of, segments_in
+from trunkline.store.journal.journal import Journal
+from trunkline.store.journal.legible import restored
+from trunkline.store.journal.reader import groups_of, read_segment
+from trunkline.store.journal.segments import Position, path_of, segments_in
 from trunkline.store.store import Store, Unit
 
 _GROUP = 1000

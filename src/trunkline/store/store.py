@@ -16,28 +16,28 @@ from pathlib import Path
 from typing import Self
 
 from trunkline.model.change import Change, Put
-from trunkline.store.agents import Agents
-from trunkline.store.audit import Audit
-from trunkline.store.bindings import Bindings
-from trunkline.store.calls import Calls
-from trunkline.store.connections import Connections
-from trunkline.store.database import Database, Session
-from trunkline.store.idempotency import Idempotency
-from trunkline.store.jobs import Jobs
-from trunkline.store.keys import Keys
+from trunkline.store.database.database import Database, Session
+from trunkline.store.database.seal import Seal
 from trunkline.store.migrate import migrate
-from trunkline.store.numbers import Numbers
-from trunkline.store.open_calls import OpenCalls
-from trunkline.store.organizations import Organizations
-from trunkline.store.positions import Positions
-from trunkline.store.purchases import Purchases
-from trunkline.store.refusals import Refusals
-from trunkline.store.seal import Seal
-from trunkline.store.transcripts import Transcripts
-from trunkline.store.trunk_tests import TrunkTests
-from trunkline.store.trunks import Trunks
-from trunkline.store.verifications import Verifications
-from trunkline.store.webhooks import Webhooks
+from trunkline.store.rows.agents import Agents
+from trunkline.store.rows.audit import Audit
+from trunkline.store.rows.bindings import Bindings
+from trunkline.store.rows.calls import Calls
+from trunkline.store.rows.connections import Connections
+from trunkline.store.rows.idempotency import Idempotency
+from trunkline.store.rows.jobs import Jobs
+from trunkline.store.rows.keys import Keys
+from trunkline.store.rows.numbers import Numbers
+from trunkline.store.rows.open_calls import OpenCalls
+from trunkline.store.rows.organizations import Organizations
+from trunkline.store.rows.positions import Positions
+from trunkline.store.rows.purchases import Purchases
+from trunkline.store.rows.refusals import Refusals
+from trunkline.store.rows.transcripts import Transcripts
+from trunkline.store.rows.trunk_tests import TrunkTests
+from trunkline.store.rows.trunks import Trunks
+from trunkline.store.rows.verifications import Verifications
+from trunkline.store.rows.webhooks import Webhooks
 
 
 class Unit:

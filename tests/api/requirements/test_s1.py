@@ -11,9 +11,9 @@ import pytest
 
 from tests.api.conftest import Client, Clock, Engine, Keys, status
 from tests.store.samples import call
+from trunkline.control.calls.usage import Period, cost, months_touched
 from trunkline.control.ports import Health, TrunkTrial
 from trunkline.control.services import Services
-from trunkline.control.usage import Period, cost, months_touched
 from trunkline.providers.values import Endpoint, Rates
 from trunkline.store.store import Store
 

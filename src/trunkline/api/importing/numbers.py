@@ -10,8 +10,8 @@ import msgspec
 from trunkline.api.native.shape import Request, any_case, moment
 from trunkline.api.route import Ask, Route
 from trunkline.control.errors import Invalid
-from trunkline.control.importing import Import
-from trunkline.control.numbers import NumberWanted
+from trunkline.control.routing.importing import Import
+from trunkline.control.routing.numbers import NumberWanted
 from trunkline.model.number import Number
 from trunkline.model.secret import Secret
 

@@ -11,9 +11,9 @@ from msgspec import UNSET, UnsetType
 from trunkline.api.native.reachability import Reachability, reachability
 from trunkline.api.native.shape import CascadeQuery, Done, PageQuery, Pagination, Request, cut, moment, shown
 from trunkline.api.route import Ask, Route
-from trunkline.control.agents import AgentWanted
-from trunkline.control.group_rules import StepWanted
 from trunkline.control.ports import Health
+from trunkline.control.routing.agents import AgentWanted
+from trunkline.control.routing.group_rules import StepWanted
 from trunkline.model.agent import ORDINARY, Agent
 
 Kind = Literal["echo", "sip", "elevenlabs", "openai", "livekit", "group"]

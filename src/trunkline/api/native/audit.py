@@ -9,9 +9,9 @@ import msgspec
 
 from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending, exact, shown
 from trunkline.api.route import Ask, Route
-from trunkline.control.audit import AuditFilter
+from trunkline.control.configuration.audit import AuditFilter
 from trunkline.model import ids
-from trunkline.store.audit import AuditEntry
+from trunkline.store.rows.audit import AuditEntry
 
 _PREFIXES = {"number": "phone", "organization": "org"}
 

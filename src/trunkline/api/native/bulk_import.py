@@ -11,7 +11,7 @@ from trunkline.api.native.phone_numbers import Engine
 from trunkline.api.native.shape import Request
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.errors import Conflict, Invalid, Limited, NotFound
-from trunkline.control.numbers import NumberWanted
+from trunkline.control.routing.numbers import NumberWanted
 
 
 class BulkNumber(Request, frozen=True, kw_only=True):

@@ -30,9 +30,9 @@ from trunkline.api.native.shape import (
 from trunkline.api.native.transcripts import Transcript
 from trunkline.api.native.transcripts import shape as transcript_of
 from trunkline.api.route import Ask, Reply, Route
-from trunkline.control.calls import CallFilter
+from trunkline.control.calls.calls import CallFilter
 from trunkline.control.fields import phone_number
-from trunkline.control.numbers import agent_shown
+from trunkline.control.routing.numbers import agent_shown
 from trunkline.control.services import Services
 from trunkline.model.call import (
     CallRecord,

@@ -9,7 +9,7 @@ import msgspec
 from trunkline.api.native.calls import CallTransfer, transfer_shown
 from trunkline.api.native.shape import Done, Request
 from trunkline.api.route import Ask, Reply, Route
-from trunkline.control.live import LONGEST
+from trunkline.control.calls.live import LONGEST
 
 LegWord = Literal["caller", "agent", "callee"]
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, shown
 from trunkline.api.route import Ask, Route
-from trunkline.control.outbound_rules import OutboundWanted
+from trunkline.control.access.outbound_rules import OutboundWanted
 from trunkline.model.organization import Organization, OutboundRules
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]

@@ -9,7 +9,7 @@ import msgspec
 from trunkline.api.native.calls import CallDetail, detail
 from trunkline.api.native.shape import Request
 from trunkline.api.route import Ask, Route
-from trunkline.control.dialling import CallWanted
+from trunkline.control.calls.dialling import CallWanted
 
 Telephone = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+13035550142"])]
 

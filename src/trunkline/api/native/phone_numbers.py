@@ -18,7 +18,7 @@ from trunkline.api.native.shape import (
     shown,
 )
 from trunkline.api.route import Ask, Route
-from trunkline.control.numbers import ConfigWanted, NumberFilter, Numbers, NumberWanted, agent_shown
+from trunkline.control.routing.numbers import ConfigWanted, NumberFilter, Numbers, NumberWanted, agent_shown
 from trunkline.model import ids
 from trunkline.model.number import Number
 from trunkline.model.secret import Secret

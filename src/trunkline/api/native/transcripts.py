@@ -10,7 +10,7 @@ import msgspec
 
 from trunkline.api.native.shape import Request, exact
 from trunkline.api.route import Ask, Route
-from trunkline.store.transcripts import Segment
+from trunkline.store.rows.transcripts import Segment
 
 
 class SegmentPosted(Request, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ from trunkline.api.native.trunk_shapes import (
 )
 from trunkline.api.route import Ask, Route
 from trunkline.control.ports import Health
-from trunkline.control.trunk_rules import SETTINGS, TlsWanted, TrunkWanted
+from trunkline.control.routing.trunk_rules import SETTINGS, TlsWanted, TrunkWanted
 from trunkline.model.trunk import Range, Trunk
 
 MOST_NUMBERS = 1000

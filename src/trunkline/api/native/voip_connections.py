@@ -34,7 +34,7 @@ from trunkline.api.native.connection_shapes import (
 )
 from trunkline.api.native.shape import PageQuery, cut, moment, moment_or_none
 from trunkline.api.route import Ask, Reply, Route
-from trunkline.control.connection_rules import MASK, ConnectionWanted, SipWanted
+from trunkline.control.providers.connection_rules import MASK, ConnectionWanted, SipWanted
 from trunkline.model.connection import Connection, SipConfig
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, exact, moment
 from trunkline.api.route import Ask, Route
-from trunkline.control.webhooks import Sent, WebhookWanted
+from trunkline.control.telling.webhooks import Sent, WebhookWanted
 from trunkline.model.secret import Secret
 from trunkline.model.webhook import EventName, Webhook
 

@@ -12,10 +12,10 @@ from trunkline.api.native.shape import moment, moment_or_none, shown
 from trunkline.api.route import Ask, Handler, Route
 from trunkline.api.telephony.shape import Answer, Request
 from trunkline.control import fields
+from trunkline.control.calls.readiness import Setup
 from trunkline.control.errors import Invalid
-from trunkline.control.market import BuyWanted
-from trunkline.control.numbers import NumberFilter, NumberWanted, agent_shown
-from trunkline.control.readiness import Setup
+from trunkline.control.providers.market import BuyWanted
+from trunkline.control.routing.numbers import NumberFilter, NumberWanted, agent_shown
 from trunkline.control.services import Services
 from trunkline.model.number import Number
 from trunkline.providers.values import Search

@@ -11,8 +11,8 @@ from msgspec import UNSET, UnsetType, structs
 from trunkline.api.native.shape import moment, moment_or_none
 from trunkline.api.route import Ask, Handler, Route
 from trunkline.api.telephony.shape import Answer, Request
+from trunkline.control.access.verification import Wanted
 from trunkline.control.services import Services
-from trunkline.control.verification import Wanted
 from trunkline.model.verification import Business, Representative, Verification
 
 BASE = "/api/v1/phone-numbers/verification"

@@ -11,7 +11,7 @@ from trunkline.api.route import Ask
 from trunkline.api.telephony.numbers import TelephonyNumber, route, shape
 from trunkline.api.telephony.shape import Answer, Request
 from trunkline.control import fields
-from trunkline.control.market import BuyWanted
+from trunkline.control.providers.market import BuyWanted
 from trunkline.providers.values import Search
 
 E164 = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+14155550100"])]

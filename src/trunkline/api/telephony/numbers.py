@@ -11,9 +11,9 @@ from trunkline.api.native.shape import moment, shown
 from trunkline.api.route import Ask, Handler, Route
 from trunkline.api.telephony.shape import Answer, Day, PageQuery, Request, day, pages
 from trunkline.control import fields
-from trunkline.control.numbers import NumberFilter, NumberWanted, agent_shown
+from trunkline.control.calls.usage import Period
+from trunkline.control.routing.numbers import NumberFilter, NumberWanted, agent_shown
 from trunkline.control.services import Services
-from trunkline.control.usage import Period
 from trunkline.model.number import Number
 
 

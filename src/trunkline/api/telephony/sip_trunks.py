@@ -16,7 +16,7 @@ from trunkline.api.native.shape import any_case, moment
 from trunkline.api.route import Ask, Handler, Route
 from trunkline.api.telephony.shape import Answer, CascadeQuery, PageQuery, Request, cut, pages
 from trunkline.control import fields
-from trunkline.control.trunk_rules import TrunkWanted
+from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import host_port

@@ -1,0 +1,1 @@
+"""Who may ask for what: keys, roles, organizations and their rules, bans, the same request twice."""

@@ -1,0 +1,143 @@
+"""Calls: the log, the ones going on, and their raw messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from trunkline.control.configuration.state import State
+from trunkline.control.errors import NotFound, Unavailable
+from trunkline.control.ports import LiveCall, LiveCalls, Settle, Trace
+from trunkline.model.call import CallRecord, CallStatus, Direction
+from trunkline.model.number import Number
+from trunkline.store.database import errors as store_errors
+from trunkline.store.database.paging import Page
+from trunkline.store.rows.calls import CallStats
+from trunkline.store.store import Store
+from trunkline.telemetry.trace import CallTrace
+
+
+class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
+    phone_number: str | None = None
+    direction: Direction | None = None
+    status: CallStatus | None = None
+    start: float | None = None
+    """Unix seconds: calls that started then or later."""
+    end: float | None = None
+    """Unix seconds: calls that started before."""
+    page: int = 1
+    per_page: int = 20
+
+    def passes(self, call: CallRecord) -> bool:
+        """Whether a call that goes on is among those asked for."""
+        return (
+            self.phone_number in (None, call.phone_number)
+            and self.direction in (None, call.direction)
+            and (self.start is None or call.started_at >= self.start)
+            and (self.end is None or call.started_at < self.end)
+        )
+
+
+class Calls:
+    __slots__ = ("_state", "_store")
+
+    def __init__(self, state: State, store: Store) -> None:
+        self._state = state
+        self._store = store
+
+    async def page(self, organization_id: str, asked: CallFilter) -> Page[CallRecord]:
+        """One page, newest first. Calls that go on are asked of the engine, the others of the log."""
+        if asked.status == "in-progress":
+            found = [call for call in await self.live(organization_id) if asked.passes(call)]
+            start = (asked.page - 1) * asked.per_page
+            return Page(found[start : start + asked.per_page], len(found))
+        await self._settle()
+        try:
+            async with self._store.read() as unit:
+                return await unit.calls.page(
+                    organization=organization_id,
+                    phone_number=asked.phone_number,
+                    direction=asked.direction,
+                    status=asked.status,
+                    start=asked.start,
+                    end=asked.end,
+                    page=asked.page,
+                    per_page=asked.per_page,
+                )
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def live(self, organization_id: str) -> list[CallRecord]:
+        """The organization's calls that go on, newest first. Raises `Unavailable`."""
+        try:
+            found = await self._state.engine.ask(LiveCalls(organization_id=organization_id))
+        except ConnectionError:
+            raise _unreachable() from None
+        return list(found)
+
+    async def get(self, organization_id: str, id: str) -> CallRecord:
+        """The call as it is now. Raises `NotFound`."""
+        record = await self._live(id)
+        if record is None:
+            await self._settle()
+            try:
+                async with self._store.read() as unit:
+                    record = await unit.calls.get(id, organization=organization_id)
+            except store_errors.Unavailable:
+                raise _unreadable() from None
+        if record is None or record.organization_id != organization_id:
+            raise NotFound("call_not_found", "There is no call with this id.")
+        return record
+
+    async def trace(self, organization_id: str, id: str) -> CallTrace:
+        """The SIP messages, secrets hidden. Raises `NotFound` when there is no such call, or they are kept no more."""
+        try:
+            trace = await self._state.engine.ask(Trace(call_id=id))
+        except ConnectionError:
+            raise _unreachable() from None
+        if trace is None:
+            await self.get(organization_id, id)
+            raise NotFound("trace_not_found", "The messages of this call are no longer kept.")
+        if trace.organization_id != organization_id:
+            raise NotFound("call_not_found", "There is no call with this id.")
+        return trace
+
+    async def stats(self, number: Number, *, start: float | None = None, end: float | None = None) -> CallStats:
+        """The calls of a number since it was imported; those that started from `start` on and before `end` (Unix
+        seconds), where these are given."""
+        await self._settle()
+        since = number.created_at if start is None else start
+        try:
+            async with self._store.read() as unit:
+                return await unit.calls.stats(number.organization_id, number.e164, start=since, end=end)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def reached(self, organization_id: str, e164s: Sequence[str]) -> set[str]:
+        """Those of an organization's numbers that a call has ever come in for. Raises `Unavailable`."""
+        try:
+            async with self._store.read() as unit:
+                return await unit.calls.reached(organization_id, e164s)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def _live(self, id: str) -> CallRecord | None:
+        try:
+            return await self._state.engine.ask(LiveCall(call_id=id))
+        except ConnectionError:
+            return None
+
+    async def _settle(self) -> None:
+        try:
+            await self._state.engine.ask(Settle())
+        except ConnectionError:
+            return
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable("engine_unavailable", "The engine does not answer now.")
+
+
+def _unreadable() -> Unavailable:
+    return Unavailable("store_unavailable", "The database does not answer now.")

@@ -1,0 +1,1 @@
+"""Trunks, agents and numbers: what calls are routed by, as operators make and change it."""

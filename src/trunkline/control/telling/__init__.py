@@ -1,0 +1,1 @@
+"""Webhooks, and the sending of what they are told."""

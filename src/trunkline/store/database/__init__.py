@@ -1,0 +1,1 @@
+"""The database behind a URL, its tables, and what every repository needs of it."""

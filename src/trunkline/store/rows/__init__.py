@@ -1,0 +1,1 @@
+"""Repositories: a file for each kind of record."""
