@@ -5,12 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from tests.simulation.device import Device
 from tests.simulation.edge import AGENT, EDGE, NUMBER, SIP_AGENT, TRUNK, id_of
+from tests.simulation.peer import Peer, polite
 from tests.simulation.phone import ANSWER, OFFER, Phone
 from tests.simulation.transfer import DESK, HUMAN, HUMAN_SDP, Scene, agree, at_once
 from trunkline.call.inputs import HangUp
+from trunkline.call.leg.credentials import Credentials
+from trunkline.call.leg.target import Target
 from trunkline.call.leg.uac_leg import UacLeg
 from trunkline.call.leg.uas_leg import UasLeg
+from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 
 BOTS = Trunk(id=id_of(90), organization_id=TRUNK.organization_id, name="bots", networks=(f"{AGENT}/32",))
@@ -246,6 +251,85 @@ def test_an_invite_that_takes_no_place(value: str, host: str, status: int) -> No
     answers = [data for flow, data in scene.edge.sent if flow.remote[0] == host]
     assert any(data.startswith(f"SIP/2.0 {status}".encode()) for data in answers), scene.world.ladder()
     assert len(scene.agent.legs) == 1
+    scene.end()
+
+
+PBX = Trunk(
+    id=id_of(45), organization_id=TRUNK.organization_id, name="pbx", networks=("192.0.2.31/32",),
+    username="pbx", password=Secret("word"), challenge=True, allow_refer=True,
+)  # fmt: skip
+
+
+def dials_with(scene: Scene, other: Phone, value: str, password: str, username: str = "pbx") -> None:
+    """It asks for a place, and proves who it is when it is asked to."""
+    headers = f"Replaces: {value}\r\nRequire: replaces\r\n"
+    uri = f"sip:x@{EDGE}"
+    target = Target(
+        uri, "<sip:x@{host}>", f"<{uri}>", headers, credentials=Credentials(username, Secret(password), None)
+    )
+    leg = UacLeg(other.ua, other.ua.tokens.token(), "", target, TAKER_SDP)
+    other.legs[leg.id] = leg
+    other._carry(leg.begin())
+    scene.world.run(2.0)
+
+
+def statuses(scene: Scene, host: str) -> list[bytes]:
+    """The final answers that somebody there got to its INVITEs."""
+    said = [data for flow, data in scene.edge.sent if flow.remote[0] == host and b" INVITE\r\n" in data]
+    return list(dict.fromkeys([data[8:11] for data in said if data[8:9] > b"1"]))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.31", "192.0.2.32"], ids=["from its network", "from anywhere"])
+@pytest.mark.parametrize(
+    ("username", "password", "answers"),
+    [("pbx", "word", [b"401", b"200"]), ("pbx", "guess", [b"401", b"403"]), ("nobody", "word", [b"401", b"403"])],
+)
+def test_who_must_prove_itself_takes_a_place_when_it_has(
+    host: str, username: str, password: str, answers: list[bytes]
+) -> None:
+    networks = PBX.networks if host == "192.0.2.31" else ()
+    scene = Scene(msgspec.structs.replace(PBX, networks=networks))
+    scene.connect()
+    (leg,) = scene.agent.legs.values()
+    other = Phone(scene.world, host, at_once)
+    dials_with(scene, other, replaces(leg), password, username)
+    assert statuses(scene, host) == answers, scene.world.ladder()
+    assert other.connected is (password == "word" and username == "pbx")
+    if answers[-1] == b"403":
+        assert [seen.reason for seen in scene.edge.observed if seen.status == 403] == ["wrong-credentials"]
+        assert len(scene.agent.legs) == 1
+    scene.end()
+
+
+def test_nobody_is_asked_to_prove_itself_for_a_dialog_that_is_not() -> None:
+    scene = Scene(PBX)
+    scene.connect()
+    dials_with(scene, Phone(scene.world, "192.0.2.31", at_once), "x;to-tag=a;from-tag=b", "word")
+    assert statuses(scene, "192.0.2.31") == [b"481"]
+    scene.end()
+
+
+def test_a_trunk_that_may_not_transfer_proves_itself_in_vain() -> None:
+    scene = Scene(msgspec.structs.replace(PBX, allow_refer=False))
+    scene.connect()
+    (leg,) = scene.agent.legs.values()
+    dials_with(scene, Phone(scene.world, "192.0.2.31", at_once), replaces(leg), "word")
+    assert statuses(scene, "192.0.2.31") == [b"403"]
+    scene.end()
+
+
+def test_a_phone_that_registered_here_takes_a_place() -> None:
+    """It has proven who it is when it registered."""
+    phones = msgspec.structs.replace(PBX, networks=(), challenge=False, accepts_registration=True)
+    scene = Scene(phones)
+    scene.connect()
+    (leg,) = scene.agent.legs.values()
+    device = Device(scene.world, "192.0.2.33", user="pbx", password="word")
+    assert device.register() == 200
+    taker = Peer(scene.world, "192.0.2.33", polite)
+    taker.invite(TAKER_SDP, extra=f"Replaces: {replaces(leg)}")
+    scene.world.run(1.0)
+    assert taker.statuses("INVITE")[-1] == 200, scene.world.ladder()
     scene.end()
 
 

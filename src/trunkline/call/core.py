@@ -94,7 +94,7 @@ class Core:
         self._overdue = Overdue()
         self.calls: dict[str, Call] = {}
         self.legs: Legs = {}
-        self.transfers = Transfers(ua, arrival, self.calls, self.legs)
+        self.transfers = Transfers(ua, arrival, self.calls, self.legs, digest)
         self.beside = Beside(ua, arrival)
         self.probing, self.registering = self.beside.probing, self.beside.registering
         self.door = Door(ua, arrival.table, digest.proved, terms)

@@ -2,7 +2,7 @@
 
 Who has the place gets its BYE when the one who stays has agreed to the new session; until then a refusal leaves the
 call as it is. The dialog is told by Call-ID and both tags, which nobody can guess; the sender must be of the same
-organization besides, and one that may transfer.
+organization besides, and one that may transfer (`sender`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Heard, Observed
 from trunkline.call.transfer.handover import Handover
-from trunkline.call.transfer.standing import agents_side, entered, moving_of
+from trunkline.call.transfer.sender import Senders, Stranger, Unproven
+from trunkline.call.transfer.standing import entered, moving_of
 from trunkline.model.trunk import Trunk
-from trunkline.routing.table import Table
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
@@ -56,19 +56,19 @@ class Place(NamedTuple):
 class Replacing:
     """Those that come to one worker."""
 
-    __slots__ = ("_admission", "_calls", "_handover", "_legs", "_table", "_ua")
+    __slots__ = ("_admission", "_calls", "_handover", "_legs", "_senders", "_ua")
 
     def __init__(
         self,
         ua: UserAgent,
-        table: Table,
+        senders: Senders,
         admission: Admission,
         calls: dict[str, Call],
         legs: Legs,
         handover: Handover,
     ) -> None:
         self._ua = ua
-        self._table = table
+        self._senders = senders
         self._admission = admission
         self._calls = calls
         self._legs = legs
@@ -76,16 +76,19 @@ class Replacing:
 
     def receive(self, request: Request, flow: Flow, data: bytes, gate: Stateless, now: float) -> Outs:
         """Take the place, or refuse without a trace of state."""
-        place = self.find(request, flow)
+        place, source = self.find(request, flow, now), f"{flow.transport}:{flow.remote[0]}"
+        if isinstance(place, Unproven):
+            observed = Observed("challenged", source, "stale" if place.stale else "credentials", 401)
+            return [observed, *gate.answer(request, flow, 401, self._senders.challenge(place, flow, now))]
         if isinstance(place, NotReplaced):
-            observed = Observed("refused", f"{flow.transport}:{flow.remote[0]}", place.reason, place.status)
+            observed = Observed("refused", source, place.reason, place.status)
             # What is wrong with the request is said; of the calls here nothing is.
             warned = place.reason in _SAID
             words = f'Warning: 399 {self._ua.brand} "{place.reason}"\r\n' if warned else ""
             return [observed, *gate.answer(request, flow, place.status, words)]
         return [Heard(place.call.id, flow, data), *self.begin(request, flow, place, now)]
 
-    def find(self, request: Request, flow: Flow) -> Place | NotReplaced:
+    def find(self, request: Request, flow: Flow, now: float) -> Place | NotReplaced | Unproven:
         """The place that an INVITE asks for, or how it is answered (RFC 3891 §3)."""
         values = request.headers("Replaces")
         try:
@@ -94,8 +97,8 @@ class Replacing:
             return NotReplaced(400, "malformed-replaces")
         if len(values) > 1 or request.get("refer-to") is not None:
             return NotReplaced(400, "malformed-replaces")
-        place = self._place(asked, flow)
-        if isinstance(place, NotReplaced):
+        place = self._place(asked, request, flow, now)
+        if not isinstance(place, Place):
             return place
         if find_sdp(request.get("content-type"), request.body) is None:
             return NotReplaced(488, "no-sdp")
@@ -125,7 +128,7 @@ class Replacing:
         outs = leg.trying(now) + joining.offered(request.body, request.get("content-type") or "", now)
         return outs + self._handover.advance(call, moving, transfer, now)
 
-    def _place(self, asked: Replaces, flow: Flow) -> Place | NotReplaced:
+    def _place(self, asked: Replaces, request: Request, flow: Flow, now: float) -> Place | NotReplaced | Unproven:
         leg = self._legs.get(self._ua.dialogs.get((asked.call_id, asked.to_tag, asked.from_tag), ""))
         call = self._calls.get(leg.call) if leg is not None else None
         if leg is None or isinstance(leg, Farewell):
@@ -139,25 +142,13 @@ class Replacing:
         seat = call.bridge.seat(end) if end is not None else None
         if end is None or seat is None:
             return NotReplaced(603, "dialog-ended")
-        trunk = self._sender(call, seat, flow)
-        if isinstance(trunk, NotReplaced):
+        trunk = self._senders.whose(call.ledger.organization_id, seat, request, flow, now)
+        if isinstance(trunk, Stranger):
+            return NotReplaced(403, trunk.reason)
+        if isinstance(trunk, Unproven):
             return trunk
         if asked.early_only:
             return NotReplaced(486, "answered-already")
         if call.moving is not None and call.moving.busy:
             return NotReplaced(491, "transfer-in-progress")
         return Place(call, end, seat, trunk)
-
-    def _sender(self, call: Call, seat: Seat, flow: Flow) -> Trunk | NotReplaced | None:
-        """Whose the INVITE is: a trunk's of the organization that may transfer, or the very peer's that has the place,
-        when it is an agent's."""
-        for id in self._table.sources(flow.remote[0]):
-            trunk = self._table.trunks.get(id)
-            if trunk is None or trunk.organization_id != call.ledger.organization_id or not trunk.enabled:
-                continue
-            if not trunk.challenge and (trunk.allow_refer or trunk.dials_out):
-                return trunk
-        session = seat.party.session
-        if agents_side(seat) and session is not None and session.dialog.flow.remote[0] == flow.remote[0]:
-            return seat.trunk
-        return NotReplaced(403, "replaces-not-allowed")

@@ -19,6 +19,7 @@ from trunkline.call.b2bua.media_plan import End
 from trunkline.call.b2bua.moving import NOTIFY, TRANSFERRED, Moving
 from trunkline.call.b2bua.origination import originated
 from trunkline.call.decision.arrival import Arrival
+from trunkline.call.decision.proof import Digest
 from trunkline.call.inputs import HangUp, Originate, SendDigits, Transfer
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.events import Asked, Disconnected, LegEvent, Lost, Replied, Summoned
@@ -29,6 +30,7 @@ from trunkline.call.transfer.handover import Handover
 from trunkline.call.transfer.heading import Headings
 from trunkline.call.transfer.referring import Referring
 from trunkline.call.transfer.replacing import Replacing
+from trunkline.call.transfer.sender import Senders
 from trunkline.call.transfer.wording import reply
 from trunkline.sip.status import phrase
 
@@ -41,8 +43,8 @@ class Transfers:
         "replacing",
     )  # fmt: skip
 
-    def __init__(self, ua: UserAgent, arrival: Arrival, calls: dict[str, Call], legs: Legs) -> None:
-        table, admission = arrival.table, arrival.admission
+    def __init__(self, ua: UserAgent, arrival: Arrival, calls: dict[str, Call], legs: Legs, digest: Digest) -> None:
+        admission = arrival.admission
         self._ua = ua
         self._arrival = arrival
         self._admission = admission
@@ -53,7 +55,7 @@ class Transfers:
         self._delegating = Delegating(ua, legs)
         self._referring = Referring(ua, calls, legs, headings, self._handover)
         self.commands = Commands(ua, headings, self._handover, self._delegating)
-        self.replacing = Replacing(ua, table, admission, calls, legs, self._handover)
+        self.replacing = Replacing(ua, Senders(arrival, digest), admission, calls, legs, self._handover)
 
     def obey(self, wish: HangUp | Originate | Transfer | SendDigits, now: float) -> Outs:
         """An operator's wish about a call, or for one. Whether one may begin was told before it was asked for."""
