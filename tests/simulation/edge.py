@@ -217,8 +217,9 @@ class Edge:
         if not hosts:
             return Unresolvable(question.leg, f"{uri.host} has no address")
         remotes = [(host, uri.port or 5060) for host in hosts]
-        if "tcp" in (question.transport, uri.transport):
-            return Resolved(question.leg, tuple(Flow("tcp", self.address, remote, "out:") for remote in remotes))
+        for stream in ("tls", "tcp"):
+            if stream in (question.transport, uri.transport):
+                return Resolved(question.leg, tuple(Flow(stream, self.address, remote, "out:") for remote in remotes))
         return Resolved(question.leg, tuple(Flow("udp", self.address, remote) for remote in remotes))
 
     @property

@@ -9,6 +9,7 @@ import pytest
 
 from tests.simulation.device import Device
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, Edge, id_of, records
+from tests.simulation.peer import Message, Peer
 from tests.simulation.phone import Behaviour, Phone
 from tests.simulation.world import World
 from trunkline.call.leg.events import Connected, Failed
@@ -19,6 +20,7 @@ from trunkline.model.number import NumberConfig
 from trunkline.model.organization import OutboundRules
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
+from trunkline.sip.message import Request
 
 OTHER = "192.0.2.2"
 DIALLED = "+13035559876"
@@ -190,6 +192,37 @@ def test_the_last_carriers_status_is_what_the_agent_is_told(world: World, pbx: P
     assert isinstance(failed, Failed)
     assert failed.status == 502
     assert len(edge.record.legs) == 3
+    assert edge.clean() == {}
+
+
+def test_a_carriers_own_words_are_told_and_kept(world: World) -> None:
+    """At once: what a carrier at its limit says is all that anybody has to go by."""
+    edge = edge_with(world, msgspec.structs.replace(SECOND, enabled=False))
+    reason = 'Q.850;cause=21;text="Trunk concurrent call limit exceeded"'
+
+    def full(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            peer.reply(message, 403, extra=f"Reason: {reason}")
+
+    caller, _ = Peer(world, AGENT), Peer(world, CARRIER, full)
+    caller.say(
+        f"""INVITE sip:{DIALLED}@{EDGE} SIP/2.0
+        Via: SIP/2.0/UDP {AGENT}:5060;branch=z9hG4bKa;rport
+        Max-Forwards: 70
+        From: <sip:{NUMBER}@{EDGE}>;tag=a
+        To: <sip:{DIALLED}@{EDGE}>
+        Call-ID: a
+        CSeq: 1 INVITE
+        Contact: <sip:pbx@{AGENT}>
+        Content-Type: application/sdp""",
+        _OFFER,
+    )
+    world.run(0.1)
+    refused = caller.response(403)
+    assert (refused.phrase, refused.header("Reason")) == ("Whatever", reason)
+    world.run(100.0)
+    caller_leg, leg = edge.record.legs
+    assert (caller_leg.status, leg.status, leg.phrase, leg.reason) == (403, 403, "Whatever", reason)
     assert edge.clean() == {}
 
 

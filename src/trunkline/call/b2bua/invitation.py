@@ -50,6 +50,10 @@ def target(
         lines += _told(brand, number, facts)
     if trunk is not None and trunk.trust_identity:
         crossing = crossing + identity
+    if trunk is not None and trunk.provider == "elevenlabs":
+        # What its conversations are known by, whatever the caller's side put there.
+        lines.append(f"X-CALL-ID: {call_id}\r\n")
+        crossing = tuple([header for header in crossing if header[0].lower() != "x-call-id"])
     for name, value in crossing:
         lines.append(f"{name}: {value}\r\n")
     credentials = None
