@@ -108,7 +108,8 @@ def test_a_crash_in_the_middle_of_a_call_tells_its_end_once(
     assert len(edge.calls()) == 1
     assert [event["event"] for event in told] == ["call.started", "call.ended"]
     assert told[1]["data"]["cause"] == "interrupted"
-    assert len(receiver.taken) == 2
+    # What was taken but not yet written down as taken comes again, as the same delivery.
+    assert len({headers["X-Trunkline-Delivery"] for headers, _ in receiver.taken}) == 2
 
 
 def test_private_addresses_are_refused_unless_they_are_allowed(edge: Edge, agent: Phone, receiver: Receiver) -> None:
