@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -307,6 +308,24 @@ async def test_the_advertised_address_is_the_settings() -> None:
         port = parse_sdp(ready.sdp).media[0].port
         assert (await peer.exchange(said(1), port, "127.0.0.2")).payload == b"audio"
     room.stop()
+
+
+async def test_who_keeps_a_telephone_waiting_may_offer_srtp(engine: Engine) -> None:
+    """With another key each time."""
+    keys = set()
+    for leg in ("w", "x"):
+        engine.room.open(OpenMedia(leg, "secure-silence", None, FLOW))
+        offered = engine.posted.get_nowait()
+        assert isinstance(offered, MediaReady)
+        (section,) = parse_sdp(offered.sdp).media
+        assert section.secure
+        suite, _, key = (section.attribute("crypto") or "").partition(" inline:")
+        assert (suite, len(base64.b64decode(key))) == ("1 AES_CM_128_HMAC_SHA1_80", 30)
+        keys.add(key)
+        answer = KEYS.format(4000).replace("RTP/AVP", "RTP/SAVP") + f"\na=crypto:{suite} inline:{key}"
+        engine.room.open(OpenMedia(leg, "secure-silence", None, FLOW, (), description(answer)))
+        assert isinstance(engine.posted.get_nowait(), MediaReady)
+    assert len(keys) == 2
 
 
 async def test_who_keeps_a_telephone_waiting_hears_it_and_says_nothing(engine: Engine) -> None:

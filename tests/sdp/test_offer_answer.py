@@ -163,6 +163,22 @@ def test_our_offer_is_answered(names: tuple[str, ...]) -> None:
     assert agreed.payload_types == choice.agreed.payload_types
 
 
+def test_an_offer_with_a_key_wants_one_back() -> None:
+    offer = parse(written(our_offer((), HERE, 20000, "K" * 40)))
+    (section,) = offer.media
+    assert (section.protocol, section.attribute("crypto")) == (
+        "RTP/SAVP",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{'K' * 40}",
+    )
+    key = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'L' * 40}"
+    agreed = take_answer(parse(description(f"m=audio 4000 RTP/SAVP 8\n{key}")), offer)
+    assert isinstance(agreed, Agreed)
+    assert agreed.codec is not None
+    assert agreed.codec.name == "PCMA"
+    for wrong in ("m=audio 4000 RTP/SAVP 8", f"m=audio 4000 RTP/AVP 8\n{key}", "m=audio 4000 UDP/TLS/RTP/SAVP 8"):
+        assert isinstance(take_answer(parse(description(wrong)), offer), Refusal)
+
+
 @pytest.mark.parametrize(
     "sections",
     [

@@ -66,6 +66,10 @@ ECHO_SDP = (
     b"m=audio 20000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 
+SECURE_SDP = ECHO_SDP.replace(b"RTP/AVP", b"RTP/SAVP") + (
+    b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:ZWRnZWVkZ2VlZGdlZWRnZWVkZ2VlZGdlZWRnZWVkZ2Vl\r\n"
+)
+
 
 def id_of(n: int) -> str:
     """A stable id for the nth thing of a test."""
@@ -183,7 +187,8 @@ class Edge:
                 return
             self.media.add(out.leg)
             self.opened.append(out)
-            self.give(MediaReady(out.leg, ECHO_SDP, "PCMU"))
+            ours = SECURE_SDP if out.kind == "secure-silence" else ECHO_SDP
+            self.give(MediaReady(out.leg, ours, "PCMU"))
         elif isinstance(out, CloseMedia):
             self.media.discard(out.leg)
         elif isinstance(out, Journal):

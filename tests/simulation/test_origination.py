@@ -23,7 +23,7 @@ from tests.simulation.edge import (
     id_of,
     records,
 )
-from tests.simulation.phone import ANSWER, Phone
+from tests.simulation.phone import ANSWER, Behaviour, Phone
 from tests.simulation.test_outbound import CARRIER_TRUNK, DIALLED, OTHER, SECOND, answering, refusing
 from tests.simulation.world import Weather, World
 from trunkline.call.inputs import HangUp, MediaEnded, Originate
@@ -156,6 +156,39 @@ def test_requests_cross_between_them_afterwards(world: World) -> None:
     asked = telephone.of(Asked)[before:]
     assert [event.method for event in asked if isinstance(event, Asked)] == ["INFO", "INVITE"]
     telephone.hang_up_all()
+    world.run(40.0)
+    assert edge.record.status == "completed"
+    assert edge.clean() == {}
+
+
+@pytest.mark.parametrize("side", ["carrier", "agent"])
+def test_where_one_side_takes_nothing_but_srtp_it_is_all_srtp(world: World, side: str) -> None:
+    bots = Trunk(id=id_of(60), organization_id=ORGANIZATION.id, name="bots", host=AGENT)
+    carrier = CARRIER_TRUNK
+    if side == "carrier":
+        carrier = msgspec.structs.replace(carrier, media_encryption="require")
+    else:
+        bots = msgspec.structs.replace(bots, media_encryption="require")
+    edge = edge_with(world, carrier, bots, msgspec.structs.replace(SIP_AGENT, trunk_id=bots.id))
+    key = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+    mine, bot_key = key + b"A" * 40 + b"\r\n", key + b"B" * 40 + b"\r\n"
+    secure = ANSWER.replace(b"RTP/AVP", b"RTP/SAVP")
+
+    def answer(with_key: bytes) -> Behaviour:
+        return lambda phone, leg: phone.answer(leg, secure + with_key)
+
+    telephone, agent = Phone(world, CARRIER, answer(mine)), Phone(world, AGENT, answer(bot_key))
+    telephone.asked = lambda leg, event: telephone.reply(leg, event.exchange, 200, secure + mine)
+    originate(edge)
+    world.run(5.0)
+    first, *later = [request for request in telephone.requests if request.method == "INVITE"]
+    assert b"RTP/SAVP" in first.body
+    assert key in first.body
+    assert mine in agent.requests[0].body
+    assert bot_key in later[-1].body
+    (call,) = edge.core.calls.values()
+    assert call.ledger.answered_at is not None
+    agent.hang_up_all()
     world.run(40.0)
     assert edge.record.status == "completed"
     assert edge.clean() == {}

@@ -41,7 +41,7 @@ class OpenMedia(msgspec.Struct, frozen=True):
 
     leg: str
     kind: str
-    """`echo`; or `silence`, which hears and says nothing."""
+    """`echo`; or `silence`, which hears and says nothing, `secure-silence` where that is offered as SRTP."""
     offer: bytes | None
     """The caller's SDP; None when it asked us to offer."""
     local: Flow

@@ -5,6 +5,7 @@ Opening waits for nothing, so the answer is posted before `open` returns.
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ from trunkline.sdp.offer_answer import Agreed, Choice, choose, our_offer, take_a
 from trunkline.sdp.origin import OurOrigin
 from trunkline.sdp.refusal import Refusal, refuse_answer, refuse_malformed
 from trunkline.sip.flow import Flow
+
+_KEY = 30
+"""Bytes of a master key and its salt (RFC 4568 §6.2)."""
 
 
 def own_address(flow: Flow) -> str:
@@ -75,7 +79,7 @@ class MediaRoom:
             self.close(CloseMedia(leg))
 
     def _open(self, wish: OpenMedia) -> MediaReady | MediaFailed | Refusal:
-        if wish.kind not in ("echo", "silence"):
+        if wish.kind not in ("echo", "silence", "secure-silence"):
             return MediaFailed(wish.leg, 500, f"no agent of kind {wish.kind} is built in")
         session = self._sessions.get(wish.leg)
         if wish.answer is not None:
@@ -94,7 +98,8 @@ class MediaRoom:
             self._sessions[wish.leg] = session
         port = session.ports.port
         if choice is None:
-            session.offered = our_offer(wish.codecs, session.address, port)
+            key = base64.b64encode(secrets.token_bytes(_KEY)).decode() if wish.kind == "secure-silence" else ""
+            session.offered = our_offer(wish.codecs, session.address, port, key)
             return MediaReady(wish.leg, session.origin.stamp(session.offered))
         session.agree(_heard_only(wish, choice.agreed), wish.offer or b"")
         answer = session.origin.stamp(choice.describe(session.address, port))

@@ -2,7 +2,7 @@
 
 An answer takes the first audio section that can be spoken, one voice codec of it and its telephone-event, under the
 offer's payload types; every other section is answered in its place with port 0. There is no SRTP here yet, so a section
-with an SRTP profile cannot be spoken.
+with an SRTP profile cannot be spoken; who says nothing may offer one all the same, with a key (RFC 4568).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from trunkline.sdp.refusal import Refusal, listed, refuse, refuse_answer, refuse
 from trunkline.sdp.relay import spoken
 
 PROFILES = frozenset({"RTP/AVP", "RTP/AVPF"})
+_SUITE = "AES_CM_128_HMAC_SHA1_80"
 OUR_EVENT = 101
 """The payload type we offer telephone-event under."""
 _EVENTS = re.compile(r"[0-9][0-9,-]{0,60}")
@@ -115,15 +116,19 @@ def choose(offer: Description, codecs: Sequence[str], address: str) -> Choice | 
                   f"offered {spoken(plain)}")  # fmt: skip
 
 
-def our_offer(codecs: Sequence[str], address: str, port: int) -> Description:
-    """One audio section with these codecs, all of ours when empty, and telephone-event; its o= line still empty."""
+def our_offer(codecs: Sequence[str], address: str, port: int, key: str = "") -> Description:
+    """One audio section with these codecs, all of ours when empty, and telephone-event; its o= line still empty. `key`:
+    what SRTP would be sent with, in base64 (RFC 4568 §6.1); plain RTP without."""
     voices = [VOICE[name] for name in codecs or VOICE if name in VOICE]
     formats: list[tuple[int, Codec, str | None]] = [
         (codec.static, codec, None) for codec in voices if codec.static is not None
     ]
     formats.append((OUR_EVENT, TELEPHONE_EVENT, _DEFAULT_EVENTS))
     agreed = Agreed(None, frozenset(), None, "sendrecv", 20)
-    return _session(address, ["0 0"], [_audio("RTP/AVP", port, formats, agreed)])
+    section = _audio("RTP/SAVP" if key else "RTP/AVP", port, formats, agreed)
+    if key:
+        section = Media([*section.lines, f"a=crypto:1 {_SUITE} inline:{key}"])
+    return _session(address, ["0 0"], [section])
 
 
 def take_answer(answer: Description, offer: Description) -> Agreed | Refusal:
@@ -133,8 +138,10 @@ def take_answer(answer: Description, offer: Description) -> Agreed | Refusal:
     section, asked = answer.media[0], offer.media[0]
     if not section.port:
         return refuse_answer("The answer rejects the only media section")
-    if section.protocol not in PROFILES:
+    if section.protocol not in PROFILES if asked.protocol in PROFILES else section.protocol != asked.protocol:
         return refuse_answer(f"The answer changes the profile to {section.protocol[:32]}")
+    if asked.secure and not section.attribute("crypto"):
+        return refuse_answer("The answer has no key")
     meant, encodings = asked.encodings(), section.encodings()
     numbers: list[int] = []
     voice: Codec | None = None

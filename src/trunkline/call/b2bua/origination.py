@@ -29,8 +29,8 @@ from trunkline.call.outputs import Journal
 from trunkline.model.call import CallStatus, Side
 from trunkline.model.journal import Began
 
-WAITING: Final = "silence"
-"""The kind of media that a telephone has until its agent is there."""
+_WAITING: Final = ("silence", "secure-silence")
+"""The kinds of media that a telephone has until its agent is there, without SRTP and with it."""
 _MAX_FORWARDS: Final = 70
 
 
@@ -51,7 +51,10 @@ class Origination(Call):
     def __init__(self, ua: UserAgent, wish: Originate, placed: Placed, admission: Admission, now: float) -> None:
         number, rules = placed.number, placed.organization.outbound
         echo = placed.agents[0].agent.kind == "echo"
-        host = HostLeg(f"{wish.call}:0", wish.call, "echo" if echo else WAITING, wish.local, ())
+        # What the telephone answers is offered to the agent: where one of them takes nothing but SRTP, it is all SRTP.
+        sides = (placed.carriers[0].trunk, placed.agents[0].trunk)
+        secure = any(trunk is not None and trunk.media_encryption == "require" for trunk in sides)
+        host = HostLeg(f"{wish.call}:0", wish.call, "echo" if echo else _WAITING[secure], wish.local, ())
         wall = now + ua.epoch
         ledger = Ledger(
             wish.call, number.organization_id, "outbound", wall, None, number.id, number.e164, number.e164, wish.to
