@@ -26,9 +26,10 @@ class Trunkline:
     name = "trunkline"
     work = "trunk identification, number table, limits, B2BUA, codec filter, journal, call records, metrics"
 
-    def __init__(self, sections: Sections | None = None) -> None:
-        """`sections` replace or extend the harness's own settings."""
+    def __init__(self, sections: Sections | None = None, routing: Mapping[str, object] | None = None) -> None:
+        """`sections` replace or extend the harness's own settings; `routing` replaces `seed`'s records."""
         self._sections = sections or {}
+        self._routing = routing
 
     @property
     def version(self) -> str:
@@ -38,8 +39,8 @@ class Trunkline:
             return "unknown"
 
     def start(self, folder: Path) -> subprocess.Popen[bytes]:
-        own: Sections = {"api": {"host": API[0], "port": API[1]}}
-        write(folder, [{"transport": "udp", "host": EDGE[0], "port": EDGE[1]}], seed(), {**own, **self._sections})
+        sections: Sections = {"api": {"host": API[0], "port": API[1]}, **self._sections}
+        write(folder, [{"transport": "udp", "host": EDGE[0], "port": EDGE[1]}], self._routing or seed(), sections)
         child = serve(folder)
         wait_until(lambda: udp_bound(*EDGE), 20, f"trunkline (see {folder}/trunkline.out)", child)
         return child
