@@ -18,6 +18,7 @@ from sqlalchemy import Executable, Row, Select, event, exc
 from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from trunkline.store.database import sqlite
 from trunkline.store.database.errors import StoreError, Unavailable, domain_error
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -166,6 +167,7 @@ def _create_file(url: URL) -> None:
 def _sqlite(url: URL, connections: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
         url,
+        module=sqlite.Driver(),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=_WAIT,
@@ -187,10 +189,15 @@ def _sqlite(url: URL, connections: int, begin: str) -> AsyncEngine:
         # less than with the default of 4 MB.
         cursor.execute("PRAGMA wal_autocheckpoint = 8000")
         cursor.close()
+        connection.reads = begin == "BEGIN"
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        if begin == "BEGIN":
+            # With the first statement: a reader sees nothing before it. A writer has its lock from here on.
+            connection.connection.dbapi_connection.begin = begin
+        else:
+            connection.exec_driver_sql(begin)
 
     return engine
 

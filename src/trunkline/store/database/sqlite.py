@@ -1,0 +1,137 @@
+"""The driver of SQLite, with one hop to its thread for each statement.
+
+aiosqlite runs each step of a statement in its thread by itself: a cursor is made, it executes, its rows are fetched, it
+is closed. Each of these costs a thread's waking and the loop's, which is many times what SQLite needs for an answer out
+of an index. Here they are one step, and so is the BEGIN before the first of them. A reader's ROLLBACK is not waited for:
+what comes after it on its connection comes after it in its thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import aiosqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection, AsyncAdapt_aiosqlite_dbapi
+from sqlalchemy.util.concurrency import await_
+
+_Done = tuple[Sequence[Any], Any, int, int | None]
+"""Rows, their description, how many were touched, and the last row's id."""
+
+
+class Cursor:
+    """What SQLAlchemy asks of a cursor (PEP 249); it has all of its rows as soon as it has executed."""
+
+    __slots__ = ("_connection", "_next", "_rows", "arraysize", "description", "lastrowid", "rowcount")
+
+    server_side = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: Sequence[Any] = ()
+        self._next = 0
+        self.arraysize = 1
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    def execute(self, operation: str, parameters: Any = None) -> None:
+        self._run(operation, () if parameters is None else parameters, many=False)
+
+    def executemany(self, operation: str, parameters: Sequence[Any]) -> None:
+        self._run(operation, parameters, many=True)
+
+    def _run(self, operation: str, parameters: Any, *, many: bool) -> None:
+        done = self._connection.run(operation, parameters, many=many)
+        self._rows, self.description, self.rowcount, self.lastrowid = done
+        self._next = 0
+
+    def fetchone(self) -> Any:
+        if self._next >= len(self._rows):
+            return None
+        self._next += 1
+        return self._rows[self._next - 1]
+
+    def fetchmany(self, size: int | None = None) -> Sequence[Any]:
+        start, self._next = self._next, min(len(self._rows), self._next + (size or self.arraysize))
+        return self._rows[start : self._next]
+
+    def fetchall(self) -> Sequence[Any]:
+        start, self._next = self._next, len(self._rows)
+        return self._rows[start:] if start else self._rows
+
+    def __iter__(self) -> Iterator[Any]:
+        while (row := self.fetchone()) is not None:
+            yield row
+
+    def setinputsizes(self, *_: Any) -> None:
+        """SQLite has no use for it."""
+
+    def close(self) -> None:
+        """The driver's own is closed already."""
+
+    async def _async_soft_close(self) -> None:
+        """SQLAlchemy's way to close it and keep the rows."""
+
+
+class Connection(AsyncAdapt_aiosqlite_connection):
+    __slots__ = ("begin", "reads")
+
+    def __init__(self, dbapi: Any, connection: aiosqlite.Connection) -> None:
+        super().__init__(dbapi, connection)
+        self.begin: str | None = None
+        """What the next statement is to be preceded by."""
+        self.reads = False
+        """Whether it never has anything to commit."""
+
+    def cursor(self, server_side: bool = False) -> Any:
+        assert not server_side
+        return Cursor(self)
+
+    def run(self, operation: str, parameters: Any, *, many: bool) -> _Done:
+        begin, self.begin = self.begin, None
+        driver: Any = self._connection
+        try:
+            return await_(driver._execute(_run, driver._conn, begin, operation, parameters, many))
+        except Exception as error:
+            self._handle_exception(error)
+
+    def rollback(self) -> None:
+        if self._open():
+            if not self.reads:
+                super().rollback()
+            elif (driver := self._connection._connection) is not None:
+                self._connection._tx.put_nowait((None, driver.rollback))
+
+    def commit(self) -> None:
+        if self._open():
+            super().commit()
+
+    def _open(self) -> bool:
+        """Whether a transaction has begun: one that was only announced is no longer."""
+        begun, self.begin = self.begin is None, None
+        return begun
+
+
+def _run(driver: sqlite3.Connection, begin: str | None, operation: str, parameters: Any, many: bool) -> _Done:
+    """In the connection's thread."""
+    if begin is not None:
+        driver.execute(begin)
+    cursor = driver.executemany(operation, parameters) if many else driver.execute(operation, parameters)
+    rows = cursor.fetchall() if cursor.description else ()
+    done = rows, cursor.description, cursor.rowcount, cursor.lastrowid
+    cursor.close()
+    return done
+
+
+class Driver(AsyncAdapt_aiosqlite_dbapi):
+    """Give it to `create_async_engine` as its `module`."""
+
+    def __init__(self) -> None:
+        super().__init__(aiosqlite, sqlite3)
+
+    def connect(self, *positional: Any, **named: Any) -> Connection:
+        connection = aiosqlite.connect(*positional, **named)
+        connection._thread.daemon = True  # a process that ends waits for no statement
+        return Connection(self, await_(connection))
