@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +62,16 @@ class Session:
         except (exc.SQLAlchemyError, OSError) as error:
             raise _translated(error) from None
 
-    async def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        return (await self.execute(statement)).all()
+    async def rows(self, statement: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """`values`: of the statement's own parameters, where it was made once for all."""
+        return (await self.execute(statement, values)).all()
 
     async def first(self, statement: Select[Any]) -> Row[Any] | None:
         """The first row. In a writing transaction it is locked until the end (PostgreSQL; SQLite has locked all)."""
         return (await self.execute(statement.with_for_update() if self.writing else statement)).first()
 
-    async def scalar(self, statement: Executable) -> Any:
-        return (await self.execute(statement)).scalar()
+    async def scalar(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+        return (await self.execute(statement, values)).scalar()
 
     @contextlib.asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:

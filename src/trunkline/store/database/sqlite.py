@@ -1,8 +1,8 @@
 """The driver of SQLite, with one hop to its thread for each statement.
 
-aiosqlite runs each step of a statement in its thread by itself: a cursor is made, it executes, its rows are fetched, it
-is closed. Each of these costs a thread's waking and the loop's, which is many times what SQLite needs for an answer out
-of an index. Here they are one step, and so is the BEGIN before the first of them. A reader's ROLLBACK is not waited for:
+aiosqlite takes each step of a statement to its thread by itself: a cursor is made, it executes, its rows are fetched,
+it is closed. Each of these wakes a thread and then the loop, which is many times what SQLite needs for an answer out of
+an index. Here they are one step, and so is a reader's BEGIN before the first of them. Its ROLLBACK is not waited for:
 what comes after it on its connection comes after it in its thread.
 """
 
@@ -78,7 +78,7 @@ class Cursor:
 class Connection(AsyncAdapt_aiosqlite_connection):
     __slots__ = ("begin", "reads")
 
-    def __init__(self, dbapi: Any, connection: aiosqlite.Connection) -> None:
+    def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
         self.begin: str | None = None
         """What the next statement is to be preceded by."""
@@ -93,9 +93,10 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         begin, self.begin = self.begin, None
         driver: Any = self._connection
         try:
-            return await_(driver._execute(_run, driver._conn, begin, operation, parameters, many))
-        except Exception as error:
+            done: _Done = await_(driver._execute(_run, driver._conn, begin, operation, parameters, many))
+        except Exception as error:  # noqa: BLE001 - SQLAlchemy's word for it, which it raises
             self._handle_exception(error)
+        return done
 
     def rollback(self) -> None:
         if self._open():

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, bindparam, case, delete, desc, func, select
+from sqlalchemy import Integer, Row, Select, bindparam, case, delete, desc, func, select
 
 from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, TransferRecord
 from trunkline.store.database.database import Session
@@ -87,72 +88,61 @@ class Calls:
     ) -> Page[CallRecord]:
         """Those that started from `start` on and before `end` (Unix seconds), newest first, whether they have ended or
         go on."""
-        logged, going_on = select(CALLS.c.id, CALLS.c.started_at), select(_OPEN.id, _OPEN.started_at)
-        going_on = going_on.where(_OPEN.record.is_not(None))
-        for name, value in (
-            ("organization_id", organization),
-            ("phone_number", phone_number),
-            ("direction", direction),
-        ):
-            if value is not None:
-                logged = logged.where(CALLS.c[name] == value)
-                going_on = going_on.where(OPEN_CALLS.c[name] == value)
-        if start is not None:
-            logged, going_on = logged.where(CALLS.c.started_at >= start), going_on.where(_OPEN.started_at >= start)
-        if end is not None:
-            logged, going_on = logged.where(CALLS.c.started_at < end), going_on.where(_OPEN.started_at < end)
-        if status is not None:
-            logged = logged.where(CALLS.c.status == status)
-        # Over all organizations no index begins with the time, but the ids are in its order too.
-        order = ["started_at", "id"] if organization is not None else ["id"]
+        named = {
+            "organization_id": organization,
+            "phone_number": phone_number,
+            "direction": direction,
+            "start": start,
+            "end": end,
+            "status": status,
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        asked = _listing(frozenset(given))
         # Those that go on are few: they are merged in here, for a union in SQL would sort the whole log.
         place = operator.itemgetter(*((1, 0) if organization is not None else (0,)))
-        live = await self._session.rows(going_on) if status in (None, "in-progress") else []
+        live = await self._session.rows(asked.open, given) if status in (None, "in-progress") else []
         offset = (page - 1) * per_page
         before = max(0, offset - len(live))
         wanted = per_page + offset - before
-        # The ids first, from the indexes alone: a far page reads no row that it passes over.
-        ids = logged.order_by(*map(desc, order)).limit(wanted).offset(before)
-        ended = await self._session.rows(ids) if status != "in-progress" else []
+        ended: Sequence[Row[Any]] = ()
         total = len(live)
         if status != "in-progress":
+            ended = await self._session.rows(asked.ended, {**given, "limit": wanted, "offset": before})
             if len(ended) == wanted or (before and not ended):
-                counted = logged.with_only_columns(func.count(), maintain_column_froms=True)
-                total += int(await self._session.scalar(counted))
+                total += int(await self._session.scalar(asked.number, given))
             else:
                 total += before + len(ended)  # the page shows where the list ends
         # At most `before` of those that go on can be newer than what was passed over, so the page is among these.
         merged = sorted([*live, *ended], key=place, reverse=True)
         found_ids = [row[0] for row in merged[offset - before : offset - before + per_page]]
-        found = {**await self._open(found_ids), **await self._logged(found_ids)}
+        going_on = {row.id for row in live}
+        found = await self._open([id_ for id_ in found_ids if id_ in going_on])
+        # A call may be in both: what is logged is the last word.
+        found |= await self._logged(found_ids)
         return Page([found[id_] for id_ in found_ids], total)
 
     async def _logged(self, ids: Sequence[str]) -> dict[str, CallRecord]:
-        return {row.id: _record(row) for row in await self._session.rows(select(CALLS).where(CALLS.c.id.in_(ids)))}
+        if not ids:
+            return {}
+        return {row.id: _record(row) for row in await self._session.rows(_LOGGED, {"ids": ids})}
 
     async def _open(self, ids: Sequence[str]) -> dict[str, CallRecord]:
-        statement = select(_OPEN.id, _OPEN.record).where(_OPEN.id.in_(ids), _OPEN.record.is_not(None))
-        return {row.id: open_record(row.record) for row in await self._session.rows(statement)}
+        if not ids:
+            return {}
+        return {row.id: open_record(row.record) for row in await self._session.rows(_GOING_ON, {"ids": ids})}
 
     async def stats(
         self, organization: str, phone_number: str, *, start: float | None = None, end: float | None = None
     ) -> CallStats:
         """The calls of an organization's number that started from `start` on and before `end` (Unix seconds). A number
         that was imported again begins anew when `start` is not before its `created_at`."""
-        inbound, minutes = CALLS.c.direction == "inbound", (CALLS.c.duration + 59) // 60
-        statement = select(
-            func.coalesce(func.sum(case((inbound, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((inbound, 0), else_=1)), 0),
-            func.coalesce(func.sum(CALLS.c.duration), 0),
-            func.coalesce(func.sum(case((inbound, minutes), else_=0)), 0),
-            func.coalesce(func.sum(case((inbound, 0), else_=minutes)), 0),
-            func.max(CALLS.c.started_at),
-        ).where(CALLS.c.organization_id == organization, CALLS.c.phone_number == phone_number)
+        values: dict[str, Any] = {"organization": organization, "number": phone_number}
         if start is not None:
-            statement = statement.where(CALLS.c.started_at >= start)
+            values["start"] = start
         if end is not None:
-            statement = statement.where(CALLS.c.started_at < end)
-        return CallStats._make((await self._session.execute(statement)).one())
+            values["end"] = end
+        statement = _stats(start is not None, end is not None)
+        return CallStats._make((await self._session.execute(statement, values)).one())
 
     async def outbound_minutes(self, since: float) -> dict[str, int]:
         """Begun minutes of the outbound calls that ended at `since` (Unix seconds) or later, by organization."""
@@ -196,7 +186,59 @@ class Calls:
         return len(rows)
 
 
-_OPEN = OPEN_CALLS.c
+class _Listing(NamedTuple):
+    """What a page asks."""
+
+    open: Select[Any]
+    """Those that go on."""
+    ended: Select[Any]
+    """The ids first, from the indexes alone: a far page reads no row that it passes over."""
+    number: Select[Any]
+    """How many have ended."""
+
+
+@cache
+def _listing(given: frozenset[str]) -> _Listing:
+    """The statements that filter by these; making them takes longer than a database does to answer."""
+    open_, ended = select(_OPEN.id, _OPEN.started_at).where(_OPEN.record.is_not(None)), select(_C.id, _C.started_at)
+    for name in ("organization_id", "phone_number", "direction"):
+        if name in given:
+            open_, ended = open_.where(_OPEN[name] == bindparam(name)), ended.where(_C[name] == bindparam(name))
+    if "start" in given:
+        open_ = open_.where(_OPEN.started_at >= bindparam("start"))
+        ended = ended.where(_C.started_at >= bindparam("start"))
+    if "end" in given:
+        open_ = open_.where(_OPEN.started_at < bindparam("end"))
+        ended = ended.where(_C.started_at < bindparam("end"))
+    if "status" in given:
+        ended = ended.where(_C.status == bindparam("status"))
+    # Over all organizations no index begins with the time, but the ids are in its order too.
+    order = (desc(_C.started_at), desc(_C.id)) if "organization_id" in given else (desc(_C.id),)
+    ids = ended.order_by(*order).limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
+    return _Listing(open_, ids, ended.with_only_columns(func.count(), maintain_column_froms=True))
+
+
+@cache
+def _stats(start: bool, end: bool) -> Select[Any]:
+    inbound, minutes = _C.direction == "inbound", (_C.duration + 59) // 60
+    statement = select(
+        func.coalesce(func.sum(case((inbound, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((inbound, 0), else_=1)), 0),
+        func.coalesce(func.sum(_C.duration), 0),
+        func.coalesce(func.sum(case((inbound, minutes), else_=0)), 0),
+        func.coalesce(func.sum(case((inbound, 0), else_=minutes)), 0),
+        func.max(_C.started_at),
+    ).where(_C.organization_id == bindparam("organization"), _C.phone_number == bindparam("number"))
+    if start:
+        statement = statement.where(_C.started_at >= bindparam("start"))
+    return statement.where(_C.started_at < bindparam("end")) if end else statement
+
+
+_C, _OPEN = CALLS.c, OPEN_CALLS.c
+_LOGGED = select(CALLS).where(_C.id.in_(bindparam("ids", expanding=True)))
+_GOING_ON = select(_OPEN.id, _OPEN.record).where(
+    _OPEN.id.in_(bindparam("ids", expanding=True)), _OPEN.record.is_not(None)
+)
 _FORGET = delete(LEGS).where(LEGS.c.sip_call_id == bindparam("leg"), LEGS.c.call_id == bindparam("call"))
 _COLUMNS = [column.name for column in CALLS.c]
 assert _COLUMNS[-2:] == ["legs", "transfers"]

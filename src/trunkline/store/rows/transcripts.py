@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from trunkline.store.database.database import Session
 from trunkline.store.database.tables import TRANSCRIPTS
 
 _T = TRANSCRIPTS.c
+_OF = select(_T.speaker, _T.text, _T.at).where(_T.call_id == bindparam("call")).order_by(_T.at, _T.position)
+_AMONG = select(_T.call_id).where(_T.call_id.in_(bindparam("calls", expanding=True))).distinct()
 
 
 class Segment(NamedTuple):
@@ -44,13 +46,11 @@ class Transcripts:
 
     async def of(self, call_id: str) -> list[Segment]:
         """In the order of time, and as they came where that says nothing."""
-        statement = select(_T.speaker, _T.text, _T.at).where(_T.call_id == call_id).order_by(_T.at, _T.position)
-        return [Segment._make(row) for row in await self._session.rows(statement)]
+        return [Segment._make(row) for row in await self._session.rows(_OF, {"call": call_id})]
 
     async def among(self, call_ids: Sequence[str]) -> set[str]:
         """Those of the calls that have any."""
-        statement = select(_T.call_id).where(_T.call_id.in_(call_ids)).distinct()
-        return {row.call_id for row in await self._session.rows(statement)}
+        return {row.call_id for row in await self._session.rows(_AMONG, {"calls": call_ids})} if call_ids else set()
 
     async def delete(self, call_ids: Sequence[str]) -> None:
         await self._session.execute(delete(TRANSCRIPTS).where(_T.call_id.in_(call_ids)))
