@@ -17,7 +17,7 @@ from loadtest.changes.run import prove
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.changes", description=__doc__)
-    parser.add_argument("--changes", type=int, default=10_000, help="answered ones (%(default)s)")
+    parser.add_argument("--changes", type=int, default=10_000, help="those that are refused do not count (%(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="that of the changes; else the time")
     parser.add_argument("--steady", type=float, default=20.0, help="calls a second that nobody changes (%(default)g)")
     given = parser.parse_args()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -57,16 +58,19 @@ def query(pairs: Mapping[str, str], kind: type[S]) -> S:
     except msgspec.ValidationError as error:
         raise _refusal(str(error), pairs) from None
     # The decoder takes the word `null` for nothing, where nothing may be: a filter that is there and does not filter.
-    for field in structs.fields(kind):
-        given = pairs.get(field.encode_name)
-        if given is not None and getattr(found, field.name) is None:
+    for written, name in _names(kind):
+        given = pairs.get(written)
+        if given is not None and getattr(found, name) is None:
             raise Invalid(
-                code_for(field.encode_name),
-                f"{field.encode_name}: leave it out where it shall not filter.",
-                field=field.encode_name,
-                provided=given,
+                code_for(written), f"{written}: leave it out where it shall not filter.", field=written, provided=given
             )
     return found
+
+
+@cache
+def _names(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """The fields as they are written, and as they are called here."""
+    return tuple([(field.encode_name, field.name) for field in structs.fields(kind)])
 
 
 def _plain(raw: bytes) -> object:

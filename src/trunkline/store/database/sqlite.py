@@ -76,10 +76,12 @@ class Cursor:
 
 
 class Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ("begin", "reads")
+    __slots__ = ("_asked", "begin", "reads")
 
     def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
+        self._asked = False
+        """Whether anything was, since the last end of a transaction."""
         self.begin: str | None = None
         """What the next statement is to be preceded by."""
         self.reads = False
@@ -90,7 +92,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         return Cursor(self)
 
     def run(self, operation: str, parameters: Any, *, many: bool) -> _Done:
-        begin, self.begin = self.begin, None
+        begin, self.begin, self._asked = self.begin, None, True
         driver: Any = self._connection
         try:
             done: _Done = await_(driver._execute(_run, driver._conn, begin, operation, parameters, many))
@@ -98,21 +100,18 @@ class Connection(AsyncAdapt_aiosqlite_connection):
             self._handle_exception(error)
         return done
 
-    def rollback(self) -> None:
-        if self._open():
-            if not self.reads:
-                super().rollback()
-            elif (driver := self._connection._connection) is not None:
-                self._connection._tx.put_nowait((None, driver.rollback))
-
     def commit(self) -> None:
-        if self._open():
+        if self._asked:
             super().commit()
+        self.begin, self._asked = None, False
 
-    def _open(self) -> bool:
-        """Whether a transaction has begun: one that was only announced is no longer."""
-        begun, self.begin = self.begin is None, None
-        return begun
+    def rollback(self) -> None:
+        driver: Any = self._connection
+        if self._asked and self.reads and driver._connection is not None:
+            driver._tx.put_nowait((None, driver._connection.rollback))
+        elif self._asked:
+            super().rollback()
+        self.begin, self._asked = None, False
 
 
 def _run(driver: sqlite3.Connection, begin: str | None, operation: str, parameters: Any, many: bool) -> _Done:
