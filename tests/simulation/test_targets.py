@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, Edge, records
-from tests.simulation.peer import Peer, answers, polite
-from tests.simulation.phone import MOVED
+from tests.simulation.peer import Message, Peer, answers, polite
+from tests.simulation.phone import ANSWER, MOVED
 from tests.simulation.scene import Agent, connect, hang_up
 from tests.simulation.world import World
 from trunkline.call.inputs import HangUp
+from trunkline.sip.message import Request
 
 
 def test_record_route_is_repeated_in_what_makes_a_dialog(world: World, edge: Edge, agent: Peer) -> None:
@@ -95,3 +97,40 @@ def test_two_requests_over_a_lost_connection_keep_their_order(world: World) -> N
     sequences = [r.cseq for r in carrier.requests]
     assert sequences == sorted(set(sequences))
     hang_up(world, edge)
+
+
+@pytest.mark.parametrize(
+    ("headers", "target", "routes"),
+    [
+        ('Contact: sip:x@192.0.2.9;+sip.instance="<urn:gsma:imei:1-2>";audio', "sip:x@192.0.2.9", []),
+        ("Contact: <tel:+12025550100>", "sip:bot@192.0.2.9:5060", []),
+        ("Contact: *", "sip:bot@192.0.2.9:5060", []),
+        ("Contact: <sip:x@0.0.0.0>", "sip:x@0.0.0.0", []),
+        ("Record-Route: junk\nContact: <sip:x@192.0.2.9>", "sip:x@192.0.2.9", []),
+        ("Record-Route: sip:192.0.2.9;lr\nContact: <sip:x@192.0.2.8>", "sip:x@192.0.2.8", ["<sip:192.0.2.9;lr>"]),
+    ],
+)
+def test_where_an_odd_answer_leads(world: World, edge: Edge, headers: str, target: str, routes: list[str]) -> None:
+    def odd(peer: Peer, message: Message) -> None:
+        if not isinstance(message, Request) or message.method != "INVITE":
+            answers(peer, message)
+            return
+        vias = "".join([f"Via: {via}\n" for via in message.headers("Via")])
+        peer.say(
+            f"""SIP/2.0 200 OK
+            {vias}From: {message.header("From")}
+            To: {message.header("To")};tag=odd
+            Call-ID: {message.call_id}
+            CSeq: {message.cseq} INVITE
+            {headers}
+            Content-Type: application/sdp""",
+            ANSWER,
+        )
+
+    agent = Peer(world, AGENT, odd)
+    carrier = Peer(world, CARRIER, polite)
+    connect(world, carrier)
+    hang_up(world, edge)
+    for method in ("ACK", "BYE"):
+        request = agent.request(method)
+        assert (request.uri, request.headers("Route")) == (target, routes)

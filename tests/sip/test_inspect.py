@@ -125,3 +125,22 @@ def test_the_usual_shape_is_one_that_the_parsers_take(pieces: list[str]) -> None
 def test_any_value_is_judged(value: str, name: str) -> None:
     refusal = inspect(request({name: value}))
     assert refusal is None or refusal.status == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits"),
+    [
+        ("multipart/mixed;boundary=b1", True),
+        ('Multipart/Related; type="application/sdp" ; Boundary="b1"', True),
+        ("multipart/mixed", False),
+        ("multipart/mixed;boundary=", False),
+        ("multipart/mixed;boundary=b2", False),
+        ("application/isup;boundary=b2", True),
+    ],
+)
+def test_parts_can_be_told_apart(kind: str, fits: bool) -> None:
+    odd = request({"Content-Type": kind})
+    odd.body = b"--b1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b1--\r\n"
+    fault = inspect(odd)
+    assert (fault is None) == fits
+    assert fault is None or fault.reason.startswith("Content-Type: ")

@@ -3,6 +3,7 @@
 Without angle brackets every parameter is the header's, and a URI with `?` or `,` is refused (§20): guessing where it
 ends would give a peer two readings of one value. A display name without quotes may hold more than tokens, because
 phones send accents and parentheses; it is written back in quotes. A comma in it is refused: commas separate values.
+Text beside a quoted name is taken as more of it: phones put quotes around names that have some.
 """
 
 from __future__ import annotations
@@ -64,13 +65,15 @@ def parse_address(text: str) -> Address:
         end = quoted_end(text)
         if end < 0:
             raise AddressError("a quoted display name has no end")
-        display = unquote(text[:end])
-        bracket = text.find("<", end)
-        if bracket < 0 or text[end:bracket].strip(" \t"):
+        bracket = _opening(text, end)
+        if bracket < 0:
             raise AddressError("no URI in angle brackets after the display name")
+        rest = text[end:bracket].strip(" \t")
+        display = unquote(text[:end]) + rest.replace('"', "") if rest else unquote(text[:end])
     else:
         bracket = text.find("<")
-        if bracket < 0:
+        if bracket < 0 or 0 <= text.find(";") < bracket:
+            # The bracket is in the value of a parameter: no display name without quotes has a semicolon.
             return _addr_spec(text)
         if bracket:
             display = text[:bracket].strip(" \t")
@@ -83,6 +86,24 @@ def parse_address(text: str) -> Address:
     if _URI(uri) is None:
         raise AddressError("no URI between the angle brackets")
     return Address(display, uri, _params(text[close + 1 :]))
+
+
+def _opening(text: str, at: int) -> int:
+    """Where the angle bracket stands that ends a display name, from `at` on behind a quoted string of it; -1: nowhere,
+    or behind what is in no name."""
+    bracket = -1
+    while True:
+        if bracket < at:
+            bracket = text.find("<", at)
+        quotation = text.find('"', at)
+        stop = bracket if quotation < 0 or bracket < quotation else quotation
+        if bracket < 0 or _DISPLAY(text[at:stop]) is None:
+            return -1
+        if stop == bracket:
+            return bracket
+        at = quoted_end(text, stop)
+        if at < 0:
+            return -1
 
 
 def _addr_spec(text: str) -> Address:
@@ -122,12 +143,16 @@ def tag_of(value: str) -> str | None:
 
 
 def _quoted_tag(value: str) -> str | None:
-    end = quoted_end(value) if value[:1] == '"' else 0
-    bracket = value.find("<", end) if end >= 0 else -1
-    if bracket < 0:
-        params = value[value.find(";") :] if end == 0 and ";" in value else ""
+    params = ""
+    if value[:1] == '"':
+        end = quoted_end(value)
+        bracket = _opening(value, end) if end >= 0 else -1
     else:
-        params = value[value.find(">", bracket) + 1 :] if ">" in value[bracket:] else ""
+        bracket, semicolon = value.find("<"), value.find(";")
+        if semicolon >= 0 and (bracket < 0 or semicolon < bracket):
+            bracket, params = -1, value[semicolon:]
+    if bracket >= 0 and ">" in value[bracket:]:
+        params = value[value.find(">", bracket) + 1 :]
     try:
         return find_param(parse_params(params.strip(" \t")), "tag") or None
     except GrammarError:

@@ -26,6 +26,8 @@ _USUAL = re.compile(
 ).fullmatch
 """The shape that nearly every From, To and Contact has. What it matches, `parse_address` and `parse_uri` take too."""
 
+_BOUNDARY = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]++)"|([^ \t;,"]++))', re.IGNORECASE).search
+
 _TARGETED: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods that make a dialog, and so must say where its requests go (§8.1.1.8, RFC 6665 §4.1, RFC 3515 §2.2)."""
 
@@ -43,6 +45,8 @@ def inspect(request: Request) -> Malformed | None:
         reason = _contacts(request) or _max_forwards(request) or _lists(request)
     if reason is None and (" " in request.call_id or "\t" in request.call_id):
         reason = "Call-ID holds white space"
+    if reason is None and request.body:
+        reason = _parts(request)
     return None if reason is None else Malformed(400, reason, request)
 
 
@@ -99,6 +103,18 @@ def _max_forwards(request: Request) -> str | None:
     if not (value.isdecimal() and value.isascii()) or len(value) > 8 or int(value) > 255:
         return "Max-Forwards is not a number from 0 to 255"
     return None
+
+
+def _parts(request: Request) -> str | None:
+    """A body of parts that cannot be told apart would be taken for one without an offer (RFC 2046 §5.1.1)."""
+    kind = request.get("content-type")
+    if kind is None or kind[:10].lower() != "multipart/":
+        return None
+    match = _BOUNDARY(kind)
+    if match is None:
+        return "Content-Type: a multipart body needs a boundary"
+    delimiter = b"--" + (match[1] or match[2]).encode("utf-8", "surrogateescape")
+    return None if delimiter in request.body else "Content-Type: the boundary is not in the body"
 
 
 def _lists(request: Request) -> str | None:

@@ -15,6 +15,9 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 from trunkline.sip.uri import UriError, parse_uri
 
+_NOWHERE = ("0.0.0.0", "::")
+"""What a peer names that does not know its own address."""
+
 
 @lru_cache(4096)
 def private(host: str) -> bool | None:
@@ -42,7 +45,7 @@ def settled(dialog: Dialog, flow: Flow, nat: bool) -> Flow | None:
     hidden = private(host)
     if hidden is None:
         return None
-    if hidden and not private(flow.remote[0]):
+    if (hidden and not private(flow.remote[0])) or host in _NOWHERE:
         return flow
     if uri.scheme == "sips" or uri.transport not in (None, "udp") or (":" in host) != (":" in flow.remote[0]):
         return None

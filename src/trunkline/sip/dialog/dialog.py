@@ -171,6 +171,8 @@ def contact_uri(message: Request | Response) -> str | None:
         uri = parse_address(split_commas(value)[0] if "," in value else value).uri
     except (AddressError, IndexError):
         return None
+    if uri[:4].lower() != "sip:" and uri[:5].lower() != "sips:":
+        return None  # Nothing else can be sent to (§8.1.1.8).
     if "?" in uri:
         # Headers have no place in a Request-URI (§19.1.1, table 1); a user part may have question marks.
         query = uri.find("?", uri.rfind("@") + 1)
@@ -179,8 +181,15 @@ def contact_uri(message: Request | Response) -> str | None:
 
 
 def _routes(message: Request | Response) -> list[str]:
-    """The Record-Route values, in order."""
-    return [route for line in message.headers("record-route") for route in split_commas(line)]
+    """The Record-Route values, in order. One without angle brackets gets them around all of it: a proxy that writes
+    `;lr` so means its URI. What is none is left out."""
+    found: list[str] = []
+    for line in message.headers("record-route"):
+        for route in split_commas(line):
+            route = route if "<" in route else f"<{route}>"
+            if _uri(route) != route:
+                found.append(route)
+    return found
 
 
 def _uri(route: str) -> str:
