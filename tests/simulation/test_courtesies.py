@@ -9,6 +9,7 @@ from tests.simulation.peer import Peer
 from tests.simulation.phone import OFFER
 from tests.simulation.scene import connect, hang_up
 from tests.simulation.world import World
+from trunkline.sip.message import Response
 
 
 def test_an_invitation_expires(world: World, edge: Edge, carrier: Peer) -> None:
@@ -60,6 +61,24 @@ def test_a_body_that_may_be_left_unread_is(world: World, edge: Edge, carrier: Pe
     world.run(0.1)
     assert agent.request("INVITE").body == b""
     assert carrier.response(200).is_sdp, "the agent makes the offer"
+    hang_up(world, edge)
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_that_cannot_be_read_is_refused(
+    world: World, edge: Edge, carrier: Peer, agent: Peer, method: str
+) -> None:
+    connect(world, carrier)
+    before = list(agent.methods)
+    carrier.inside(method, b"hello", extra="Content-Type: text/plain")
+    carrier.inside(method, OFFER, extra="Content-Encoding: gzip")
+    world.run(0.1)
+    assert [m.header("Accept") for m in carrier.heard if isinstance(m, Response) and m.status == 415] == [
+        "application/sdp",
+        None,
+    ]
+    assert carrier.response(415, method).header("Accept-Encoding") == "identity"
+    assert agent.methods == before
     hang_up(world, edge)
 
 

@@ -10,7 +10,7 @@ from tests.simulation.phone import ANSWER
 from tests.simulation.scene import Agent, connect, hang_up, pending, read
 from tests.simulation.world import World
 from trunkline.call.inputs import Interrupted
-from trunkline.call.outputs import Heard
+from trunkline.call.outputs import Heard, Transmit
 from trunkline.model.journal import Answered
 from trunkline.sip.compose import Answering
 from trunkline.sip.flow import Flow
@@ -249,3 +249,18 @@ def test_a_farewell_is_no_calls_message(world: World, edge: Edge, carrier: Peer,
     assert [out for out in outs if isinstance(out, Heard)] == []
     world.run(200.0)
     assert after.clean() == {}
+
+
+def test_a_refusal_is_heard_before_it_is_acknowledged(world: World, edge: Edge, carrier: Peer) -> None:
+    agent = Peer(world, AGENT)
+    carrier.invite()
+    world.run(0.1)
+    flow = Flow("udp", (EDGE, 5060), (AGENT, 5060))
+    refusal = Answering(agent.request("INVITE"), flow).response(488, "t")
+    outs = edge.core.receive(refusal, flow, world.now)
+    first = next(out for out in outs if isinstance(out, Heard | Transmit))
+    assert isinstance(first, Heard)
+    edge.perform(outs)
+    world.run(200.0)
+    assert agent.methods == ["INVITE", "ACK"]
+    assert edge.clean() == {}

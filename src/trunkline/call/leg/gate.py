@@ -93,14 +93,9 @@ def examine_invite(request: Request, least: int = LEAST) -> Refusal | None:
         if timer.too_short(said(request)):
             return Refusal(422, "session-interval", timer.minimum)
     if request.body:
-        kind = request.get("content-type")
-        if kind is not None:
-            media = kind.partition(";")[0].strip(" \t").lower()
-            if media != "application/sdp" and not media.startswith("multipart/") and not _optional(request):
-                return Refusal(415, "content-type", ACCEPT)
-        encoding = request.get("content-encoding")
-        if encoding is not None and encoding.lower() != "identity":
-            return Refusal(415, "content-encoding", "Accept-Encoding: identity\r\n")
+        refusal = unreadable(request)
+        if refusal is not None:
+            return refusal
     accept = request.get("accept")
     if accept is not None:
         wanted = [
@@ -108,6 +103,19 @@ def examine_invite(request: Request, least: int = LEAST) -> Refusal | None:
         ]
         if wanted and not any(kind in ("application/sdp", "application/*", "*/*") for kind in wanted):
             return Refusal(406, "accept", ACCEPT)
+    return None
+
+
+def unreadable(request: Request) -> Refusal | None:
+    """What a request is refused for whose body should describe a session and nobody here can read (§8.2.3)."""
+    kind = request.get("content-type")
+    if kind is not None:
+        media = kind.partition(";")[0].strip(" \t").lower()
+        if media != "application/sdp" and not media.startswith("multipart/") and not _optional(request):
+            return Refusal(415, "content-type", ACCEPT)
+    encoding = request.get("content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        return Refusal(415, "content-encoding", "Accept-Encoding: identity\r\n")
     return None
 
 

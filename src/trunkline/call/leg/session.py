@@ -14,7 +14,7 @@ from trunkline.call.leg.acceptance import Acceptance
 from trunkline.call.leg.asking import SESSION, Asking, Outs
 from trunkline.call.leg.credentials import Credentials
 from trunkline.call.leg.events import Acknowledged, Asked, Disconnected, Lost, Withdrawn
-from trunkline.call.leg.gate import KNOWN
+from trunkline.call.leg.gate import KNOWN, unreadable
 from trunkline.call.leg.headers import content_type, crossing, subscribing
 from trunkline.call.leg.headers import reason as reason_line
 from trunkline.call.leg.question import Question
@@ -152,6 +152,9 @@ class Session:
         outs: Outs = []
         told = NOTHING
         if method in CHANGES:
+            refusal = unreadable(request) if request.body else None
+            if refusal is not None:
+                return self._answer(key, refusal.status, now, refusal.headers)
             if self.asking.changing or self._acceptance.pending:
                 # Glare, or a change that overtook the ACK of the one before (RFC 5407 §3.1).
                 return self._answer(key, 491, now)
