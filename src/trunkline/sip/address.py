@@ -27,6 +27,10 @@ _BARE = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>,?;]++').fullma
 _TAG = re.compile(r";[ \t]*+[tT][aA][gG][ \t]*+=[ \t]*+([^; \t]++)")
 
 
+_MOST_QUOTED = 8
+"""Quoted strings in one display name."""
+
+
 class Address(NamedTuple):
     display: str
     """The display name without quotes; empty for none."""
@@ -92,7 +96,7 @@ def _opening(text: str, at: int) -> int:
     """Where the angle bracket stands that ends a display name, from `at` on behind a quoted string of it; -1: nowhere,
     or behind what is in no name."""
     bracket = -1
-    while True:
+    for _ in range(_MOST_QUOTED):
         if bracket < at:
             bracket = text.find("<", at)
         quotation = text.find('"', at)
@@ -104,6 +108,7 @@ def _opening(text: str, at: int) -> int:
         at = quoted_end(text, stop)
         if at < 0:
             return -1
+    return -1
 
 
 def _addr_spec(text: str) -> Address:
