@@ -8,11 +8,12 @@ from time import process_time
 
 import pytest
 
-from tests.simulation.edge import CARRIER, EDGE, NUMBER, Edge
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, Edge
 from tests.simulation.phone import OFFER
 from tests.simulation.world import World
+from trunkline.call.beside.beside import Beside
 from trunkline.call.core import Core
-from trunkline.call.inputs import HangUp, Input
+from trunkline.call.inputs import HangUp, Input, Resolved
 from trunkline.call.outputs import CloseMedia, OpenMedia, Output, Resolve
 from trunkline.engine import pump as pump_file
 from trunkline.engine.perform import Performer
@@ -20,6 +21,8 @@ from trunkline.engine.pump import Pump
 from trunkline.model.journal import JournalEntry
 from trunkline.sip.flow import Flow
 from trunkline.sip.framing import FramingError
+from trunkline.sip.transaction.events import Told
+from trunkline.sip.transaction.layer import TransactionLayer
 
 FLOW = Flow("udp", (EDGE, 5060), (CARRIER, 5060))
 
@@ -30,6 +33,8 @@ class Ends:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.refuses: set[bytes] = set()
+        self.leads: tuple[Flow, ...] = ()
+        """Where every name does; nothing is found while it is empty."""
 
     def send(self, flow: Flow, data: bytes, transaction: str = "") -> str | None:
         start = data.partition(b" ")[0]
@@ -58,7 +63,7 @@ class Ends:
     def close(self, wish: CloseMedia) -> None: ...
 
     def find(self, question: Resolve) -> Input | None:
-        return None
+        return Resolved(question.leg, self.leads) if self.leads else None
 
     def outputs(self, outs: Iterable[Output], now: float) -> None: ...
 
@@ -241,6 +246,48 @@ async def test_no_fault_stops_the_turn(word: str) -> None:
     assert stage.pump.faults >= 1
     assert stage.pump.waiting == 0
     assert "200 OK" in stage.ends.starts
+    stage.pump.stop()
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("bug", ["transactions", "beside"])
+async def test_a_fault_in_one_deadline_costs_the_others_nothing(bug: str) -> None:
+    """Three calls are sent again at the same time; with one of their timers, or beside them, something is wrong."""
+
+    class Faulty(TransactionLayer):
+        poison = ""
+
+        def fire(self, key: str, letter: str, now: float) -> list[Told]:
+            if key == self.poison:
+                self.poison = ""
+                raise RuntimeError("a bug")
+            return super().fire(key, letter, now)
+
+    class FaultyBeside(Beside):
+        broken = bug == "beside"
+
+        def expire(self, now: float) -> list[Output]:
+            if self.broken:
+                self.broken = False
+                raise RuntimeError("a bug")
+            return super().expire(now)
+
+    core = Edge(World()).core
+    core.ua.layer = layer = Faulty(core.ua.layer.timing)
+    core.beside = FaultyBeside(core.ua, core.arrival)
+    stage = Stage(core)
+    stage.ends.leads = (Flow("udp", (EDGE, 5060), (AGENT, 5060)),)
+    stage.pump.received(batch(invite(1), invite(2), invite(3)))
+    layer.poison = next(iter(layer.clients)) if bug == "transactions" else ""
+    began = [start for start in stage.ends.starts if start.startswith("INVITE")]
+    assert len(began) == 3
+    stage.now += 0.5
+    for _ in range(2):
+        stage.pump.received(batch(message("OPTIONS", 9)))
+        await stage.settle()
+    again = [start for start in stage.ends.starts if start.startswith("INVITE")][3:]
+    assert stage.pump.faults == 1
+    assert len(again) == (2 if bug == "transactions" else 3)
     stage.pump.stop()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.edge import CARRIER, Edge, records
 from tests.simulation.peer import Peer, polite
-from tests.simulation.phone import ANSWER
+from tests.simulation.phone import ANSWER, OFFER
 from tests.simulation.scene import Agent, hang_up
 from tests.simulation.world import World
 from trunkline.sip.message import Response
@@ -67,7 +67,7 @@ def test_our_own_ringing_is_in_the_dialog_of_the_agents(world: World, carrier: P
     hang_up(world, edge)
 
 
-@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "UPDATE", "INVITE"])
+@pytest.mark.parametrize("method", ["INFO", "MESSAGE", "INVITE"])
 def test_a_request_in_an_early_dialog_does_not_end_it(world: World, edge: Edge, carrier: Peer, method: str) -> None:
     """481 would: §12.2.1.2."""
     waiting = Agent(world)
@@ -84,6 +84,57 @@ def test_a_request_in_an_early_dialog_does_not_end_it(world: World, edge: Edge, 
         assert 400 <= status < 600
         assert status not in (408, 481)
     waiting.peer.reply(waiting.invite, 200, ANSWER)
+    world.run(0.1)
+    hang_up(world, edge)
+
+
+def ringing(world: World, carrier: Peer, forks: int, reliable: bool) -> Agent:
+    """An agent that rings in so many early dialogs."""
+    waiting = Agent(world)
+    carrier.invite(extra="Allow: INVITE, ACK, BYE, CANCEL, UPDATE")
+    world.run(0.1)
+    extra = "Require: 100rel\nRSeq: 7\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE" if reliable else ""
+    for n in range(forks):
+        waiting.peer.reply(waiting.invite, 183, ANSWER if reliable else b"", tag=f"fork{n}", extra=extra)
+    world.run(0.1)
+    waiting.peer.tag, waiting.peer.remote_tag = "fork0", waiting.invite.from_tag or ""
+    return waiting
+
+
+@pytest.mark.parametrize(("forks", "reliable"), [(1, False), (1, True), (2, False), (2, True)])
+def test_an_update_without_an_offer_is_agreed_to(
+    world: World, edge: Edge, carrier: Peer, forks: int, reliable: bool
+) -> None:
+    """RFC 3311 §5.2: it changes no session, and nothing of it crosses."""
+    waiting = ringing(world, carrier, forks, reliable)
+    carrier.inside("UPDATE", contact="sip:moved@192.0.2.1:5066")
+    waiting.peer.inside("UPDATE", call_id=waiting.invite.call_id)
+    world.run(0.1)
+    for peer in (carrier, waiting.peer):
+        assert peer.statuses("UPDATE") == [200]
+        assert peer.response(200, "UPDATE").header("contact")
+        assert "UPDATE" not in peer.methods
+    waiting.peer.reply(waiting.invite, 200, ANSWER, tag="fork0")
+    world.run(0.1)
+    waiting.peer.inside("BYE", call_id=waiting.invite.call_id)
+    world.run(0.1)
+    assert edge.sent[-1][1].startswith(b"BYE sip:moved@192.0.2.1:5066 "), "its new Contact counts (RFC 3311 §5.1)"
+    hang_up(world, edge)
+
+
+@pytest.mark.parametrize("forks", [1, 2])
+def test_an_update_with_an_offer_waits_for_the_one_that_is_open(
+    world: World, edge: Edge, carrier: Peer, forks: int
+) -> None:
+    """RFC 3311 §5.2: 500 where the other's offer has no answer yet, 491 where one's own has none."""
+    waiting = ringing(world, carrier, forks, False)
+    carrier.inside("UPDATE", OFFER)
+    waiting.peer.inside("UPDATE", OFFER, call_id=waiting.invite.call_id)
+    world.run(0.1)
+    assert carrier.statuses("UPDATE") == [500]
+    assert 0 <= int(carrier.response(500, "UPDATE").header("Retry-After") or -1) <= 10
+    assert waiting.peer.statuses("UPDATE") == [491]
+    waiting.peer.reply(waiting.invite, 200, ANSWER, tag="fork0")
     world.run(0.1)
     hang_up(world, edge)
 

@@ -453,6 +453,35 @@ def test_an_update_that_cannot_cross_yet_is_500(world: World, edge: Edge) -> Non
     end(world, edge)
 
 
+def test_an_update_in_one_of_several_has_an_answer(world: World, edge: Edge) -> None:
+    """Which of the other side's it is about cannot be said; the two early dialogs go on."""
+    carrier, agent = begin(world, f"{SUPPORTS}\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE")
+    agent.ring(183, ANSWER, 5, tag="a")
+    agent.ring(183, ANSWER.replace(b"5000", b"5100"), 90, tag="b")
+    world.run(1.0)
+    assert len([request for request in agent.requests if request.method == "PRACK"]) == 2
+    agent.remote_tag, agent.tag = agent.invited.from_tag or "", "a"
+    carrier.inside("UPDATE", MOVED)
+    carrier.inside("UPDATE")
+    agent.inside("UPDATE", MOVED, call_id=agent.invited.call_id)
+    agent.inside("UPDATE", call_id=agent.invited.call_id)
+    world.run(0.1)
+    assert carrier.statuses("UPDATE") == agent.statuses("UPDATE") == [500, 200]
+    agent.answers(b"", tag="b")
+    world.run(0.1)
+    assert carrier.response(200).status == 200
+    end(world, edge)
+
+
+def test_an_update_without_an_offer_is_agreed_to_where_one_could_cross(world: World, edge: Edge) -> None:
+    carrier, agent = settle(world)
+    carrier.inside("UPDATE")
+    world.run(0.1)
+    assert carrier.statuses("UPDATE") == [200]
+    assert "UPDATE" not in agent.methods
+    end(world, edge)
+
+
 @pytest.mark.parametrize("status", [503, 486])
 def test_an_update_whose_agent_goes_has_an_answer(world: World, edge: Edge, status: int) -> None:
     carrier, agent = settle(world)

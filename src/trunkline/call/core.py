@@ -198,7 +198,7 @@ class Core:
             due.outs += self._expired(due.entries.popleft(), now)
         self.overload.expire(now)
         self.ua.penalties.expire(now)
-        return due.taken() + self.beside.expire(now) + self.door.expire(now) + self.registrar.expire(now)
+        return due.taken(self.beside.expire(now) + self.door.expire(now) + self.registrar.expire(now))
 
     def _expired(self, due: Due, now: float) -> list[Output]:
         owner, what, transaction = due

@@ -16,9 +16,11 @@ Due = tuple[str, str, str]
 class Overdue:
     """That of one worker."""
 
-    __slots__ = ("entries", "outs", "told")
+    __slots__ = ("entries", "fired", "outs", "told")
 
     def __init__(self) -> None:
+        self.fired: deque[tuple[str, str]] = deque()
+        """Timers of transactions: key and letter."""
         self.told: deque[Told] = deque()
         """By transactions."""
         self.entries: deque[Due] = deque()
@@ -26,15 +28,19 @@ class Overdue:
         """What came of those that are dealt with."""
 
     def __bool__(self) -> bool:
-        return bool(self.told or self.entries or self.outs)
+        return bool(self.fired or self.told or self.entries or self.outs)
 
     def gather(self, ua: UserAgent, now: float) -> None:
-        self.told += ua.layer.expire(now)
+        layer, fired = ua.layer, self.fired
+        fired += layer.timers.expire(now)
         self.entries += ua.timers.expire(now)
         for owner, what in ua.alarms.expire(now):
             self.entries.append((owner, what, ""))
+        while fired:
+            key, letter = fired.popleft()
+            self.told += layer.fire(key, letter, now)
 
-    def taken(self) -> list[Output]:
-        """All that came of them, now that they are dealt with."""
+    def taken(self, others: list[Output]) -> list[Output]:
+        """All that came of them, now that they are dealt with; and what came of others."""
         outs, self.outs = self.outs, []
-        return outs
+        return outs + others

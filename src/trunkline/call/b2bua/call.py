@@ -245,6 +245,8 @@ class Call:
             return self.bridge.receive(event, now)
         if not isinstance(event, Asked) or asker.current is None:
             return []
+        if event.method == "UPDATE" and not event.body:
+            return asker.current.reply(event.exchange, 200, "OK", b"", "", "", now)
         if event.method == "PRACK":
             return asker.current.reply(event.exchange, 488, "Not Acceptable Here", b"", "", "", now)
         headers = "Retry-After: 5\r\n"

@@ -1,7 +1,8 @@
 """Early dialogs: what a request inside one is told, and those whose provisional responses are reliable.
 
 Without reliable provisional responses no offer is ever agreed on before the answer, so nothing can cross (RFC 3261 §12,
-RFC 3311 §5.2). None of it may be 481: who asked would take that for the end of the dialog (§12.2.1.2).
+RFC 3311 §5.2): an UPDATE without an offer is agreed to here, and one with an offer waits for the offer that is open.
+None of it may be 481: who asked would take that for the end of the dialog (§12.2.1.2).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from trunkline.call.leg.gate import KNOWN
 from trunkline.call.leg.session import Session
 from trunkline.call.leg.user_agent import ALLOW
+from trunkline.sdp.multipart import find_sdp
+from trunkline.sip.message import Request
 
 MOST_FORKS = 32
 """Early dialogs of one INVITE that are kept apart, and answers to it that are ended one by one; more is no fork."""
@@ -23,6 +26,11 @@ def told(method: str) -> tuple[int, str]:
     if method == "PRACK":
         return 481, ""
     return 405 if method in KNOWN else 501, ALLOW
+
+
+def offers(request: Request) -> bool:
+    """Whether it brings an offer."""
+    return find_sdp(request.get("content-type"), request.body) is not None
 
 
 def told_callee(method: str) -> tuple[int, str]:

@@ -177,6 +177,11 @@ class UacLeg(SipLeg):
         if request.method == "BYE":
             return [*self.ua.layer.respond(key, 200, now)]
         status, headers = early.told_callee(request.method) if not self.over else (481, "")
+        if request.method == "UPDATE" and not self.over:
+            if not early.offers(request):
+                status, headers = 200, self._contact(flow) + CAPABLE
+            elif self.body and (receipt is None or not receipt.settled):
+                status, headers = 491, ""
         return [*self.ua.layer.respond(key, status, now, headers=headers)]
 
     def answered(self, transaction: str, response: Response, now: float) -> Outs:
@@ -270,7 +275,7 @@ class UacLeg(SipLeg):
         passed = target.route or ((target.proxy,) if target.proxy else ())
         route = "".join([f"Route: <{uri}>\r\n" for uri in passed])
         kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
-        contact = ua.contact(flow, self.ends.local_tag, target.uri[:5].lower() == "sips:")
+        contact = self._contact(flow)
         able = CAPABLE if self.body or target.reliable else UNRELIABLE
         origin = ua.origin(flow)
         if self.body and self.origin and origin != self.origin:
@@ -298,6 +303,9 @@ class UacLeg(SipLeg):
         if target.others or self._course.more:
             ua.timers.arm(now, ua.attempt, (self.id, "attempt", self._key))
         return [*told]
+
+    def _contact(self, flow: Flow) -> str:
+        return self.ua.contact(flow, self.ends.local_tag, self.target.uri[:5].lower() == "sips:")
 
     def _progress(self, response: Response, now: float) -> Outs:
         if self.over:

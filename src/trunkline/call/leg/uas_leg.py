@@ -19,7 +19,7 @@ from trunkline.call.leg.session import Session
 from trunkline.call.leg.sip_leg import SipLeg
 from trunkline.call.leg.user_agent import CAPABLE, UserAgent
 from trunkline.sdp.multipart import find_sdp
-from trunkline.sip.dialog.dialog import DialogKey, accepted
+from trunkline.sip.dialog.dialog import DialogKey, accepted, contact_uri
 from trunkline.sip.dialog.session_timer import said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
@@ -35,6 +35,7 @@ class UasLeg(SipLeg):
         "_early",
         "_keys",
         "_knows_199",
+        "_moved",
         "_nat",
         "_reliable",
         "_requires",
@@ -58,6 +59,8 @@ class UasLeg(SipLeg):
         self.open = True
         """Whether the INVITE waits for its final response."""
         self._nat = nat or behind_nat(request, flow)
+        self._moved = ""
+        """Where an UPDATE before the answer says that the caller is now (RFC 3311 §5.1); empty: as in its INVITE."""
         self._early: dict[str, str] = {}
         supported = _tags(request, "supported")
         self._requires, self._supports = "100rel" in _tags(request, "require"), "100rel" in supported
@@ -135,12 +138,18 @@ class UasLeg(SipLeg):
             if not offered and not ringing.body:
                 # The first reliable response would have to bring the offer (RFC 3262 §5), and there is none.
                 return []
-            session = Session(self.ua, self.id, self.call, accepted(request, tag, self.flow), self._nat, None)
+            session = self._begin(request, tag)
             outs += session.met(request, self.flow)
             early = self._reliable[tag] = Reliable(self.ua, self.id, self.invite, tag, session, offered)
         if ringing.body:
             early.session.asking.description = (ringing.body, kind)
         return outs + early.send(ringing, now)
+
+    def _begin(self, request: Request, tag: str) -> Session:
+        """A dialog's session, early or confirmed."""
+        dialog = accepted(request, tag, self.flow)
+        dialog.target = self._moved or dialog.target
+        return Session(self.ua, self.id, self.call, dialog, self._nat, None)
 
     def connect(self, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
         """Answer the call."""
@@ -154,11 +163,13 @@ class UasLeg(SipLeg):
         known = self._reliable.get(tag)
         outs: Outs = []
         if known is None:
-            dialog = accepted(request, tag, self.flow)
-            self.session = Session(self.ua, self.id, self.call, dialog, self._nat, None)
+            self.session = self._begin(request, tag)
             outs += self.session.met(request, self.flow)
         else:
             self.session = known.session
+            if self._moved:
+                self.session.dialog.target = self._moved
+                outs += self.session.asking.route(self.session.dialog.flow)
             if known.settled:
                 body = b""
         outs += self._drop(tag, now)
@@ -212,7 +223,7 @@ class UasLeg(SipLeg):
             if request.method == "PRACK":
                 return self._pracked(request, flow, now)
             early = self._reliable.get(request.to_tag or "")
-            if early is not None and early.settled and request.method == "UPDATE":
+            if early is not None and request.method == "UPDATE" and early.session is self.current:
                 return early.session.receive(request, flow, now)
         if self.session is not None:
             return self.session.receive(request, flow, now)
@@ -224,6 +235,13 @@ class UasLeg(SipLeg):
             # A caller may end an early dialog with BYE (§15); the INVITE is then over as by CANCEL.
             return [*layer.respond(key, 200, now, self.tag), *self._abandoned(request, now)]
         status, headers = early_dialog.told(request.method) if self.open else (481, "")
+        if request.method == "UPDATE" and self.request is not None:
+            early = self._reliable.get(request.to_tag or "")
+            if not early_dialog.offers(request):
+                status, headers = 200, self.ua.contact(self.flow, self.tag, _secure(self.request)) + CAPABLE
+                self._moved = contact_uri(request) or self._moved
+            elif early is not None and early.holds and not early.offered:
+                status, headers = 491, ""
         return [*layer.respond(key, status, now, self.tag, headers)]
 
     def _pracked(self, request: Request, flow: Flow, now: float) -> Outs:

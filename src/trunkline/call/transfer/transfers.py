@@ -210,6 +210,8 @@ class Transfers:
             return self._not_now(event, now)
         if newcomer.current is None:
             return []
+        if event.method == "UPDATE" and not event.body:
+            return newcomer.current.reply(event.exchange, 200, phrase(200), b"", "", "", now)
         words, later = phrase(500), "Retry-After: 5\r\n"
         return newcomer.current.reply(event.exchange, 500, words, b"", "", later, now)
 

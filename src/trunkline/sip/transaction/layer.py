@@ -164,14 +164,16 @@ class TransactionLayer:
     def expire(self, now: float) -> list[Told]:
         told: list[Told] = []
         for key, letter in self.timers.expire(now):
-            client = self.clients.get(key)
-            if client is not None:
-                told += self._client(client, letter, now, None)
-                continue
-            server = self.servers.get(key)
-            if server is not None:
-                told += self._server(server, letter, now, None)
+            told += self.fire(key, letter, now)
         return told
+
+    def fire(self, key: str, letter: str, now: float) -> list[Told]:
+        """One timer that was due."""
+        client = self.clients.get(key)
+        if client is not None:
+            return self._client(client, letter, now, None)
+        server = self.servers.get(key)
+        return self._server(server, letter, now, None) if server is not None else []
 
     def deadline(self) -> float | None:
         return self.timers.deadline()
