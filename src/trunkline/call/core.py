@@ -250,8 +250,7 @@ class Core:
                 leg = self.legs.get(word.owner)
                 if leg is not None and not isinstance(leg, EndpointLeg):
                     if flow is not None and leg.call:
-                        # Before the ACK that the transaction gives to a refusal.
-                        outs.insert(0, Heard(leg.call, flow, data))
+                        outs.insert(0, Heard(leg.call, flow, data))  # Before the ACK of a refusal.
                     outs += self._carry(leg.answered(word.transaction, word.response, now), word.owner, now)
                 elif word.owner.startswith(OWNERS):
                     outs += self.beside.answered(word, flow, now)
