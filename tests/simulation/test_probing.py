@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from tests.simulation.edge import (
     AGENT,
@@ -24,7 +25,7 @@ from trunkline.call.outputs import Resolve
 from trunkline.model.agent import Agent
 from trunkline.model.change import Put, Removed
 from trunkline.model.trunk import Trunk
-from trunkline.sip.flow import Flow
+from trunkline.sip.flow import Flow, Transport
 from trunkline.sip.message import Request
 from trunkline.trunk.health import Health
 
@@ -166,6 +167,21 @@ def heeding(peer: Peer, message: Message) -> None:
     """A caller that leaves the ACK to the test."""
     if isinstance(message, Request):
         polite(peer, message)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_a_probe_says_where_it_is_from(transport: Transport) -> None:
+    """Some (Microsoft Teams is one) answer no OPTIONS without a Contact that names its transport."""
+    world = World()
+    edge = Edge(world, records())
+    edge.core.apply([Put(msgspec.structs.replace(PROBED, transport=transport))], world.now)
+    peer = Peer(world, AGENT, answers, transport, "" if transport == "udp" else "out:")
+    world.run(15.0)
+    contact = peer.request("OPTIONS").header("Contact") or ""
+    assert contact.startswith("<sip:w0@")
+    assert contact.endswith(">" if transport == "udp" else f";transport={transport}>")
+    assert contact.count("transport=") == (transport != "udp")
+    assert states(edge) == ["reachable"]
 
 
 def test_an_agent_is_probed_at_its_uri() -> None:
