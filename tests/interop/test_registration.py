@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from loadtest.peers.baresip import Phone
 from loadtest.peers.certificates import Authority
 from loadtest.peers.ports import free, udp_taken
 from loadtest.process import end, wait_until
+from loadtest.scenario import ANSWER, Script
 from loadtest.sipp import Party
 from tests.interop.registrar import Registrar
 from tests.stories.edge import HOST, Edge, until
@@ -173,3 +175,46 @@ def test_a_softphone_registers_is_called_and_calls(
         assert call(tmp_path / "after", edge.sip, NUMBER) == 1, edge.log
     finally:
         phone.close()
+
+
+def test_a_softphone_calls_a_telephone_as_the_number_of_its_trunk(
+    edge: Edge, authority: Authority, needs: Callable[..., None], tmp_path: Path
+) -> None:
+    """It knows itself by its user name alone."""
+    needs("sipp", "baresip")
+    place = (CARRIER, free(CARRIER))
+    carrier = edge.trunk("carrier", f"{CARRIER}/32", server=place[0], port=place[1])
+    edge.number(NUMBER, carrier, None)
+    edge.post(
+        "/v1/sip/trunks",
+        {
+            "name": "phones",
+            "provider": "generic",
+            "credentials": {"username": USER, "password": PASSWORD},
+            "config": {"accepts_registration": True, "role": "agent", "default_caller": NUMBER},
+        },
+    )
+    telephone = Script("telephone", "agent")
+    telephone.receive("INVITE", keep=True, must_have={"From": re.escape(NUMBER), "To": "13035559876"})
+    telephone.answer(200, "OK", ANSWER).receive("ACK").receive("BYE").answer(200, "OK")
+    listener = Party("telephone", telephone.write(tmp_path), tmp_path, place, calls=1, seconds=20.0)
+    phone = Phone(
+        tmp_path / "phone",
+        SOFTPHONE,
+        authority.issue("softphone", SOFTPHONE),
+        authority.path,
+        registers=(f"{HOST}:{edge.sip[1]}", USER, PASSWORD),
+    )
+    try:
+        wait_until(lambda: udp_taken(*place), 5, "SIPp as a carrier", listener.process)
+        until(lambda: edge.get("/v1/bindings")["data"], "the phone's registration")
+        phone.dial(f"sip:+13035559876@{HOST}:{edge.sip[1]}")
+        assert phone.wait_for("CALL_ESTABLISHED", "CALL_CLOSED")["type"] == "CALL_ESTABLISHED", phone.last_words()
+        phone.hang_up()
+        phone.wait_for("CALL_CLOSED")
+        assert listener.wait().succeeded == 1, listener.last_words()
+    finally:
+        phone.close()
+        end(listener.process, 1)
+    (record,) = edge.calls()
+    assert (record["direction"], record["from"], record["to"]) == ("outbound", NUMBER, "+13035559876")
