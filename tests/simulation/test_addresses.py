@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
-from tests.simulation.phone import ANSWER
+from tests.simulation.phone import ANSWER, MOVED
 from tests.simulation.world import World
 from trunkline.call.inputs import FlowClosed, HangUp, Input, Resolved, Unreached, Unresolvable
 from trunkline.call.outputs import Resolve
@@ -325,6 +325,22 @@ def test_a_large_invite_goes_by_tcp_to_the_same_address() -> None:
     assert ";transport=tcp" in (invite.header("contact") or "")
     assert invite.cseq == 1
     assert sent_to(edge, FIRST, b"ACK") == ["tcp"], "the dialog stays where it is"
+    end(edge)
+
+
+def test_inside_a_dialog_a_large_request_stays_where_it_is() -> None:
+    """A peer that took the call by UDP may have nothing else, and IP can cut what is too long."""
+    edge = named()
+    carrier, first = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, answers)
+    call(carrier)
+    edge.world.run(0.1)
+    large = MOVED + b"".join([b"a=x-line:%s\r\n" % (b"x" * 100)] * 20)
+    carrier.remote_tag = carrier.response(200).to_tag or ""
+    carrier.inside("INVITE", large, call_id="call1")
+    edge.world.run(0.1)
+    assert len(first.request("INVITE").body) > 2000
+    assert sent_to(edge, FIRST) == ["udp", "udp"]
+    assert carrier.statuses("INVITE").count(200) == 2
     end(edge)
 
 

@@ -121,7 +121,8 @@ class Reception:
 
     def _unavailable(self, request: Request, invite: bool, now: float) -> str:
         if self.draining:
-            return "draining"
+            # Who asks for a place in a call that is up begins none.
+            return "draining" if not invite or request.get("replaces") is None else ""
         if not invite:
             return "shed" if self._overload.share else ""
         # What was refused stays refused when it is repeated: its sender has had its answer.
