@@ -45,7 +45,7 @@ def test_the_end_of_a_drain_ends_everybody_in_it(after: float) -> None:
     for phone in (scene.carrier, scene.agent, scene.human):
         assert phone.idle(), scene.world.ladder()
     assert scene.edge.record.cause == "drain-limit"
-    assert [transfer.result for transfer in scene.edge.record.transfers if not transfer.result] == []
+    assert {transfer.result for transfer in scene.edge.record.transfers} <= {"completed", "failed"}
 
 
 def test_a_place_in_a_call_is_taken() -> None:

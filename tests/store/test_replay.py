@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from tests.simulation.edge import open_dialogs
+from tests.simulation.storm import Storm
 from tests.store.samples import WALL, call, dialog
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import Answered, Began, Ended, JournalEntry
@@ -395,3 +397,38 @@ def test_whatever_happens_each_call_is_there_once_as_it_was_last(
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(scenario(Path(folder)))
+
+
+@pytest.mark.pure
+async def test_what_storms_leave_behind_is_what_their_next_edge_ends(template: Path, tmp_path: Path) -> None:
+    """The simulator takes open dialogs from its journal by itself. A real journal and database, killed at the same
+    moment, hand over the same ones, whatever of it had been moved; and the call log has each call once."""
+    crashes = 0
+    for seed in range(400):
+        storm = Storm(seed)
+        storm.run()
+        for edge in storm.crashed:
+            expected = open_dialogs(edge)
+            if not expected:
+                continue
+            crashes += 1
+            home = crashed(template, tmp_path / f"{crashes}")
+            moved = len(edge.journal) * (crashes % 3) // 2
+            async with opened(home) as (store, journal):
+                at = (await replay(journal, store, wall=WALL)).position
+                journal.append(edge.journal[:moved])
+                await Mover(journal, store, at=at).flush()
+                journal.append(edge.journal[moved:])
+                after = crashed(home, tmp_path / f"{crashes} after")
+            async with opened(after) as (store, journal):
+                replayed = await replay(journal, store, wall=LATER)
+                assert sorted(replayed.dialogs, key=repr) == sorted(expected, key=repr), storm.context
+                begun = {entry.record.id for entry in edge.journal if isinstance(entry, Began)}
+                finished = {record.id: record for record in edge.finished}
+                assert {record.id for record in replayed.interrupted} == begun - set(finished)
+                written = {record.id: record for record in await log(store)}
+                assert written.keys() == begun | finished.keys()
+                assert {id: written[id] for id in finished} == finished
+        if crashes >= 3:
+            return
+    raise AssertionError("no storm left dialogs behind")
