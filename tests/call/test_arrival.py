@@ -94,6 +94,21 @@ def test_a_range_whose_agent_is_gone_says_so() -> None:
     _refused(a.arrive(where), "agent-gone", 480)
 
 
+def test_of_two_accounts_at_one_carrier_the_range_tells_which_brings_a_call() -> None:
+    first = a.trunk(a.id_of(1), host="sip.example.com", port=5060)
+    second = a.trunk(a.id_of(2), host="sip.example.com", port=5070, ranges=_ranges(("+1202", "a")))
+    where = a.arrival(first, second, a.agent())
+    verdict = _admitted(a.arrive(where))
+    assert (verdict.trunk.id, verdict.identified_by) == (second.id, "range")
+    _refused(a.arrive(where, a.offer("+13035559876")), "unknown-number", 404)
+
+
+def test_a_range_of_one_organization_takes_no_call_of_anothers_behind_the_same_network() -> None:
+    greedy = a.trunk(ranges=_ranges(("+", "a")))
+    where = a.arrival(greedy, a.trunk("other", organization_id="p"), a.agent())
+    _refused(a.arrive(where), "unknown-number", 404)
+
+
 def test_ranges_of_several_organizations_behind_one_network_take_no_call() -> None:
     ranges = _ranges(("+", "a"))
     other = a.trunk("other", organization_id="p", ranges=_ranges(("+", "b")))

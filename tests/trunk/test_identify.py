@@ -52,7 +52,10 @@ def test_what_the_request_says_goes_before_its_circumstances() -> None:
     assert _by(*three, signs=everything) == ("c", "number")
     assert _by(*three, signs=everything._replace(own=None)) == ("b", "endpoint")
     assert _by(*three, signs=everything._replace(own=None, endpoint=None)) == ("a", "user")
-    assert _by(*three, signs=everything._replace(own="x", endpoint="x", username="x")) == ("a", "transport")
+    nothing = everything._replace(own="x", endpoint="x", username="x")
+    assert _by(*three, signs=nothing) == ("a", "transport")
+    assert _by(*three, signs=nothing._replace(ranged=("b",))) == ("b", "range")
+    assert _by(*three, signs=everything._replace(own=None, ranged=("c",))) == ("b", "endpoint")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,7 @@ signs = st.builds(
     st.booleans(),
     device=st.none(),
     certified=st.just(()),
+    ranged=st.sampled_from([(), ("b",), ("a", "c")]),
 )
 
 

@@ -5,9 +5,10 @@ everything on one. A call to the Contact that we registered is of the trunk that
 and one by the flow that a device registered over is of that device's trunk.
 Else the networks give candidates, and what the request says narrows them, in this order: the dialled number's own
 trunk, the trunk's endpoint in the Request-URI, the certificate that its connection has shown, the digest user. What is
-left after that differs in nothing that a request shows on purpose, and the circumstances decide: the transport, which
-side of calls the trunk is on, the longest network prefix, the source port, and at last the age. Each step only narrows:
-one that would leave nobody is passed over, except that a number's own trunk, once it is a candidate, is the answer.
+left after that differs in nothing that a request shows on purpose, and the circumstances decide: whether what is
+dialled is in a range of the trunk, the transport, which side of calls the trunk is on, the longest network prefix, the
+source port, and at last the age. Each step only narrows: one that would leave nobody is passed over, except that a
+number's own trunk, once it is a candidate, is the answer.
 
 A call to a number of ours is rather a carrier's, and one to any other number rather from the agents' side: a trunk of
 a voice engine, a PBX or an agent platform.
@@ -61,6 +62,8 @@ class Signs(NamedTuple):
     """The trunk whose device registered over the flow that it comes by."""
     certified: Collection[str] = ()
     """The trunks whose certificate the connection has shown."""
+    ranged: Collection[str] = ()
+    """The trunks that have the dialled number, which nobody has by itself, in a range."""
 
 
 class Identified(NamedTuple):
@@ -101,6 +104,8 @@ def _tests(remaining: Sequence[Possible], signs: Signs) -> Iterable[tuple[str, C
         yield "certificate", lambda candidate: candidate[0].id in signs.certified
     if signs.username is not None:
         yield "user", lambda candidate: candidate[0].username == signs.username and bool(candidate[0].password)
+    if signs.ranged:
+        yield "range", lambda candidate: candidate[0].id in signs.ranged
     yield "direction", lambda candidate: candidate[0].dials_out != signs.ours
     yield "network", lambda candidate: candidate[1] != BY_USER_ALONE
     yield "state", lambda candidate: candidate[0].enabled

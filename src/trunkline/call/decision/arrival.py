@@ -162,8 +162,11 @@ class Arrival:
         user = case.credentials.username if case.credentials is not None else None
         own, agent_side = suspects.sides(self.table, number) if number is not None else (None, None)
         endpoint = suspects.endpoint(self.table, case.request.uri, policy.domain)
-        ours = number is not None or suspects.ranged(self.table, sources, case.asked.text)
-        signs = Signs(flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours, device, certified)
+        ranged = suspects.ranged(self.table, sources, case.asked.text) if number is None else ()
+        ours = number is not None or bool(ranged)
+        signs = Signs(
+            flow.transport, flow.remote[1], own, endpoint, user, agent_side, contact, ours, device, certified, ranged
+        )  # fmt: skip
         by_user = self.table.with_user(user) if user is not None and policy.unknown_source == "challenge" else ()
         possible = suspects.gather(self.table, sources, number, signs, by_user)
         found = identify(possible, signs)

@@ -30,9 +30,9 @@ def first(table: Table, sources: Mapping[str, int]) -> Sequence[Trunk]:
     return [trunks[id] for id in islice(sources, MOST)]
 
 
-def ranged(table: Table, sources: Mapping[str, int], dialled: str) -> bool:
-    """Whether what is dialled is in a range of one of the source's trunks."""
-    return any(number_in(trunk, dialled) is not None for trunk in first(table, sources))
+def ranged(table: Table, sources: Mapping[str, int], dialled: str) -> Collection[str]:
+    """The ids of the source's trunks that have what is dialled in one of their ranges."""
+    return [trunk.id for trunk in first(table, sources) if trunk.ranges and number_in(trunk, dialled) is not None]
 
 
 def endpoint(table: Table, uri: str, domain: str) -> str | None:
