@@ -69,9 +69,10 @@ class Phone:
         media_ports: int = 30000,
         port: int | None = None,
         registers: tuple[str, str, str] | None = None,
+        by: Transport = "udp",
     ) -> None:
         """`tone` is in hertz and lasts `_TONE` seconds; `media_ports` is the first of 20 ports for RTP; `registers` is
-        the registrar's `host:port`, the user and the password, and then UDP is spoken."""
+        the registrar's `host:port`, the user and the password; then it is spoken to `by` this transport."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.host = host
@@ -100,7 +101,7 @@ class Phone:
         registering = "regint=0"
         if registers is not None:
             registrar, user, password = registers
-            account = f"<sip:{user}@{registrar};transport=udp>"
+            account = f"<sip:{user}@{registrar};transport={by}>"
             registering = f"auth_user={user};auth_pass={password};regint=60"
         (folder / "accounts").write_text(f"{account};{registering};answermode={mode};audio_codecs=PCMU/8000/1\n")
         (folder / "contacts").write_text("")

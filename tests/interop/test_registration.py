@@ -177,6 +177,48 @@ def test_a_softphone_registers_is_called_and_calls(
         phone.close()
 
 
+def test_a_softphone_behind_tls_is_called_over_its_connection_and_calls(
+    edge: Edge, authority: Authority, needs: Callable[..., None], tmp_path: Path
+) -> None:
+    needs("sipp", "baresip")
+    certificate, private = authority.issue("edge", HOST)
+    tls = {"transport": "tls", "host": HOST, "port": free(HOST)}
+    assert edge.stop() == 0
+    edge.listeners.append({**tls, "certificate": str(certificate), "private_key": str(private)})
+    edge.start()
+    carrier = edge.trunk("carrier", f"{CALLER}/32")
+    phones = {
+        "name": "phones",
+        "provider": "generic",
+        "credentials": {"username": USER, "password": PASSWORD},
+        "config": {"accepts_registration": True, "transport": "tls"},
+    }
+    trunk = edge.post("/v1/sip/trunks", phones)["id"]
+    edge.number(NUMBER, carrier, edge.post("/v1/agents", {"name": "desk", "kind": "sip", "trunk_id": trunk})["id"])
+    edge.number(ECHO, carrier, edge.agent(None))
+    phone = Phone(
+        tmp_path / "phone",
+        SOFTPHONE,
+        authority.issue("softphone", SOFTPHONE),
+        authority.path,
+        answers=True,
+        registers=(f"{HOST}:{tls['port']}", USER, PASSWORD),
+        by="tls",
+    )
+    try:
+        (device,) = until(lambda: edge.get("/v1/bindings")["data"], "the phone's registration")
+        assert device["transport"] == "tls"
+        assert call(tmp_path / "called", edge.sip, NUMBER) == 1, phone.last_words()
+        phone.wait_for("CALL_CLOSED")
+        phone.dial(f"sip:{ECHO}@{HOST}:{tls['port']};transport=tls")
+        assert phone.wait_for("CALL_ESTABLISHED", "CALL_CLOSED")["type"] == "CALL_ESTABLISHED", phone.last_words()
+        phone.hang_up()
+        phone.wait_for("CALL_CLOSED")
+    finally:
+        phone.close()
+    until(lambda: not edge.get("/v1/bindings")["data"], "the end of its registration")
+
+
 def test_a_softphone_calls_a_telephone_as_the_number_of_its_trunk(
     edge: Edge, authority: Authority, needs: Callable[..., None], tmp_path: Path
 ) -> None:
