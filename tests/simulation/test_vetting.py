@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.identity.authority import URL, Authority, claims, identity
+from tests.identity.authority import URL, Authority, claims, header, identity
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, TRUNK, Edge, records
 from tests.simulation.peer import Peer, answers, polite
 from tests.simulation.world import World
@@ -98,6 +98,30 @@ def test_what_does_not_stand(
     carrier, agent = call(world, extra if isinstance(extra, str) else vouched(world, **extra))
     assert edge.fetched == [], "no certificate is asked for in vain"
     refused(world, edge, carrier, agent, policy, verstat, status, words)
+
+
+def of_kind(world: World, kind: str, **more: Any) -> str:
+    """A token of another kind, signed as it must be, about this very call."""
+    wall = int(world.now + 1_700_000_000)
+    said = {"iat": wall, "orig": {"tn": CALLER}, "dest": {"tn": [NUMBER[1:]]}, **more}
+    return f"Identity: {identity(SIGNER, said, header(ppt=kind))}"
+
+
+@pytest.mark.parametrize("kind", ["div", "rcd", "rph"])
+@pytest.mark.parametrize("policy", ["verify", "require"])
+def test_a_token_of_another_kind_vouches_for_nobody(world: World, policy: IdentityPolicy, kind: str) -> None:
+    """What is not spoken here is not there (RFC 8224 §6.2): a diversion's token says who diverted, not who calls."""
+    edge = made(world, policy)
+    carrier, agent = call(world, of_kind(world, kind, div={"tn": "13035550000"}))
+    assert edge.fetched == []
+    refused(world, edge, carrier, agent, policy, "No-TN-Validation", 428, "Use Identity Header")
+
+
+def test_beside_one_of_another_kind_the_callers_own_token_counts(world: World) -> None:
+    edge = made(world, "require")
+    _, agent = call(world, of_kind(world, "rcd") + "\n" + vouched(world))
+    assert told(agent)["X-Trunkline-Attestation"] == "A"
+    over(world, edge)
 
 
 def refused(

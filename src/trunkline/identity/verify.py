@@ -54,7 +54,7 @@ def flawed(flaw: Flaw) -> Judgement:
     return Judgement(verstat, "", flaw.status, flaw.reason)
 
 
-NONE: Final = Judgement("No-TN-Validation", "", 428, "the call bears no Identity header")
+NONE: Final = Judgement("No-TN-Validation", "", 428, "the call bears no Identity header of a kind that is known here")
 UNTRUSTING: Final = Judgement("No-TN-Validation", "", 437, "identity.trust_store names no certificate to trust")
 
 

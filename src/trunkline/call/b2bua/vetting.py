@@ -63,9 +63,12 @@ class Vetting:
         self._origins, self._destinations = frozenset(origins), frozenset([digits(self._callee), *asked])
         said = Said("".join(origins[:1]), "".join(asked), _date(request.header("Date")))
         found = [read(value, said) for value in values]
-        # The token of the network that took the call in; others, as of who diverted it, say less (RFC 8946 §4.2).
-        own = next((one for one in found if isinstance(one, Passport) and one.kind in ("shaken", "")), None)
-        passport = own or found[0]
+        # The token of the network that took the call in. Others, as of who diverted it (RFC 8946 §4.2), do not say who
+        # calls, and kinds that are not spoken are to be passed over (RFC 8224 §6.2).
+        spoken = [one for one in found if isinstance(one, Flaw) or one.kind in ("shaken", "")]
+        if not spoken:
+            return NONE
+        passport = next((one for one in spoken if isinstance(one, Passport)), spoken[0])
         flaw = passport if isinstance(passport, Flaw) else about(passport, wall, self._origins, self._destinations)
         if flaw is not None:
             return flawed(flaw)
