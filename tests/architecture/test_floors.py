@@ -58,7 +58,7 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     ]  # fmt: skip
     assert control["layers"] == [
         "bootstrap", "services", "calls", "providers", "routing", "access | telling | status", "configuration",
-        "fields | ports | window", "errors",
+        "fields | ports | window | breath", "errors",
     ]  # fmt: skip
     assert store["layers"] == [
         "retention | replay | mover", "group", "events | store", "collapse | migrate | rows", "journal", "database",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, time
@@ -197,3 +199,41 @@ async def test_who_names_a_peer_need_not_wait_for_its_calls(settings: Settings, 
     finally:
         await edge.stop()
         server.stop()
+
+
+async def test_it_answers_while_it_starts(settings: Settings, log: Log) -> None:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    settings = structs.replace(settings, api=Api(host=HOST, port=port))
+    edge = Edge(settings, log)
+    await edge.start()
+    await edge.stop()
+    path = settings.store_url.partition("sqlite:///")[2]
+    edge, base = Edge(settings, log), f"http://{HOST}:{port}"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # somebody else writes: the journal has to wait
+        starting = asyncio.ensure_future(edge.start())
+        async with aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    async with session.get(f"{base}/readyz") as answer:
+                        status, told = answer.status, await answer.json()
+                        break
+                await asyncio.sleep(0.01)
+            assert status == 503
+            assert told["status"] == "not_ready"
+            assert told["reasons"][0].startswith("the edge is starting: ")
+            async with session.get(f"{base}/healthz") as answer:
+                assert (answer.status, (await answer.json())["status"]) == (200, "ok")
+            async with session.get(f"{base}/v1/calls") as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+                assert (await answer.json())["error"]["code"] == "engine_unavailable"
+            assert not starting.done()
+            other.execute("ROLLBACK")
+            await starting
+            async with session.get(f"{base}/readyz") as answer:
+                assert answer.status == 200
+            async with session.get(f"{base}/v1/calls") as answer:
+                assert answer.status == 401
+    await edge.stop()

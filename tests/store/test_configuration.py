@@ -19,8 +19,9 @@ from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import TlsProfile, Trunk
+from trunkline.store.database.call_tables import CALLS
 from trunkline.store.database.errors import Conflict, WrongKey
-from trunkline.store.database.tables import AGENTS, API_KEYS, CALLS, NUMBERS, ORGANIZATIONS, TRUNKS
+from trunkline.store.database.tables import AGENTS, API_KEYS, NUMBERS, ORGANIZATIONS, TRUNKS
 from trunkline.store.store import Store
 
 
@@ -277,23 +278,23 @@ async def test_the_snapshot_is_all_that_is_live_owners_first(store: Store) -> No
 
 
 @pytest.mark.slow
-async def test_a_hundred_thousand_numbers_load_in_seconds(store: Store) -> None:
+async def test_twenty_thousand_numbers_load_in_a_second(store: Store) -> None:
     await owners(store)
     records = [
         Number(id=ident(place), organization_id=ORGANIZATION.id, e164=f"+1202{place:07}", created_at=WALL)
-        for place in range(100_000)
+        for place in range(20_000)
     ]
     async with store.write() as unit:
         await unit.numbers.insert_all(records)
     begin = time.process_time()
     snapshot = await store.load_snapshot()
     taken = time.process_time() - begin
-    assert len(snapshot) == 100_002
-    assert taken < 4.0
+    assert len(snapshot) == 20_002
+    assert taken < 1.0
     async with store.read() as unit:
         begin = time.process_time()
-        page = await unit.numbers.page(organization=ORGANIZATION.id, page=4999)
-        assert (len(page.rows), page.total) == (20, 100_000)
+        page = await unit.numbers.page(organization=ORGANIZATION.id, page=999)
+        assert (len(page.rows), page.total) == (20, 20_000)
         assert time.process_time() - begin < 0.1
 
 

@@ -21,6 +21,7 @@ from aiohttp import web
 from trunkline.api import auth, decode, errors, limits, surfaces
 from trunkline.api.errors import ErrorDetails, HttpRefusal
 from trunkline.api.paths import Paths
+from trunkline.api.porch import Answer, Porch
 from trunkline.api.route import PARAMETERS, Ask, Reply, Route
 from trunkline.api.surface import Surface
 from trunkline.control.access.keys import Caller
@@ -257,9 +258,11 @@ def _pairs(request: web.Request) -> dict[str, str]:
 def build(services: Services, options: Options | None = None) -> web.Application:
     """The application. `services.load()` must have run before its first request."""
     options = options or Options()
-    door = Door(services, surfaces.surfaces(services.brand), options)
-    # The dispatcher reads and bounds bodies itself.
-    app = web.Application(client_max_size=options.body_limit)
-    # Any path at all, one with line ends in it too.
-    app.router.add_route("*", r"/{path:[\s\S]*}", door.answer)
-    return app
+    porch = Porch(lambda: "", options.body_limit)
+    porch.open(answering(services, options))
+    return porch.app
+
+
+def answering(services: Services, options: Options) -> Answer:
+    """What the door answers with, once there is something behind it. It reads and bounds bodies itself."""
+    return Door(services, surfaces.surfaces(services.brand), options).answer

@@ -21,28 +21,36 @@ class Server:
 
     __slots__ = ("_flusher", "_runner", "_services", "addresses")
 
-    def __init__(
-        self, runner: web.AppRunner, services: Services, flusher: asyncio.Task[None], addresses: list[tuple[str, int]]
-    ) -> None:
+    def __init__(self, runner: web.AppRunner, addresses: list[tuple[str, int]]) -> None:
         self._runner = runner
-        self._services = services
-        self._flusher = flusher
+        self._services: Services | None = None
+        self._flusher: asyncio.Task[None] | None = None
         self.addresses = addresses
         """Host and port of each listening socket."""
 
+    def serve(self, services: Services) -> None:
+        """These are behind it from now on: what they only note is written down now and then."""
+        self._services = services
+        self._flusher = asyncio.create_task(_flush(services))
+
     async def stop(self) -> None:
-        """Let requests that are being answered end (5 s), and write down what was only noted."""
-        self._flusher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._flusher
+        """Let requests that are being answered end (5 s), and write down what was only noted. Once is enough."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._flusher
+            self._flusher = None
         await self._runner.cleanup()
-        await self._services.flush()
+        if self._services is not None:
+            await self._services.flush()
+            self._services = None
 
 
 async def start(
-    app: web.Application, services: Services, host: str, port: int, tls: ssl.SSLContext | None = None
+    app: web.Application, services: Services | None, host: str, port: int, tls: ssl.SSLContext | None = None
 ) -> Server:
-    """Listen. Port 0 takes a free one. Raises `ListenError` when the address cannot be had."""
+    """Listen; without `services`, which then come by `serve`, for what `porch` answers. Port 0 takes a free one. Raises
+    `ListenError` when the address cannot be had."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE)
     await runner.setup()
     try:
@@ -55,7 +63,10 @@ async def start(
         await runner.cleanup()
         raise
     addresses = [(address[0], address[1]) for address in runner.addresses]
-    return Server(runner, services, asyncio.create_task(_flush(services)), addresses)
+    server = Server(runner, addresses)
+    if services is not None:
+        server.serve(services)
+    return server
 
 
 class Certificate:

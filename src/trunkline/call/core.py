@@ -153,7 +153,7 @@ class Core:
                     self.beside.put(change.record, now)
             elif change.kind in ("trunk", "agent"):
                 self.beside.remove(change.id, change.kind, now)
-        self.door.reconsider(now)
+        self.door.meet(changes, now)
 
     def send(self, given: Input, now: float) -> list[Output]:
         if isinstance(given, Resolved | Unresolvable):

@@ -10,6 +10,7 @@ as long as what it answers. What it does wrong is counted, until it is banned (`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from trunkline.call.leg.user_agent import UserAgent
@@ -18,7 +19,9 @@ from trunkline.guard.bans import MOST, Ban, Bans, Terms
 from trunkline.guard.rate import Rates
 from trunkline.guard.recent import Recent
 from trunkline.guard.source import source_of
+from trunkline.model.change import Change, Put
 from trunkline.model.ids import mint
+from trunkline.model.number import Number
 from trunkline.routing.networks import Networks, block
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Flow
@@ -118,6 +121,13 @@ class Door:
         if found is None or self.bans.lift(found.source) is None:
             return []
         return _ended(found, "lifted")
+
+    def meet(self, changes: Iterable[Change], now: float) -> None:
+        """The table has taken these: numbers say nothing about who is a stranger."""
+        for change in changes:
+            if not isinstance(change.record, Number) if isinstance(change, Put) else change.kind != "number":
+                self.reconsider(now)
+                return
 
     def reconsider(self, now: float) -> None:
         """The table has changed: nobody stays banned, at the next `expire`, whom a trunk's networks hold now."""

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from trunkline.control.access.keys import Keys, KeyWanted
+from trunkline.control.breath import PART
 from trunkline.control.configuration.catalogue import Record
 from trunkline.control.errors import Invalid, Refusal
 from trunkline.control.services import Services
@@ -157,8 +158,10 @@ async def seed(services: Services, path: Path) -> int:
     records: list[Record] = [*given.organizations, *given.trunks, *given.agents, *given.numbers]
     changed = 0
     async with state.change(audited=False) as draft:
-        for record in records:
-            record = _named(record)
+        for seen, given_record in enumerate(records, 1):
+            if seen % PART == 0:
+                await asyncio.sleep(0)
+            record = _named(given_record)
             known = state.catalogue.known(record)
             created = record.created_at or (wall if known is None else known.created_at)
             updated = record.updated_at or (wall if known is None else known.updated_at)

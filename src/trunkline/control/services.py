@@ -129,9 +129,10 @@ class Services:
         self.openai_calls = OpenAiCalls(self.state, directory.openai, brand)
         self.dispatcher = Dispatcher(self.state, store, self.webhooks, post, brand=brand, clock=clock)
 
-    async def load(self) -> None:
-        """Read the configuration from the store into memory and into the engine's table."""
-        await self.state.load()
+    async def load(self, seen: Callable[[int], None] = lambda numbers: None) -> None:
+        """Read the configuration from the store into memory and into the engine's table. `seen` is told how many
+        numbers have been read."""
+        await self.state.load(seen)
 
     async def flush(self) -> None:
         """Write down what was only noted, when keys were last used, and forget what is old."""

@@ -20,10 +20,12 @@ from msgspec import structs
 
 from trunkline.api import app as api_app
 from trunkline.api import server as api_server
+from trunkline.api.porch import Porch
 from trunkline.control import bootstrap
 from trunkline.control.services import Services
 from trunkline.edge.gauges import metrics_of
 from trunkline.edge.port import Port
+from trunkline.edge.progress import Progress
 from trunkline.engine.aftermath import end_interrupted
 from trunkline.engine.devices import keep_devices, load_devices, write_devices
 from trunkline.engine.drain import drain
@@ -77,6 +79,7 @@ class Edge:
         self._notifier = Notifier()
         self._undo = AsyncExitStack()
         self._certificate: api_server.Certificate | None = None
+        self._progress = Progress()
 
     async def start(self, *, demo: bool = False, seed: Path | None = None) -> Started:
         """Everything, or nothing: raises StoreError, ListenError, CertificateError, a Refusal or OSError, and has then
@@ -118,9 +121,15 @@ class Edge:
         # Its lock comes first: a second process must not so much as look at the database.
         self.journal = Journal.open(settings.journal_dir, fsync=settings.store.journal_fsync)
         undo.callback(self.journal.close)
+        await self._open_porch()
+        progress = self._progress
+        undo.push_async_callback(self.duties.end)
+        telling = self.duties.begin("the progress of the start", lambda: progress.tell(self._notifier))
+        progress.say("opening the database, and bringing its tables up to date")
         self.store = await Store.open(settings.store_url, settings.key_file)
         undo.push_async_callback(self.store.close)
         _mention_key(self.store)
+        progress.say("bringing the journal into the database")
         replayed = await replay(self.journal, self.store, wall=time(), name=settings.worker)
         self.mover = Mover(self.journal, self.store, at=replayed.position, name=settings.worker)
         self.engine = Engine(plan_of(settings), self.journal, asyncio.get_running_loop())
@@ -128,7 +137,9 @@ class Edge:
         metrics = metrics_of(self.engine, self.mover, self._log, self.duties, self._api_expires)
         port = Port(self.engine, self.mover, metrics.text)
         self.services = self._control(port)
-        await self.services.load()
+        progress.say("reading the configuration")
+        await self.services.load(progress.count)
+        progress.say("opening the sockets")
         key = await self._first_records(demo, seed)
 
         undo.push_async_callback(self.duties.end)
@@ -152,7 +163,8 @@ class Edge:
         )
         self.duties.begin("tidying up", lambda: tidy_up(self.engine.resting, lambda: self.engine.pump.turns))
         self._close_interrupted(replayed)
-        await self._open_door()
+        telling.cancel()
+        self._open_door()
         self.duties.begin("the purchases", self.services.market.keep_reconciling)
         self.duties.begin("the provisioning", self.services.provisioning.keep_provisioning)
         self.duties.begin("the webhooks", self.services.dispatcher.keep_delivering)
@@ -210,18 +222,26 @@ class Edge:
             await replayed.settle(self.store)
             _log.info("both sides of %d interrupted calls were told that they have ended", len(replayed.answered))
 
-    async def _open_door(self) -> None:
+    async def _open_porch(self) -> None:
+        """Listen: who asks is told that this edge starts."""
+        api = self.settings.api
+        if api.certificate is not None:
+            key = str(api.private_key) if api.private_key is not None else None
+            self._certificate = api_server.Certificate(str(api.certificate), key)
+        context = self._certificate.context if self._certificate is not None else None
+        self._porch = Porch(lambda: self._progress.words, api_app.Options().body_limit)
+        self.server = await api_server.start(self._porch.app, None, api.host, api.port, context)
+        self._undo.push_async_callback(self.server.stop)
+
+    def _open_door(self) -> None:
         api = self.settings.api
         options = api_app.Options(
             requests_per_hour=api.requests_per_hour,
             proxies=tuple([ip_network(text) for text in api.trusted_proxies]),
         )
-        if api.certificate is not None:
-            key = str(api.private_key) if api.private_key is not None else None
-            self._certificate = api_server.Certificate(str(api.certificate), key)
-        context = self._certificate.context if self._certificate is not None else None
-        app = api_app.build(self.services, options)
-        self.server = await api_server.start(app, self.services, api.host, api.port, context)
+        self._porch.open(api_app.answering(self.services, options))
+        self.server.serve(self.services)
+        # It closes first of all.
         self._undo.push_async_callback(self.server.stop)
 
     def _started(self, key: str | None) -> Started:

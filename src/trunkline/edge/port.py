@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from trunkline.call.beside.trial import PATIENCE
 from trunkline.call.decision.departure import Objection
@@ -47,6 +48,7 @@ from trunkline.control.ports import (
 from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
+from trunkline.model.trunk import Trunk
 from trunkline.providers.values import Endpoint
 from trunkline.store.database.errors import StoreError
 from trunkline.store.mover import Mover
@@ -54,8 +56,14 @@ from trunkline.store.mover import Mover
 A = TypeVar("A")
 _DIGITS = 60.0
 """Seconds that digits may take: as many as there may be, each as long as it may be, and an answer that is lost."""
+_PART = 1000
+"""Changes that the table takes between two messages: a few milliseconds. Each part is whole, and in its order."""
 _SETTLE = 1.0
 """Seconds that a reader of the log waits for what has just ended."""
+
+
+def _is_trunk(change: Change) -> TypeGuard[Put]:
+    return isinstance(change, Put) and isinstance(change.record, Trunk)
 
 
 class Port:
@@ -70,11 +78,20 @@ class Port:
         self._metrics = metrics
 
     async def apply(self, changes: tuple[Change, ...]) -> None:
-        self._core.apply(changes, monotonic())
-        self._engine.pump.start()
+        left = iter(changes)
+        try:
+            while part := tuple(itertools.islice(left, _PART)):
+                self._core.apply(part, monotonic())
+                if len(part) == _PART:
+                    await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._core.apply(tuple(left), monotonic())
+            raise
+        finally:
+            self._engine.pump.start()
         names = self._engine.names
         if names is not None:
-            await names.meet([change.record.id for change in changes if isinstance(change, Put)])
+            await names.meet([change.record.id for change in changes if _is_trunk(change)])
 
     async def ask(self, query: Query[A]) -> A:
         answer: Any = None

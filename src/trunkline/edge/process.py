@@ -53,6 +53,7 @@ async def _serve(
     edge: Edge, demo: bool, seed: Path | None, greeting: Greeting | None, read: Callable[[], Settings]
 ) -> int:
     signals = _Signals()
+    _settle_memory()
     try:
         started = await edge.start(demo=demo, seed=seed)
     except (StoreError, TransportError, Refusal, OSError) as error:
@@ -60,7 +61,7 @@ async def _serve(
         return _COULD_NOT_START
     signals.started = True
     try:
-        _settle_memory()
+        gc.freeze()
         if greeting is not None:
             greeting(started)
         await _run(edge, signals, read)
@@ -103,9 +104,9 @@ class _Signals:
 
 
 def _settle_memory() -> None:
-    """What is there after the start stays: it need not be looked at again. Calls leave no cycles, and a collector that
-    looks through ten thousand live ones in the middle of a load holds up every message for tens of milliseconds: it is
-    run by `engine.tidy` alone."""
+    """What is there at the start, and what the start makes, stays: it need not be looked at again. Calls leave no
+    cycles, and a collector that looks through ten thousand live ones in the middle of a load, or through a hundred
+    thousand numbers, holds up every message for tens of milliseconds: it is run by `engine.tidy` alone."""
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -22,6 +22,10 @@ class Notifier:
         """The start, or a reload, is done."""
         self._say(f"READY=1\nMAINPID={os.getpid()}", status)
 
+    def starting(self, seconds: float, status: str) -> None:
+        """The start goes on, and may take so much longer, whatever `TimeoutStartSec` says."""
+        self._say(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}", status)
+
     def alive(self) -> None:
         """At least twice in each `WatchdogSec`."""
         self._say("WATCHDOG=1")

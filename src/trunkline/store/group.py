@@ -62,7 +62,7 @@ async def _attempt(unit: Unit, journal: str, entry: JournalEntry) -> bool:
 async def _write(unit: Unit, journal: str, entries: Sequence[JournalEntry], fresh: bool) -> None:
     group = collapse(entries, fresh=fresh)
     await _tell(unit, entries, group)
-    await unit.calls.write(group.ended)
+    await unit.calls.write(group.ended, fresh=fresh)
     await unit.open_calls.write(journal, group.opened)
     await unit.open_calls.remove(group.no_longer_open)
 

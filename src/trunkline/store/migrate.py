@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from trunkline.store.database.database import Database
 from trunkline.store.database.errors import SchemaMismatch
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest migration."""
 
 
@@ -22,7 +22,7 @@ async def migrate(database: Database) -> None:
     async with database.read() as session:
         if await session.connection.run_sync(_revision) == HEAD:
             return
-    async with database.write() as session:
+    async with database.rebuild() as session:
         await session.connection.run_sync(_upgrade)
 
 

@@ -11,7 +11,7 @@ still holds when it is written.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Self
 
@@ -125,15 +125,18 @@ class Store:
         async with self.database.write() as session:
             yield Unit(session, self.seal, self.database.backend)
 
-    async def load_snapshot(self, *, sandbox: bool = False) -> list[Change]:
+    async def load_snapshot(
+        self, *, sandbox: bool = False, seen: Callable[[int], None] = lambda numbers: None
+    ) -> list[Change]:
         """What is configured, as changes to an empty table: owners before what they own. All that routing needs; with
-        `sandbox`, what test keys made instead. Raises `WrongKey` when a credential cannot be opened."""
+        `sandbox`, what test keys made instead. `seen` is told how many numbers have been read. Raises `WrongKey` when a
+        credential cannot be opened."""
         async with self.read() as unit:
             return [
                 *[Put(each) for each in await unit.organizations.all() if (each.sandbox_of is not None) == sandbox],
                 *map(Put, await unit.trunks.everything(sandbox=sandbox)),
                 *map(Put, await unit.agents.everything(sandbox=sandbox)),
-                *map(Put, await unit.numbers.everything(sandbox=sandbox)),
+                *map(Put, await unit.numbers.everything(sandbox=sandbox, seen=seen)),
             ]
 
     async def reseal(self) -> int:

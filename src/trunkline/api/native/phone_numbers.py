@@ -169,7 +169,7 @@ async def list_phone_numbers(ask: Ask[None, PhoneQuery]) -> PhoneList:
         page=query.page,
         per_page=query.per_page,
     )
-    found, total = await numbers.page(ask.organization_id, asked)
+    found, total = numbers.page(ask.organization_id, asked)
     return PhoneList(
         data=[
             PhoneItem(

@@ -122,7 +122,7 @@ class Released(Answer, frozen=True, kw_only=True, omit_defaults=True):
 
 async def list_phone_numbers(ask: Ask[None, NumbersQuery]) -> list[PhoneNumber]:
     asked = NumberFilter(page=ask.query.page, per_page=ask.query.per_page)
-    found, _ = await ask.services.numbers.page(ask.organization_id, asked)
+    found, _ = ask.services.numbers.page(ask.organization_id, asked)
     return await shape(ask.services, found)
 
 

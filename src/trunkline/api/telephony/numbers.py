@@ -66,7 +66,7 @@ class NumberStats(Answer, frozen=True, kw_only=True):
 async def list_numbers(ask: Ask[None, PageQuery]) -> TelephonyNumberList:
     query = ask.query
     asked = NumberFilter(page=query.page, per_page=query.page_size)
-    found, total = await ask.services.numbers.page(ask.organization_id, asked)
+    found, total = ask.services.numbers.page(ask.organization_id, asked)
     return TelephonyNumberList(
         data=[shape(ask.services, number) for number in found],
         page=query.page,

@@ -6,7 +6,7 @@ by trunk, by agent). Only `state.State` writes to it, after the store has commit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from trunkline.model.agent import Agent
 from trunkline.model.connection import Connection
@@ -31,6 +31,7 @@ class Catalogue:
         "_numbers_by_agent",
         "_numbers_by_e164",
         "_numbers_by_organization",
+        "_numbers_by_state",
         "_numbers_by_trunk",
         "_sandboxes",
         "_trunks_by_organization",
@@ -58,6 +59,7 @@ class Catalogue:
         self._agents_by_trunk: Index = {}
         self._numbers_by_trunk: Index = {}
         self._numbers_by_agent: Index = {}
+        self._numbers_by_state: Index = {}
         self._numbers_by_e164: dict[tuple[str, str], str] = {}
         """By the sandbox it is in, or nothing, and the number: what is live is unique everywhere."""
         self._sandboxes: dict[str, str] = {}
@@ -70,17 +72,13 @@ class Catalogue:
         match record:
             case Number():
                 if record.id in self.numbers:
-                    before = self.numbers[record.id]
-                    if (before.trunk_id, before.agent_id, before.e164) != (
-                        record.trunk_id,
-                        record.agent_id,
-                        record.e164,
-                    ):
-                        self.remove("number", record.id)
+                    self._unlink(self.numbers[record.id])
                 self.numbers[record.id] = record
+                # It keeps its place here, in the order in which they were made.
                 _enter(self._numbers_by_organization, record.organization_id, record.id)
                 _enter(self._numbers_by_trunk, record.trunk_id, record.id)
                 _enter(self._numbers_by_agent, record.agent_id, record.id)
+                _enter(self._numbers_by_state, record.state, record.id)
                 self._numbers_by_e164[self._place(record)] = record.id
             case Trunk():
                 self.trunks[record.id] = record
@@ -109,10 +107,7 @@ class Catalogue:
     def remove(self, kind: str, id: str) -> None:
         if kind == "number" and (number := self.numbers.pop(id, None)):
             _leave(self._numbers_by_organization, number.organization_id, id)
-            _leave(self._numbers_by_trunk, number.trunk_id, id)
-            _leave(self._numbers_by_agent, number.agent_id, id)
-            if self._numbers_by_e164.get(self._place(number)) == id:
-                del self._numbers_by_e164[self._place(number)]
+            self._unlink(number)
         elif kind == "trunk" and (trunk := self.trunks.pop(id, None)):
             _leave(self._trunks_by_organization, trunk.organization_id, id)
         elif kind == "agent" and (agent := self.agents.pop(id, None)):
@@ -127,6 +122,14 @@ class Catalogue:
             self.webhooks.pop(id, None)
         elif kind == "organization" and (organization := self.organizations.pop(id, None)):
             self._sandboxes.pop(organization.sandbox_of or "", None)
+
+    def _unlink(self, number: Number) -> None:
+        """Out of what may change about a number."""
+        _leave(self._numbers_by_trunk, number.trunk_id, number.id)
+        _leave(self._numbers_by_agent, number.agent_id, number.id)
+        _leave(self._numbers_by_state, number.state, number.id)
+        if self._numbers_by_e164.get(self._place(number)) == number.id:
+            del self._numbers_by_e164[self._place(number)]
 
     def known(self, record: Record) -> Record | None:
         """The record of this kind that is there under its id."""
@@ -160,13 +163,26 @@ class Catalogue:
         return map(self.numbers.__getitem__, self._numbers_by_organization.get(organization_id, ()))
 
     def number_ids(self, organization_id: str, trunk_id: str | None = None) -> list[str]:
-        """Ids of the organization's numbers, or of those of them that are on a trunk; a copy, made quickly."""
+        """Ids of the organization's numbers, or of those of them that are on a trunk, oldest first; a copy."""
         if trunk_id is None:
             return list(self._numbers_by_organization.get(organization_id, ()))
         trunk = self.trunks.get(trunk_id)
         if trunk is None or trunk.organization_id != organization_id:
             return []
-        return list(self._numbers_by_trunk.get(trunk_id, ()))
+        there = self._numbers_by_trunk.get(trunk_id, {})
+        return [id for id in self._numbers_by_organization.get(organization_id, ()) if id in there]
+
+    def numbers_in(self, state: str) -> Mapping[str, None]:
+        """Ids of all numbers in this state, whosever they are."""
+        return self._numbers_by_state.get(state, {})
+
+    def ids_on(self, trunk_id: str) -> Mapping[str, None]:
+        """Ids of the numbers on the trunk."""
+        return self._numbers_by_trunk.get(trunk_id, {})
+
+    def ids_for(self, agent_id: str) -> Mapping[str, None]:
+        """Ids of the numbers of the agent."""
+        return self._numbers_by_agent.get(agent_id, {})
 
     def numbers_on(self, trunk_id: str) -> Iterator[Number]:
         return map(self.numbers.__getitem__, self._numbers_by_trunk.get(trunk_id, ()))

@@ -6,7 +6,7 @@ told of where their rows are written (`store.events`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -23,25 +23,23 @@ _COMING = (None, "provisioning", "failed")
 
 def events_of(
     changes: Sequence[Record | Removed], catalogue: Catalogue, mint: Callable[[], str], wall: float
-) -> list[Event]:
-    """In the order of the changes; of a record that is put twice, once."""
+) -> Iterator[Event | None]:
+    """In the order of the changes; of a record that is put twice, once. None for a record of which nothing is told: who
+    asks may pause there."""
     if not catalogue.webhooks:
-        return []
+        return
     last = {change.id: change for change in changes if isinstance(change, Trunk | Number)}
     gone = {change.id for change in changes if isinstance(change, Removed)}
-    told: list[Event] = []
     for record in last.values():
-        if record.id in gone:
-            continue
-        match record:
-            case Trunk():
-                if _altered(catalogue.trunks.get(record.id), record):
-                    told.append(_trunk_updated(record, mint(), wall))
-            case Number():
-                before = catalogue.numbers.get(record.id)
-                if record.state == "active" and (None if before is None else before.state) in _COMING:
-                    told.append(_number_provisioned(record, catalogue, mint(), wall))
-    return told
+        told = None
+        if isinstance(record, Trunk):
+            if record.id not in gone and _altered(catalogue.trunks.get(record.id), record):
+                told = _trunk_updated(record, mint(), wall)
+        elif record.id not in gone and record.state == "active":
+            before = catalogue.numbers.get(record.id)
+            if (None if before is None else before.state) in _COMING:
+                told = _number_provisioned(record, catalogue, mint(), wall)
+        yield told
 
 
 def _altered(before: Trunk | None, after: Trunk) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from trunkline.control.breath import parts
 from trunkline.control.configuration.catalogue import Record
 from trunkline.control.configuration.state import Along, BeginJob, EndJob, MovePurchase, Told, UseEvidence, Writing
 from trunkline.model.agent import Agent
@@ -26,10 +27,10 @@ class StoreLedger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def load(self) -> list[Record]:
+    async def load(self, seen: Callable[[int], None]) -> list[Record]:
         found: list[Record] = []
         for sandbox in (False, True):
-            changes = await self._store.load_snapshot(sandbox=sandbox)
+            changes = await self._store.load_snapshot(sandbox=sandbox, seen=seen)
             found += [change.record for change in changes if isinstance(change, Put)]
         async with self._store.read() as unit:
             found += await unit.keys.all()
@@ -40,12 +41,13 @@ class StoreLedger:
         self, steps: Sequence[Writing], audit: Sequence[AuditEntry], along: Sequence[Along], told: Told
     ) -> None:
         async with self._store.write() as unit:
-            for (verb, sandbox, plain), group in itertools.groupby(steps, _run):
-                if plain:
-                    for step in group:
-                        await _step(unit, step)
-                else:
-                    await _numbers(unit, verb, [step.what for step in group], sandbox)
+            async for part in parts(steps):
+                for (verb, sandbox, plain), group in itertools.groupby(part, _run):
+                    if plain:
+                        for step in group:
+                            await _step(unit, step)
+                    else:
+                        await _numbers(unit, verb, [step.what for step in group], sandbox)
             await unit.audit.add(audit)
             for each in along:
                 await _do(unit, each)

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import structs
 
+from trunkline.control.breath import PART, parts
 from trunkline.control.configuration.audit import kind_of, told
 from trunkline.control.configuration.catalogue import Catalogue, Record
 from trunkline.control.configuration.happenings import events_of
@@ -41,9 +42,6 @@ _TAKEN: dict[str, tuple[str, str]] = {
 
 _OUR_OWN = frozenset({"key", "connection", "webhook"})
 """Kinds of records that the engine has no use for."""
-
-_BREATH = 1000
-"""Records that are told of before others may run."""
 
 _LONGEST_WAIT = 10.0
 """Seconds that the engine has to take a change: a turn of its loop, or a hundred thousand numbers."""
@@ -96,8 +94,8 @@ class Told(NamedTuple):
 class Ledger(Protocol):
     """Where configuration is kept: all of it is read at the start, and each change is one transaction."""
 
-    async def load(self) -> list[Record]:
-        """What refers to another record comes after it."""
+    async def load(self, seen: Callable[[int], None]) -> list[Record]:
+        """What refers to another record comes after it. `seen` is told how many numbers have been read."""
 
     async def write(
         self, steps: Sequence[Writing], audit: Sequence[AuditEntry], along: Sequence[Along], told: Told
@@ -158,13 +156,17 @@ class State:
     def chance(self, size: int) -> bytes:
         return self._chance(size)
 
-    async def load(self) -> None:
-        """Read everything from the store, into the catalogue and the engine's table."""
+    async def load(self, seen: Callable[[int], None] = lambda numbers: None) -> None:
+        """Read everything from the store, into the catalogue and the engine's table. `seen` is told how many numbers
+        have been read."""
         async with self._lock:
-            records = await self._ledger.load()
-            self.catalogue = Catalogue(records)
-            routed = [_told(record) for record in records if not _kept(record) and not self._sandboxed(record)]
-            await self.engine.apply(tuple(routed))
+            records = await self._ledger.load(seen)
+            self.catalogue = Catalogue()
+            async for part in parts(records):
+                for record in part:
+                    self.catalogue.put(record)
+            async for part in parts(records):
+                await self.engine.apply(self._routed(part, frozenset()))
 
     @contextlib.asynccontextmanager
     async def change(self, *, audited: bool = True) -> AsyncIterator[Draft]:
@@ -200,13 +202,17 @@ class State:
         changes, wall = draft.changes, self.wall()
         # A sandbox may be made, or go, with what is in it: what is in one is asked of the draft and the catalogue.
         drafted = {each.id for each in changes if isinstance(each, Organization) and each.sandbox_of is not None}
-        routed = tuple(_told(each) for each in changes if not _kept(each) and not self._sandboxed(each, drafted))
+        steps: list[Writing] = []
+        routed: list[Change] = []
+        async for part in parts(changes):
+            steps += [self._step(each, drafted) for each in part]
+            routed += self._routed(part, drafted)
         try:
             await self._ledger.write(
-                [self._step(each, drafted) for each in changes],
+                steps,
                 await self._audit(draft) if draft.audited else [],
                 draft.along,
-                Told(events_of(changes, self.catalogue, self.mint, wall) if draft.audited else [], wall),
+                Told(await self._events(changes, wall) if draft.audited else [], wall),
             )
         except store_errors.Conflict as conflict:
             if conflict.field == "evidence":
@@ -218,17 +224,44 @@ class State:
         try:
             if routed:
                 async with asyncio.timeout(_LONGEST_WAIT):
-                    await self.engine.apply(routed)
+                    await self.engine.apply(tuple(routed))
         except (ConnectionError, TimeoutError):
             raise Unavailable(
                 "engine_unavailable", "The change is stored, but the engine did not take it; it will at its next start."
             ) from None
         finally:
-            for change in changes:
-                if isinstance(change, Removed):
-                    self.catalogue.remove(change.kind, change.id)
-                else:
-                    self.catalogue.put(change)
+            await self._show(changes)
+
+    async def _show(self, changes: Sequence[Record | Removed]) -> None:
+        """What was made becomes visible, all of it even when nobody waits for it any more."""
+        shown = 0
+        try:
+            async for part in parts(changes):
+                shown += len(part)
+                self._take(part)
+        except asyncio.CancelledError:
+            self._take(changes[shown:])
+            raise
+
+    def _take(self, changes: Iterable[Record | Removed]) -> None:
+        for change in changes:
+            if isinstance(change, Removed):
+                self.catalogue.remove(change.kind, change.id)
+            else:
+                self.catalogue.put(change)
+
+    def _routed(self, changes: Sequence[Record | Removed], drafted: Set[str]) -> tuple[Change, ...]:
+        """What the engine is told of these."""
+        return tuple([_told(each) for each in changes if not _kept(each) and not self._sandboxed(each, drafted)])
+
+    async def _events(self, changes: Sequence[Record | Removed], wall: float) -> list[Event]:
+        """What webhooks are told."""
+        told: list[Event] = []
+        for seen, event in enumerate(events_of(changes, self.catalogue, self.mint, wall), 1):
+            told += [] if event is None else [event]
+            if seen % PART == 0:
+                await asyncio.sleep(0)
+        return told
 
     def _step(self, change: Record | Removed, drafted: Set[str]) -> Writing:
         if isinstance(change, Removed):
@@ -250,7 +283,7 @@ class State:
             entry = told(self.mint, wall, self.catalogue.record(kind, id), after, draft.notes.get(id))
             if entry is not None:
                 found.append(entry)
-            if seen % _BREATH == 0:
+            if seen % PART == 0:
                 await asyncio.sleep(0)
         return found
 

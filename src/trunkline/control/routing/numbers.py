@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -28,9 +27,6 @@ IMPORTS = 10
 
 _AT_REST = ("inactive", "suspended")
 """States that a number keeps on another trunk: somebody took it out of use."""
-
-_BREATH = 2000
-"""Numbers looked at before others may run: a scan of 100,000 must not hold up calls."""
 
 
 class ConfigWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,28 +72,32 @@ class Numbers:
         """What is left of the organization's imports."""
         return self.imports.budget(organization_id, self._clock())
 
-    async def page(self, organization_id: str, asked: NumberFilter) -> tuple[list[Number], int]:
+    def page(self, organization_id: str, asked: NumberFilter) -> tuple[list[Number], int]:
         """One page of the numbers that pass the filter, oldest first, and how many pass it."""
         numbers = self._state.catalogue.numbers
         ids_ = self._state.catalogue.number_ids(organization_id, asked.trunk_id)
-        if asked.states is not None or asked.engine is not None:
-            ids_ = await self._passing(ids_, asked)
+        for some in self._passing(organization_id, asked):
+            ids_ = [id for id in ids_ if id in some]
         start = (asked.page - 1) * asked.per_page
         return [numbers[id] for id in ids_[start : start + asked.per_page] if id in numbers], len(ids_)
 
-    async def _passing(self, ids_: list[str], asked: NumberFilter) -> list[str]:
-        found = []
-        for seen, id in enumerate(ids_, 1):
-            number = self._state.catalogue.numbers.get(id)
-            if (
-                number is not None
-                and (asked.states is None or number.state in asked.states)
-                and (asked.engine is None or self.engine(number) == asked.engine)
-            ):
-                found.append(id)
-            if seen % _BREATH == 0:
-                await asyncio.sleep(0)
-        return found
+    def _passing(self, organization_id: str, asked: NumberFilter) -> Iterator[Collection[str]]:
+        """For each condition, the ids of all numbers that meet it: found by their indexes, not by looking at each."""
+        catalogue = self._state.catalogue
+        if asked.states is not None:
+            first, *others = map(catalogue.numbers_in, asked.states)
+            yield {**first, **{id: None for ids_ in others for id in ids_}} if others else first
+        if asked.engine is not None:
+            found: set[str] = set()
+            elsewhere: set[str] = set()
+            for agent in catalogue.agents_of(organization_id):
+                if agent.kind == asked.engine:
+                    found.update(catalogue.ids_for(agent.id))
+            for trunk in catalogue.trunks_of(organization_id):
+                if trunk.engine:  # whatever its agent is
+                    which = found if trunk.provider == asked.engine else elsewhere
+                    which.update(catalogue.ids_on(trunk.id))
+            yield found - elsewhere
 
     def get(self, organization_id: str, id: str) -> Number:
         """Raises `NotFound`."""

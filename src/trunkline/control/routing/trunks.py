@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import UNSET, structs
 
+from trunkline.control.breath import parts
 from trunkline.control.configuration.state import Draft, State
 from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
 from trunkline.control.ports import (
@@ -205,8 +206,9 @@ class Trunks:
                     "Agents are reached by this trunk: remove them first, or delete with cascade=true.",
                     listed={"agents": [agent.id for agent in others][:MOST_LISTED]},
                 )
-            for number in numbers:
-                draft.remove("number", number.id)
+            async for part in parts(numbers):
+                for number in part:
+                    draft.remove("number", number.id)
             self._release(draft, [agent.id for agent in made_here + others], {number.id for number in numbers})
             organization = catalogue.organizations[organization_id]
             if organization.default_trunk_id == id:

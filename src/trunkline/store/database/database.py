@@ -8,19 +8,21 @@ an advisory lock while it does, so that two processes take turns too; readers ha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row, Select, event, exc
+from sqlalchemy import Column, Executable, Row, Select, event, exc
 from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trunkline.store.database import sqlite
 from trunkline.store.database.errors import StoreError, Unavailable, domain_error
 
+T = TypeVar("T")
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _READERS = 4
 _POSTGRES_READERS = 7
@@ -28,8 +30,8 @@ _WAIT = 10.0
 """Seconds that a transaction waits for a connection, and the database for a lock of another process."""
 _STATEMENT = 60.0
 """Seconds that PostgreSQL may take over a statement: a server that has vanished sends nothing at all."""
-_PART = 1000
-"""Rows that are made ready for the driver without a pause: some milliseconds."""
+_PART = 500
+"""Rows that are made ready for the driver, or read from it, without a pause: some milliseconds."""
 _LOCK = 0x7472756E6B
 """The advisory lock of whoever writes."""
 
@@ -50,10 +52,12 @@ class Session:
         except (exc.SQLAlchemyError, OSError) as error:
             raise _translated(error) from None
 
-    async def many(self, statement: Executable, rows: Sequence[Any]) -> None:
-        """As `execute` for however many rows, a part at a time: others run between the parts."""
-        for start in range(0, len(rows), _PART):
-            await self.execute(statement, rows[start : start + _PART])
+    async def many(self, statement: Executable, records: Sequence[T], row: Callable[[T], dict[str, Any]]) -> None:
+        """As `execute` for however many records, each of which `row` makes a row of, a part at a time: others run
+        between the parts."""
+        for start in range(0, len(records), _PART):
+            await self.execute(statement, list(map(row, records[start : start + _PART])))
+            await asyncio.sleep(0)
 
     async def run(self, sql: str, rows: Any = None) -> CursorResult[Any]:
         """As `execute`, for SQL that is written already in the driver's own words."""
@@ -65,6 +69,19 @@ class Session:
     async def rows(self, statement: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """`values`: of the statement's own parameters, where it was made once for all."""
         return (await self.execute(statement, values)).all()
+
+    async def each(self, statement: Select[Any], key: Column[Any]) -> AsyncIterator[Sequence[Row[Any]]]:
+        """All rows in the order of `key`, which tells them apart, a part at a time: others run between the parts."""
+        last = None
+        while True:
+            part = statement if last is None else statement.where(key > last)
+            rows = await self.rows(part.order_by(key).limit(_PART))
+            if rows:
+                yield rows
+            if len(rows) < _PART:
+                return
+            last = rows[-1]._mapping[key.name]
+            await asyncio.sleep(0)
 
     async def first(self, statement: Select[Any]) -> Row[Any] | None:
         """The first row. In a writing transaction it is locked until the end (PostgreSQL; SQLite has locked all)."""
@@ -113,16 +130,36 @@ class Database:
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Session]:
         """Committed at the end, undone when anything raises. Raises `Conflict`, `Unavailable`."""
-        async with _connection(self._writer) as connection, connection.begin() as transaction:
-            yield Session(connection, writing=True)
-            try:
-                await transaction.commit()
-            except OSError as error:
-                raise _translated(error) from None
+        async with _writing(self._writer) as session:
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def rebuild(self) -> AsyncIterator[Session]:
+        """As `write`, for statements that may take as long as they need: an index over all calls."""
+        if self.backend == "sqlite":
+            async with self.write() as session:
+                yield session
+            return
+        engine = _postgres_writer(self.url, statement=None)
+        try:
+            async with _writing(engine) as session:
+                yield session
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _writing(engine: AsyncEngine) -> AsyncIterator[Session]:
+    async with _connection(engine) as connection, connection.begin() as transaction:
+        yield Session(connection, writing=True)
+        try:
+            await transaction.commit()
+        except OSError as error:
+            raise _translated(error) from None
 
 
 @contextlib.asynccontextmanager
@@ -203,7 +240,15 @@ def _sqlite(url: URL, connections: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _postgres(url: URL, connections: int, isolation: str, *, readonly: bool = False, **settings: str) -> AsyncEngine:
+def _postgres(
+    url: URL,
+    connections: int,
+    isolation: str,
+    *,
+    readonly: bool = False,
+    statement: float | None = _STATEMENT,
+    **settings: str,
+) -> AsyncEngine:
     # The planner's compiled expressions cost more than they save for questions that an index answers.
     settings |= {"application_name": "trunkline", "jit": "off"}
     # A connection of ours that broke unseen is noticed by the server in a minute, and gives up what it has locked.
@@ -216,14 +261,14 @@ def _postgres(url: URL, connections: int, isolation: str, *, readonly: bool = Fa
         pool_pre_ping=True,
         isolation_level=isolation,
         execution_options={"postgresql_readonly": readonly},
-        connect_args={"timeout": _WAIT, "command_timeout": _STATEMENT, "server_settings": settings},
+        connect_args={"timeout": _WAIT, "command_timeout": statement, "server_settings": settings},
         hide_parameters=True,
     )
 
 
-def _postgres_writer(url: URL) -> AsyncEngine:
+def _postgres_writer(url: URL, statement: float | None = _STATEMENT) -> AsyncEngine:
     # Each statement sees what was committed before it, which the lock makes all that will ever be.
-    engine = _postgres(url, 1, "READ COMMITTED", lock_timeout=str(int(_WAIT * 1000)))
+    engine = _postgres(url, 1, "READ COMMITTED", statement=statement, lock_timeout=str(int(_WAIT * 1000)))
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:

@@ -5,10 +5,7 @@ read by msgspec; a sealed credential is text. Times are Unix seconds.
 
 `sandbox` separates the namespaces of test keys: a name or a phone number is taken only among its own kind.
 
-`calls` holds the calls that have ended, each written once; what goes on is in `open_calls`, which stays small. The log
-is wide and grows without end, so its indexes are made for its questions: a page, its total and the sums of a number are
-answered from one index each, without touching the rows. History outlives what it speaks of, hence no foreign keys
-there. `legs` finds a call by the SIP Call-ID of any of its legs; the legs themselves are in its row.
+Calls have theirs in `call_tables`, accounts and webhooks in `outside`.
 """
 
 from __future__ import annotations
@@ -297,76 +294,6 @@ VERIFICATIONS = Table(
     Column("submitted_at", Double),
     Column("rejection_reason", Text),
     *stamps(),
-)
-
-TRANSCRIPTS = Table(
-    "transcripts",
-    METADATA,
-    Column("call_id", Text, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("speaker", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("at", Double, nullable=False),
-    PrimaryKeyConstraint("call_id", "position"),
-    sqlite_with_rowid=False,
-)
-
-CALLS = Table(
-    "calls",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    Column("organization_id", Text, nullable=False),
-    Column("direction", Text, nullable=False),
-    Column("number_id", Text),
-    Column("phone_number", Text),
-    Column("caller", Text),
-    Column("callee", Text),
-    Column("trunk_id", Text),
-    Column("agent_id", Text),
-    Column("status", Text, nullable=False),
-    Column("cause", Text),
-    Column("detail", Text),
-    Column("sip_status", Integer),
-    Column("hung_up_by", Text),
-    Column("started_at", Double, nullable=False),
-    Column("ringing_at", Double),
-    Column("answered_at", Double),
-    Column("ended_at", Double, nullable=False),
-    Column("duration", Integer, nullable=False),
-    Column("attestation", Text),
-    Column("legs", Text, nullable=False),
-    Column("transfers", Text, nullable=False, server_default="[]"),
-    Index("calls_started", "organization_id", "started_at", "id", "status", "direction"),
-    # One index for a number's list and its sums: each index that is not in the order of time costs a call 10 µs, for
-    # the page that it dirties.
-    Index("calls_number", "organization_id", "phone_number", "started_at", "id", "status", "direction", "duration"),
-    Index("calls_ended", "ended_at"),
-)
-
-LEGS = Table(
-    "legs",
-    METADATA,
-    Column("sip_call_id", Text, nullable=False),
-    Column("call_id", Text, nullable=False),
-    PrimaryKeyConstraint("sip_call_id", "call_id"),
-    sqlite_with_rowid=False,
-)
-
-OPEN_CALLS = Table(
-    "open_calls",
-    METADATA,
-    Column("id", Text, primary_key=True),
-    # Whose journal it is in: a start-up closes only what its own earlier life left open.
-    Column("journal", Text, nullable=False),
-    Column("organization_id", Text, nullable=False),
-    Column("direction", Text, nullable=False),
-    Column("phone_number", Text),
-    Column("started_at", Double, nullable=False),
-    # The record so far; null when the call is closed and only its BYEs are left to send.
-    Column("record", Text),
-    # What a BYE to each side takes (model.journal.DialogState, msgpack); null until answered.
-    Column("dialogs", LargeBinary),
-    Index("open_calls_started", "organization_id", "started_at", "id"),
 )
 
 JOURNAL_POSITIONS = Table(

@@ -48,7 +48,7 @@ class Audit:
         self._session = session
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        await self._session.many(insert(AUDIT), [_row(entry) for entry in entries])
+        await self._session.many(insert(AUDIT), entries, _row)
 
     async def page(
         self,

@@ -7,22 +7,26 @@ both, newest first.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Integer, Row, Select, bindparam, case, delete, desc, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, delete, desc, func, select
 
 from trunkline.model.call import CallRecord, CallStatus, Direction, LegRecord, TransferRecord
+from trunkline.store.database.call_tables import CALLS, LEGS, OPEN_CALLS, OUTBOUND, TRANSCRIPTS
 from trunkline.store.database.database import Session
 from trunkline.store.database.paging import Page
-from trunkline.store.database.tables import CALLS, LEGS, OPEN_CALLS, TRANSCRIPTS
 from trunkline.store.database.upsert import BACKENDS, Bulk, insert_missing, upsert
+from trunkline.store.rows.call_counts import COUNTED, NOTHING, CallCounts, Counted
+from trunkline.store.rows.call_filter import DIRECTIONS, ENDED, Among
 from trunkline.store.rows.open_calls import open_record
 
 _ENCODER = msgspec.json.Encoder()
 _CHUNK = 500
+_FAR = 1000
+"""Calls that a page may simply pass over."""
 _LEGS = msgspec.json.Decoder(tuple[LegRecord, ...])
 _TRANSFERS = msgspec.json.Decoder(tuple[TransferRecord, ...])
 
@@ -45,17 +49,22 @@ class CallStats(NamedTuple):
 
 
 class Calls:
-    __slots__ = ("_backend", "_session")
+    __slots__ = ("_backend", "_counts", "_session")
 
     def __init__(self, session: Session, backend: str) -> None:
         self._session = session
         self._backend = backend
+        self._counts = CallCounts(session, backend)
 
-    async def write(self, records: Sequence[CallRecord]) -> None:
-        """Insert calls that have ended, or put them over the same ones."""
+    async def write(self, records: Sequence[CallRecord], *, fresh: bool = False) -> None:
+        """Insert calls that have ended, or put them over the same ones: over none when they are `fresh`. Each is there
+        once."""
         if not records:
             return
-        await _UPSERT[self._backend].run(self._session, [_row(record) for record in records])
+        rows = [_row(record) for record in records]
+        there = [] if fresh else await self._counted([record.id for record in records])
+        await self._counts.change(map(_counted, rows), there)
+        await _UPSERT[self._backend].run(self._session, rows)
         legs = [(leg.sip_call_id, record.id) for record in records for leg in record.legs if leg.sip_call_id]
         if legs:
             await _INDEX[self._backend].run(self._session, legs)
@@ -98,33 +107,63 @@ class Calls:
         }
         given = {name: value for name, value in named.items() if value is not None}
         asked = _listing(frozenset(given))
-        # Those that go on are few: they are merged in here, for a union in SQL would sort the whole log.
-        place = operator.itemgetter(*((1, 0) if organization is not None else (0,)))
-        live = await self._session.rows(asked.open, given) if status in (None, "in-progress") else []
         offset = (page - 1) * per_page
-        before = max(0, offset - len(live))
+        # Those that go on are few: they are merged in here, for a union in SQL would sort the whole log.
+        live: Sequence[Row[Any]] = ()
+        going_on = 0
+        if status in (None, "in-progress"):
+            live = await self._session.rows(asked.open, {**given, "limit": offset + per_page})
+            full = len(live) == offset + per_page
+            going_on = int(await self._session.scalar(asked.opened, given)) if full else len(live)
+        before = max(0, offset - going_on)
         wanted = per_page + offset - before
         ended: Sequence[Row[Any]] = ()
-        total = len(live)
-        if status != "in-progress":
+        total = going_on
+        if organization is None and status != "in-progress":
             ended = await self._session.rows(asked.ended, {**given, "limit": wanted, "offset": before})
-            if len(ended) == wanted or (before and not ended):
-                total += int(await self._session.scalar(asked.number, given))
-            else:
-                total += before + len(ended)  # the page shows where the list ends
+            total += int(await self._session.scalar(asked.number, given))
+        elif organization is not None and status != "in-progress":
+            directions = DIRECTIONS if direction is None else (direction,)
+            among = Among(organization, phone_number, directions, ENDED if status is None else (status,))
+            logged = await self._counts.total(among, start, end)
+            ended = await self._ids(among, start, end, before, wanted) if logged > before else ()
+            total += logged
+        # Over all organizations no index begins with the time, but the ids are in its order too.
+        place = operator.itemgetter(*((1, 0) if organization is not None else (0,)))
         # At most `before` of those that go on can be newer than what was passed over, so the page is among these.
         merged = sorted([*live, *ended], key=place, reverse=True)
         found_ids = [row[0] for row in merged[offset - before : offset - before + per_page]]
-        going_on = {row.id for row in live}
-        found = await self._open([id_ for id_ in found_ids if id_ in going_on])
+        open_ids = {row.id for row in live}
+        found = await self._open([id_ for id_ in found_ids if id_ in open_ids])
         # A call may be in both: what is logged is the last word.
         found |= await self._logged(found_ids)
         return Page([found[id_] for id_ in found_ids], total)
+
+    async def _ids(
+        self, among: Among, start: float | None, end: float | None, skip: int, limit: int
+    ) -> Sequence[Row[Any]]:
+        """Up to `limit` of these calls after the `skip` newest, as id and start."""
+        if skip < _FAR:
+            return await self._session.rows(*among.newest(start, end, skip, limit))
+        at = await self._counts.place(among, start, end, skip)
+        if at is None:
+            return ()
+        found = await self._session.rows(*among.newest(at.since, at.end, at.skip, limit))
+        if len(found) == limit or at.since is None:
+            return found
+        return [*found, *await self._session.rows(*among.newest(start, at.since, 0, limit - len(found)))]
 
     async def _logged(self, ids: Sequence[str]) -> dict[str, CallRecord]:
         if not ids:
             return {}
         return {row.id: _record(row) for row in await self._session.rows(_LOGGED, {"ids": ids})}
+
+    async def _counted(self, ids: Sequence[str]) -> list[Counted]:
+        """What is counted already of these."""
+        found: list[Counted] = []
+        for start in range(0, len(ids), _CHUNK):
+            found += map(tuple, await self._session.rows(_COUNTED, {"ids": ids[start : start + _CHUNK]}))
+        return found
 
     async def _open(self, ids: Sequence[str]) -> dict[str, CallRecord]:
         if not ids:
@@ -136,40 +175,44 @@ class Calls:
     ) -> CallStats:
         """The calls of an organization's number that started from `start` on and before `end` (Unix seconds). A number
         that was imported again begins anew when `start` is not before its `created_at`."""
-        values: dict[str, Any] = {"organization": organization, "number": phone_number}
-        if start is not None:
-            values["start"] = start
-        if end is not None:
-            values["end"] = end
-        statement = _stats(start is not None, end is not None)
-        return CallStats._make((await self._session.execute(statement, values)).one())
+        among = Among(organization, phone_number)
+        sums = await self._counts.sums(among, start, end)
+        inbound, outbound = sums.get("inbound", NOTHING), sums.get("outbound", NOTHING)
+        newest = await self._session.rows(*among.newest(start, end, 0, 1)) if sums else ()
+        return CallStats(
+            inbound.calls,
+            outbound.calls,
+            inbound.seconds + outbound.seconds,
+            inbound.minutes,
+            outbound.minutes,
+            newest[0].started_at if newest else None,
+        )
 
     async def outbound_minutes(self, since: float) -> dict[str, int]:
         """Begun minutes of the outbound calls that ended at `since` (Unix seconds) or later, by organization."""
         minutes = func.sum((CALLS.c.duration + 59) // 60).label("minutes")
+        # Not the bare column: SQLite would rather walk through all calls in the order of an index that begins with it.
+        organization = CALLS.c.organization_id.concat("")
         statement = (
-            select(CALLS.c.organization_id, minutes)
-            .where(CALLS.c.ended_at >= since, CALLS.c.direction == "outbound")
-            .group_by(CALLS.c.organization_id)
+            select(organization.label("organization_id"), minutes)
+            .where(CALLS.c.ended_at >= since, OUTBOUND)
+            .group_by(organization)
         )
-        return {row.organization_id: int(row.minutes) for row in await self._session.rows(statement)}
+        rows: Sequence[Row[Any]] = (await self._session.execute(statement)).all()
+        return {row.organization_id: int(row.minutes) for row in rows}
 
     async def reached(self, organization: str, phone_numbers: Sequence[str]) -> set[str]:
         """Those of the numbers that have an inbound call in the log."""
         found: set[str] = set()
         for start in range(0, len(phone_numbers), _CHUNK):
-            statement = select(CALLS.c.phone_number).where(
-                CALLS.c.organization_id == organization,
-                CALLS.c.phone_number.in_(phone_numbers[start : start + _CHUNK]),
-                CALLS.c.direction == "inbound",
-            )
-            found.update(row.phone_number for row in await self._session.rows(statement.distinct()))
+            found |= await self._counts.reached(organization, phone_numbers[start : start + _CHUNK])
         return found
 
     async def delete_ended_before(self, wall: float, *, limit: int = 500) -> int:
         """Delete up to `limit` calls that ended before `wall`, the oldest first; how many went. Call again, in a new
         transaction, until it is fewer than `limit`: no writer waits long."""
-        old = select(CALLS.c.id, CALLS.c.legs).where(CALLS.c.ended_at < wall).order_by(CALLS.c.ended_at).limit(limit)
+        columns = (CALLS.c.id, CALLS.c.legs, *map(CALLS.c.__getitem__, COUNTED))
+        old = select(*columns).where(CALLS.c.ended_at < wall).order_by(CALLS.c.ended_at).limit(limit)
         rows = await self._session.rows(old)
         if not rows:
             return 0
@@ -183,6 +226,8 @@ class Calls:
             await self._session.execute(_FORGET, legs)
         await self._session.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.call_id.in_([row.id for row in rows])))
         await self._session.execute(delete(CALLS).where(CALLS.c.id.in_([row.id for row in rows])))
+        gone: list[Any] = [row[2:] for row in rows]
+        await self._counts.change([], gone)
         return len(rows)
 
 
@@ -191,8 +236,10 @@ class _Listing(NamedTuple):
 
     open: Select[Any]
     """Those that go on."""
+    opened: Select[Any]
+    """How many these are."""
     ended: Select[Any]
-    """The ids first, from the indexes alone: a far page reads no row that it passes over."""
+    """Of all organizations, the ids first: a far page reads no row that it passes over."""
     number: Select[Any]
     """How many have ended."""
 
@@ -214,28 +261,19 @@ def _listing(given: frozenset[str]) -> _Listing:
         ended = ended.where(_C.status == bindparam("status"))
     # Over all organizations no index begins with the time, but the ids are in its order too.
     order = (desc(_C.started_at), desc(_C.id)) if "organization_id" in given else (desc(_C.id),)
-    ids = ended.order_by(*order).limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
-    return _Listing(open_, ids, ended.with_only_columns(func.count(), maintain_column_froms=True))
-
-
-@cache
-def _stats(start: bool, end: bool) -> Select[Any]:
-    inbound, minutes = _C.direction == "inbound", (_C.duration + 59) // 60
-    statement = select(
-        func.coalesce(func.sum(case((inbound, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((inbound, 0), else_=1)), 0),
-        func.coalesce(func.sum(_C.duration), 0),
-        func.coalesce(func.sum(case((inbound, minutes), else_=0)), 0),
-        func.coalesce(func.sum(case((inbound, 0), else_=minutes)), 0),
-        func.max(_C.started_at),
-    ).where(_C.organization_id == bindparam("organization"), _C.phone_number == bindparam("number"))
-    if start:
-        statement = statement.where(_C.started_at >= bindparam("start"))
-    return statement.where(_C.started_at < bindparam("end")) if end else statement
+    limit = bindparam("limit", type_=Integer)
+    newest: tuple[ColumnElement[Any], ...] = (desc(_OPEN.started_at), desc(_OPEN.id))[len(order) == 1 :]
+    return _Listing(
+        open_.order_by(*newest).limit(limit),
+        open_.with_only_columns(func.count(), maintain_column_froms=True),
+        ended.order_by(*order).limit(limit).offset(bindparam("offset", type_=Integer)),
+        ended.with_only_columns(func.count(), maintain_column_froms=True),
+    )
 
 
 _C, _OPEN = CALLS.c, OPEN_CALLS.c
 _LOGGED = select(CALLS).where(_C.id.in_(bindparam("ids", expanding=True)))
+_COUNTED = select(*map(_C.__getitem__, COUNTED)).where(_C.id.in_(bindparam("ids", expanding=True)))
 _GOING_ON = select(_OPEN.id, _OPEN.record).where(
     _OPEN.id.in_(bindparam("ids", expanding=True)), _OPEN.record.is_not(None)
 )
@@ -243,6 +281,7 @@ _FORGET = delete(LEGS).where(LEGS.c.sip_call_id == bindparam("leg"), LEGS.c.call
 _COLUMNS = [column.name for column in CALLS.c]
 assert _COLUMNS[-2:] == ["legs", "transfers"]
 _plain = operator.attrgetter(*_COLUMNS[:-2])
+_counted: Callable[[Sequence[Any]], Counted] = operator.itemgetter(*map(_COLUMNS.index, COUNTED))
 _UPSERT = {backend: Bulk(backend, upsert(backend, CALLS, ["id"]), _COLUMNS) for backend in BACKENDS}
 _INDEX = {backend: Bulk(backend, insert_missing(backend, LEGS), ["sip_call_id", "call_id"]) for backend in BACKENDS}
 

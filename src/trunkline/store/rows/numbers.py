@@ -5,7 +5,7 @@ Among live numbers an E.164 is unique in the whole system; in the sandbox, withi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -90,9 +90,11 @@ class Numbers:
     async def with_agent(self, agent_id: str) -> list[Number]:
         return await self._all(NUMBERS.c.agent_id == agent_id)
 
-    async def everything(self, *, sandbox: bool = False) -> list[Number]:
-        """All outside the sandboxes, or all in them."""
-        return await self._all(NUMBERS.c.sandbox == sandbox)
+    async def everything(
+        self, *, sandbox: bool = False, seen: Callable[[int], None] = lambda numbers: None
+    ) -> list[Number]:
+        """All outside the sandboxes, or all in them. `seen` is told how many have been read."""
+        return await self._all(NUMBERS.c.sandbox == sandbox, seen)
 
     async def counts(self, trunk_ids: Iterable[str]) -> dict[str, int]:
         """How many numbers are on each trunk; a trunk without any is absent."""
@@ -106,7 +108,7 @@ class Numbers:
 
     async def insert_all(self, numbers: Sequence[Number], *, sandbox: bool = False) -> None:
         """All or none, in few statements. Raises as `insert`."""
-        await self._session.many(insert(NUMBERS), [{**self._row(n), "sandbox": sandbox} for n in numbers])
+        await self._session.many(insert(NUMBERS), numbers, lambda n: {**self._row(n), "sandbox": sandbox})
 
     async def update(self, number: Number) -> bool:
         """Put the record in place of the one with its id; False when there is none. Raises as `insert`."""
@@ -115,14 +117,14 @@ class Numbers:
 
     async def update_all(self, numbers: Sequence[Number]) -> None:
         """Put each record in place of the one with its id, in few statements. Raises as `insert`."""
-        await self._session.many(_UPDATE, [{**self._row(number), "of": number.id} for number in numbers])
+        await self._session.many(_UPDATE, numbers, lambda number: {**self._row(number), "of": number.id})
 
     async def delete(self, id_: str) -> bool:
         return (await self._session.execute(delete(NUMBERS).where(NUMBERS.c.id == id_))).rowcount > 0
 
     async def delete_all(self, ids: Sequence[str]) -> None:
         """In few statements."""
-        await self._session.many(_DELETE, [{"of": id_} for id_ in ids])
+        await self._session.many(_DELETE, ids, lambda id_: {"of": id_})
 
     async def reseal(self) -> int:
         """Seal every PIN with the first key of the key file; how many there were."""
@@ -131,9 +133,14 @@ class Numbers:
             await self.update(number)
         return len(numbers)
 
-    async def _all(self, where: ColumnElement[bool]) -> list[Number]:
-        number = self._number
-        return [number(row) for row in await self._session.rows(select(NUMBERS).where(where).order_by(NUMBERS.c.id))]
+    async def _all(
+        self, where: ColumnElement[bool], seen: Callable[[int], None] = lambda numbers: None
+    ) -> list[Number]:
+        found: list[Number] = []
+        async for rows in self._session.each(select(NUMBERS).where(where), NUMBERS.c.id):
+            found += map(self._number, rows)
+            seen(len(found))
+        return found
 
     def _row(self, number: Number) -> dict[str, Any]:
         row = structs.asdict(number)

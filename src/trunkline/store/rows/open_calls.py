@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, delete, select, update
 
 from trunkline.model.call import CallRecord
 from trunkline.model.journal import DialogState
+from trunkline.store.database.call_tables import OPEN_CALLS
 from trunkline.store.database.database import Session
-from trunkline.store.database.tables import OPEN_CALLS
 from trunkline.store.database.upsert import BACKENDS, Bulk, upsert
 
 _JSON = msgspec.json.Encoder()

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select
 
+from trunkline.store.database.call_tables import TRANSCRIPTS
 from trunkline.store.database.database import Session
-from trunkline.store.database.tables import TRANSCRIPTS
 
 _T = TRANSCRIPTS.c
 _OF = select(_T.speaker, _T.text, _T.at).where(_T.call_id == bindparam("call")).order_by(_T.at, _T.position)

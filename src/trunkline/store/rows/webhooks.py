@@ -121,7 +121,7 @@ class Webhooks:
             if event.name in names
         ]
         if rows:
-            await self._session.execute(insert_missing(self._backend, DELIVERIES), rows)
+            await self._session.many(insert_missing(self._backend, DELIVERIES), rows, dict)
         return len(rows)
 
     async def due(self, wall: float, limit: int, except_: Sequence[str] = ()) -> list[Delivery]:
