@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.storm.actor import CARRIER, STRANGER
 from tests.simulation.storm.edge import Watched
+from tests.simulation.storm.topology import disclosed, transferred
 from tests.simulation.storm.wire import Wire
 from trunkline.model.journal import Began, Ended
 
@@ -21,7 +22,10 @@ def judge(storm: Storm) -> None:
         wrong += [f"{storm.registrar.live} stays registered"] if storm.registrar.live and not storm.crashed else []
     for edge in [*storm.crashed, storm.edge]:
         wrong += _records(edge, edge in storm.crashed) + _commands(edge, edge in storm.crashed)
-    wrong += Wire(storm.world).wrong(storm.crashes, _unheard(storm), _over(storm))
+    wire = Wire(storm.world)
+    wrong += wire.wrong(storm.crashes, _unheard(storm), _over(storm))
+    if not transferred(wire):
+        wrong += disclosed(wire)
     assert not wrong, "\n".join([*wrong, storm.context])
 
 
