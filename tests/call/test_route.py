@@ -27,6 +27,8 @@ def dialog(target: str, *routes: str, flow: Flow = PUBLIC) -> Dialog:
         (PUBLIC, "sip:a@8.8.4.4;transport=udp", False, ("8.8.4.4", 5060)),
         (PUBLIC, "sip:a@8.8.4.4", True, PUBLIC.remote),
         (PUBLIC, "sip:a@10.0.0.9", False, PUBLIC.remote),
+        (PUBLIC, "sips:a@8.8.4.4", True, PUBLIC.remote),
+        (PUBLIC, "sips:a@10.0.0.9", False, PUBLIC.remote),
         (PUBLIC, "sip:a@8.8.8.8:40000", False, PUBLIC.remote),
         (PUBLIC, "sip:a@host;maddr=8.8.4.4", False, ("8.8.4.4", 5060)),
         (PUBLIC, "tel:+1", False, PUBLIC.remote),

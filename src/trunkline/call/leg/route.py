@@ -2,7 +2,8 @@
 
 Over TCP and TLS: the live connection, whatever the Contact says; many a peer's Contact names a port nobody can connect
 to. Over UDP: to the source that was seen when the peer is behind NAT; otherwise where the route set or the remote
-target says.
+target says. That holds for a SIPS Contact too, which a peer has no business to say over UDP: behind NAT there is no
+other way to it, and where there is none it asks for TLS.
 """
 
 from __future__ import annotations
