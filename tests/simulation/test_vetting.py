@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -121,6 +122,89 @@ def test_beside_one_of_another_kind_the_callers_own_token_counts(world: World) -
     edge = made(world, "require")
     _, agent = call(world, of_kind(world, "rcd") + "\n" + vouched(world))
     assert told(agent)["X-Trunkline-Attestation"] == "A"
+    over(world, edge)
+
+
+FIRST, SECOND = "13035550001", "13035550002"
+DIVERTER = ROOT.signer("SHAKEN 5678")
+ELSEWHERE = URL.replace("passport", "diverter")
+
+
+def diverted(world: World, origin: str, to: str, signer: Authority = DIVERTER, **changed: Any) -> str:
+    """The token of who diverts a call from one number to another (RFC 8946)."""
+    wall = int(world.now + 1_700_000_000)
+    said = {"dest": {"tn": [to]}, "div": {"tn": origin}, "iat": wall, "orig": {"tn": CALLER}, **changed}
+    return f"Identity: {identity(signer, said, header(ppt='div', x5u=ELSEWHERE))}"
+
+
+@pytest.mark.parametrize("places", [(FIRST,), (FIRST, SECOND)])
+def test_a_diverted_callers_token_stands_with_those_of_its_diversions(world: World, places: tuple[str, ...]) -> None:
+    edge = made(world, "require")
+    edge.certificates[ELSEWHERE] = DIVERTER.chain()
+    # The first telephone rang in vain for a while.
+    said = {"dest": {"tn": [FIRST]}, "iat": int(world.now + 1_700_000_000) - 100}
+    steps = [diverted(world, one, other) for one, other in pairwise((*places, NUMBER[1:]))]
+    carrier, agent = call(world, "\n".join([*reversed(steps), vouched(world, **said)]))
+    assert 200 in carrier.statuses("INVITE")
+    assert told(agent)["X-Trunkline-Verstat"] == "TN-Validation-Passed-A"
+    assert [each.url for each in edge.fetched] == [URL, *[ELSEWHERE] * len(places)]
+    over(world, edge)
+    assert edge.record.attestation == "TN-Validation-Passed-A"
+
+
+@pytest.mark.parametrize(
+    ("own", "step", "status", "words"),
+    [
+        ({}, {"orig": {"tn": "14155550111"}}, 438, "Invalid Identity Header"),
+        ({}, {"div": {"tn": SECOND}}, 438, "Invalid Identity Header"),
+        ({}, {"div": "nonsense"}, 438, "Invalid Identity Header"),
+        ({}, {"dest": {"tn": [SECOND]}}, 438, "Invalid Identity Header"),
+        ({"orig": {"tn": "14155550111"}}, {}, 438, "Invalid Identity Header"),
+        ({}, {"iat": 1_700_000_000 - 1000}, 403, "Stale Date"),
+        ({"iat": 1_700_000_000 - 1000}, {}, 403, "Stale Date"),
+        ({"iat": 1_700_000_000 + 1000}, {}, 403, "Stale Date"),
+    ],
+)
+def test_a_diversion_that_leads_nowhere(world: World, own: Any, step: Any, status: int, words: str) -> None:
+    edge = made(world, "require")
+    carrier, agent = call(
+        world, vouched(world, **{"dest": {"tn": [FIRST]}, **own}) + "\n" + diverted(world, FIRST, NUMBER[1:], **step)
+    )
+    assert edge.fetched == []
+    refused(world, edge, carrier, agent, "require", "TN-Validation-Failed", status, words)
+
+
+@pytest.mark.parametrize("which", [URL, ELSEWHERE])
+@pytest.mark.parametrize(
+    ("pem", "verstat", "status", "words"),
+    [
+        (None, "No-TN-Validation", 436, "Bad Identity Info"),
+        (ROOT.signer().chain(), "TN-Validation-Failed", 438, "Invalid Identity Header"),
+        (Authority().signer().chain(), "TN-Validation-Failed", 437, "Unsupported Credential"),
+    ],
+)
+def test_each_token_of_a_diverted_call_must_stand(
+    world: World, which: str, pem: bytes | None, verstat: str, status: int, words: str
+) -> None:
+    edge = made(world, "require")
+    edge.certificates |= {ELSEWHERE: DIVERTER.chain(), which: pem}
+    carrier, agent = call(world, vouched(world, dest={"tn": [FIRST]}) + "\n" + diverted(world, FIRST, NUMBER[1:]))
+    refused(world, edge, carrier, agent, "require", verstat, status, words)
+
+
+def test_a_diverted_call_waits_no_longer_than_others(world: World) -> None:
+    """Its certificates share one patience."""
+    edge = made(world, "require")
+    carrier, agent = call(world, vouched(world, dest={"tn": [FIRST]}) + "\n" + diverted(world, FIRST, NUMBER[1:]))
+    assert [each.url for each in edge.fetched] == [URL, ELSEWHERE]
+    world.run(2.0)
+    refused(world, edge, carrier, agent, "require", "No-TN-Validation", 436, "Bad Identity Info")
+
+
+def test_who_diverts_a_call_may_sign_it_anew(world: World) -> None:
+    edge = made(world, "require")
+    _, agent = call(world, vouched(world, dest={"tn": [FIRST]}) + "\n" + vouched(world, attest="C"))
+    assert told(agent)["X-Trunkline-Attestation"] == "C"
     over(world, edge)
 
 

@@ -57,6 +57,8 @@ class Passport(NamedTuple):
     """Digits of whom it calls."""
     attestation: str
     """`A`, `B` or `C`; empty when it is not said, or not for this kind to say."""
+    diverted: str = ""
+    """Of the kind `div` (RFC 8946): digits of who was called first."""
 
 
 def digits(number: str) -> str:
@@ -111,7 +113,8 @@ def _passport(
         return Flaw(438, "the token does not say who calls whom")
     if kind == "shaken" and (attestation not in ("A", "B", "C") or not isinstance(claims.get("origid"), str)):
         return Flaw(438, "the token attests nothing")
-    return Passport(signed, signature, url, kind, issued, origin, destinations, str(attestation))
+    diverted = (_number(claims.get("div")) or "") if kind == "div" else ""
+    return Passport(signed, signature, url, kind, issued, origin, destinations, str(attestation), diverted)
 
 
 def fetchable(url: str) -> bool:

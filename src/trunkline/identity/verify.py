@@ -54,6 +54,11 @@ def flawed(flaw: Flaw) -> Judgement:
     return Judgement(verstat, "", flaw.status, flaw.reason)
 
 
+def passed(passport: Passport) -> Judgement:
+    """The caller's own token, which stands."""
+    return Judgement(_PASSED.get(passport.attestation, "TN-Validation-Passed"), passport.attestation)
+
+
 NONE: Final = Judgement("No-TN-Validation", "", 428, "the call bears no Identity header of a kind that is known here")
 UNTRUSTING: Final = Judgement("No-TN-Validation", "", 437, "identity.trust_store names no certificate to trust")
 
@@ -88,21 +93,23 @@ class Verifier:
     ) -> Judgement:
         """Whether the token stands on the certificate, and is about this call: who calls is one of `origins`, who is
         called one of `destinations`, digits alone."""
-        flaw = about(passport, wall, origins, destinations)
-        if flaw is not None:
-            return flawed(flaw)
+        flaw = about(passport, wall, origins, destinations) or self.doubt(passport, pem, wall)
+        return flawed(flaw) if flaw is not None else passed(passport)
+
+    def doubt(self, passport: Passport, pem: bytes, wall: float) -> Flaw | None:
+        """What is wrong with the token's signature, or with the certificate that it stands on."""
         known = self._standing(pem)
         if isinstance(known, Flaw):
-            return flawed(known)
+            return known
         if not known.since <= wall <= known.until:
-            return flawed(Flaw(437, "its certificate, or one above it, is not valid now"))
+            return Flaw(437, "its certificate, or one above it, is not valid now")
         half = len(passport.signature) // 2
         r, s = int.from_bytes(passport.signature[:half], "big"), int.from_bytes(passport.signature[half:], "big")
         try:
             known.key.verify(utils.encode_dss_signature(r, s), passport.signed, ec.ECDSA(hashes.SHA256()))
         except InvalidSignature:
-            return flawed(Flaw(438, "the signature is not the certificate's"))
-        return Judgement(_PASSED.get(passport.attestation, "TN-Validation-Passed"), passport.attestation)
+            return Flaw(438, "the signature is not the certificate's")
+        return None
 
     def _standing(self, pem: bytes) -> Standing | Flaw:
         known = self._known.get(pem)

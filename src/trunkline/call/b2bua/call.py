@@ -150,8 +150,8 @@ class Call:
 
     def fetched(self, pem: bytes | None, now: float) -> Outs:
         """The certificate that vouches for the caller came, or cannot be had."""
-        vetted = self._vetting
-        return [] if self.ended or vetted is None else self._vetted(vetted.fetched(pem, now + self.ua.epoch), now)
+        known = [] if self.ended or self._vetting is None else self._vetting.fetched(pem, now + self.ua.epoch)
+        return self._vetted(known, now) if isinstance(known, Judgement) else known
 
     def _vetted(self, judgement: Judgement, now: float) -> Outs:
         """It is known what the caller's number is worth: the first agent is called, or nobody is."""

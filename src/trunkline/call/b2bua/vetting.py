@@ -12,8 +12,9 @@ from trunkline.call.b2bua.search import Nobody
 from trunkline.call.decision.privacy import asserted
 from trunkline.call.leg.asking import Outs
 from trunkline.call.outputs import Fetch, Observed
+from trunkline.identity import diversion
 from trunkline.identity.passport import Flaw, Passport, Said, digits, read
-from trunkline.identity.verify import NONE, UNTRUSTING, Judgement, Verifier, about, flawed
+from trunkline.identity.verify import NONE, UNTRUSTING, Judgement, Verifier, flawed, passed
 from trunkline.model.trunk import Trunk
 from trunkline.routing.telephone import party_of_address
 from trunkline.sip.grammar import split_commas
@@ -34,7 +35,7 @@ _PHRASES: Final = {
 class Vetting:
     """That of one call, until it is judged."""
 
-    __slots__ = ("_call", "_callee", "_destinations", "_origins", "_passport", "_request", "_trunk", "_verifier")
+    __slots__ = ("_call", "_callee", "_checked", "_destinations", "_origins", "_request", "_trunk", "_verifier", "_way")
 
     def __init__(self, call: str, verifier: Verifier, trunk: Trunk, request: Request, callee: str) -> None:
         """`request`: the INVITE that came by `trunk`. `callee`: the number called, E.164."""
@@ -43,7 +44,10 @@ class Vetting:
         self._trunk = trunk
         self._request = request
         self._callee = callee
-        self._passport: Passport | None = None
+        self._way: tuple[Passport, ...] = ()
+        """The caller's token, and those of the diversions after it."""
+        self._checked = 0
+        """How many of them stand."""
         self._origins: frozenset[str] = frozenset()
         self._destinations: frozenset[str] = frozenset()
 
@@ -63,26 +67,39 @@ class Vetting:
         self._origins, self._destinations = frozenset(origins), frozenset([digits(self._callee), *asked])
         said = Said("".join(origins[:1]), "".join(asked), _date(request.header("Date")))
         found = [read(value, said) for value in values]
-        # The token of the network that took the call in. Others, as of who diverted it (RFC 8946 §4.2), do not say who
-        # calls, and kinds that are not spoken are to be passed over (RFC 8224 §6.2).
+        # Kinds that are not spoken are to be passed over (RFC 8224 §6.2), and a diversion vouches for nobody alone.
         spoken = [one for one in found if isinstance(one, Flaw) or one.kind in ("shaken", "")]
         if not spoken:
             return NONE
-        passport = next((one for one in spoken if isinstance(one, Passport)), spoken[0])
-        flaw = passport if isinstance(passport, Flaw) else about(passport, wall, self._origins, self._destinations)
-        if flaw is not None:
-            return flawed(flaw)
-        assert isinstance(passport, Passport)
+        diversions = [one for one in found if isinstance(one, Passport) and one.kind == diversion.KIND]
+        first: Flaw | None = None
+        # Of several the one that is about this call: who diverts it may sign anew.
+        for own in spoken:
+            way = diversion.way(own, diversions, self._destinations) if isinstance(own, Passport) else ()
+            doubt = own if isinstance(own, Flaw) else diversion.doubt(way, wall, self._origins, self._destinations)
+            if doubt is None:
+                self._way = way
+                break
+            first = first or doubt
+        else:
+            assert first is not None
+            return flawed(first)
         if not self._verifier.trusts:
             return UNTRUSTING
-        self._passport = passport
-        return [Fetch(self._call, passport.url)]
+        return [Fetch(self._call, self._way[0].url)]
 
-    def fetched(self, pem: bytes | None, wall: float) -> Judgement:
-        """The certificate came, or will not."""
-        if self._passport is None or pem is None:
+    def fetched(self, pem: bytes | None, wall: float) -> Judgement | Outs:
+        """A certificate came, or will not. What is known then, or the question for the next."""
+        if pem is None or not self._way:
             return flawed(_UNREACHED)
-        return self._verifier.judge(self._passport, pem, wall, self._origins, self._destinations)
+        flaw = diversion.doubt(self._way, wall, self._origins, self._destinations)
+        flaw = flaw or self._verifier.doubt(self._way[self._checked], pem, wall)
+        if flaw is not None:
+            return flawed(flaw)
+        self._checked += 1
+        if self._checked < len(self._way):
+            return [Fetch(self._call, self._way[self._checked].url)]
+        return passed(self._way[0])
 
     def refuses(self, judgement: Judgement) -> bool:
         """Whether the call is to be refused for it."""
