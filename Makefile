@@ -1,7 +1,8 @@
 # Trunkline: `make run`, `make test`, `make check`, `make bench`. `make help` lists all.
 #
 # Each step leaves a stamp, so that a second `make` does only what changed. `make test ARGS="tests/sip -k via"` passes
-# arguments to pytest; `make bench ARGS=…` and `make run ARGS=…` to their commands.
+# arguments to pytest; `make bench ARGS=…` and `make run ARGS=…` to their commands. Tests of the control plane, the API
+# and the stories have SQLite files, and some PostgreSQL too: with `make test ARGS="--store postgres"` all have that.
 #
 # What runs is the package as it is installed, its core compiled (see setup.py), built anew when a source changed.
 # Unit tests import the sources in src as they stand, which no build stands between: `.venv/bin/pytest tests/sip`.

@@ -6,6 +6,8 @@ lie beside the checkout). Where `CI` is set such a skip is a failure: there, eve
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
@@ -14,6 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.databases import CHOICES, POSTGRES, SQLITE, Databases, backends
+from trunkline.store.store import Store
 
 if TYPE_CHECKING:
     from tests.postgres import Cluster
@@ -52,6 +57,22 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     forbid(report)
     return report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store",
+        choices=CHOICES,
+        help="the database of the tests that need one: sqlite, postgres or both; by default sqlite, and for some both",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        on_both = metafunc.definition.get_closest_marker("both_stores") is not None
+        found = backends(metafunc.config.getoption("store"), on_both=on_both)
+        if tuple(found) != (SQLITE,):
+            metafunc.parametrize("backend", found, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +118,53 @@ def cluster() -> Iterator[Cluster]:
     cluster = postgres.Cluster.make(programs)
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="session")
+def databases(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Databases on that server."""
+    return Databases(cluster, tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture
+def postgres_url(databases: Databases) -> Iterator[str]:
+    """A PostgreSQL database with empty tables."""
+    with databases.empty() as url:
+        yield url
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """What this test runs on."""
+    return str(getattr(request, "param", SQLITE))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file whose tables are made once for all tests."""
+    folder = tmp_path_factory.mktemp("template")
+
+    async def make() -> None:
+        store = await Store.open(f"sqlite:///{folder}/trunkline.db", folder / "secret.key")
+        await store.close()
+
+    asyncio.run(make())
+    return folder / "trunkline.db"
+
+
+@pytest.fixture
+def store_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with empty tables, of the kind that this test runs on."""
+    if backend == POSTGRES:
+        return str(request.getfixturevalue("postgres_url"))
+    shutil.copy(request.getfixturevalue("template"), tmp_path / "trunkline.db")
+    return f"sqlite:///{tmp_path}/trunkline.db"
+
+
+@pytest.fixture(scope="session")
+def shared_url(request: pytest.FixtureRequest) -> Callable[[Path], contextlib.AbstractContextManager[str]]:
+    """The database for what several tests share, given its folder: a file that is not there yet, or empty tables."""
+    if request.config.getoption("store") == POSTGRES:
+        databases: Databases = request.getfixturevalue("databases")
+        return lambda _: databases.empty()
+    return lambda folder: contextlib.nullcontext(f"sqlite:///{folder}/trunkline.db")

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
 
@@ -80,11 +80,11 @@ class Cluster:
     def url(self, name: str) -> str:
         return f"postgresql://trunkline@/{name}?host={self._folder}"
 
-    async def command(self, sql: str) -> None:
-        """Run a statement outside of any transaction."""
-        connection = await asyncpg.connect(host=str(self._folder), user="trunkline", database="postgres")
+    async def command(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement outside of any transaction; its rows."""
+        connection = await asyncpg.connect(host=str(self._folder), user="trunkline", database=database)
         try:
-            await connection.execute(sql)
+            return [tuple(row) for row in await connection.fetch(sql)]
         finally:
             await connection.close()
 

@@ -1,4 +1,4 @@
-"""The API as clients meet it: a real server on a free port, over a real SQLite file and a small engine."""
+"""The API as clients meet it: a real server on a free port, over a real database and a small engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from tests.control.conftest import Clock, clock, engine, services, store, template
+from tests.control.conftest import Clock, clock, engine, services, store
 from tests.control.engine import Engine
 from tests.secrets import leaks, secrets
 from trunkline.api import app, server
@@ -26,7 +26,7 @@ from trunkline.control.access.keys import KeyWanted
 from trunkline.control.services import Services
 from trunkline.model.key import Role
 
-__all__ = ["Clock", "Engine", "clock", "engine", "services", "store", "template"]
+__all__ = ["Clock", "Engine", "clock", "engine", "services", "store"]
 
 
 def status(engine: Engine, number: str) -> int | None:

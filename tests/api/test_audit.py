@@ -11,6 +11,8 @@ from trunkline.store.database import errors as store_errors
 from trunkline.store.rows.audit import Audit
 from trunkline.store.store import Store
 
+pytestmark = pytest.mark.both_stores
+
 
 async def test_a_change_says_who_what_and_from_where(admin: Client, clock: Clock) -> None:
     made = await admin.post("/v1/sip/trunks", GENERIC, headers={"X-Request-Id": "first"})

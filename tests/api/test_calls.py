@@ -13,6 +13,8 @@ from trunkline.model.call import CallRecord, LegRecord
 from trunkline.sip.flow import Flow
 from trunkline.store.store import Store
 
+pytestmark = pytest.mark.both_stores
+
 DAY = 1_705_276_800.0  # 2024-01-15T00:00:00Z
 CALLER = Flow("udp", ("192.0.2.9", 5060), ("192.0.2.1", 5060))
 AGENT = Flow("tcp", ("192.0.2.9", 5060), ("198.51.100.7", 5060), "out:agent:")

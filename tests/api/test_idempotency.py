@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.api.conftest import GENERIC, Client, Clock, Engine, Keys
 from trunkline.control.access.idempotency import KEPT
 from trunkline.control.services import Services
 from trunkline.store.store import Store
+
+pytestmark = pytest.mark.both_stores
 
 ONCE = {"Idempotency-Key": "7b2c4a34"}
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.api.conftest import Client, Clock, Keys
 from tests.control.conftest import build
 from tests.control.engine import Engine
 from trunkline.control.services import Services
 from trunkline.store.store import Store
+
+pytestmark = pytest.mark.both_stores
 
 
 async def test_s2_01_a_key_is_shown_once_and_kept_as_a_hash(admin: Client, anybody: Client, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,9 @@ def test_credentials_are_written_and_never_read() -> None:
 class Running:
     """The server in a thread of its own, because the generated requests come from a client that blocks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
+        self._url = url
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Event | None = None
@@ -120,7 +122,7 @@ class Running:
         self._thread.join(10)
 
     async def _run(self) -> None:
-        store = await Store.open(f"sqlite:///{self._folder}/trunkline.db", self._folder / "secret.key")
+        store = await Store.open(self._url, self._folder / "secret.key")
         providers = nowhere()
         services = build(store, Engine(), Clock(), imports_per_minute=1_000_000, providers=providers)
         await services.load()
@@ -141,8 +143,11 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with Running(tmp_path_factory.mktemp("openapi")) as server:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, shared_url: Callable[[Path], AbstractContextManager[str]]
+) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("openapi")
+    with shared_url(folder) as url, Running(folder, url) as server:
         yield server
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.api.conftest import ELEVENLABS, Client
+
+pytestmark = pytest.mark.both_stores
 
 
 async def test_made_changed_and_removed(operator: Client, anybody: Client) -> None:

@@ -15,6 +15,8 @@ from trunkline.model import ids
 from trunkline.model.call import CallRecord
 from trunkline.store.store import Store
 
+pytestmark = pytest.mark.both_stores
+
 NUMBER = "+12125551234"
 
 

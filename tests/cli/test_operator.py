@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from tests.api.conftest import Client, anybody, clock, engine, options, services, store, template
+from tests.api.conftest import Client, anybody, clock, engine, options, services, store
 from trunkline.cli import main
 from trunkline.control.access.keys import KeyWanted
 from trunkline.control.services import Services
 
-__all__ = ["anybody", "clock", "engine", "options", "services", "store", "template"]
+__all__ = ["anybody", "clock", "engine", "options", "services", "store"]
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
-"""The services over a real SQLite file and a small engine, with a clock that tests move."""
+"""The services over a real database and a small engine, with a clock that tests move."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -40,23 +38,9 @@ def engine() -> Engine:
     return Engine()
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database whose tables are made once for all tests."""
-    folder = tmp_path_factory.mktemp("template")
-
-    async def make() -> None:
-        store = await Store.open(f"sqlite:///{folder}/trunkline.db", folder / "secret.key")
-        await store.close()
-
-    asyncio.run(make())
-    return folder / "trunkline.db"
-
-
 @pytest.fixture
-async def store(template: Path, tmp_path: Path) -> AsyncIterator[Store]:
-    shutil.copy(template, tmp_path / "trunkline.db")
-    store = await Store.open(f"sqlite:///{tmp_path}/trunkline.db", tmp_path / "secret.key")
+async def store(store_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(store_url, tmp_path / "secret.key")
     yield store
     await store.close()
 

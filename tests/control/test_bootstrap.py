@@ -12,6 +12,7 @@ import pytest
 
 from tests.control.conftest import Clock, build
 from tests.control.engine import Engine
+from tests.databases import contents
 from trunkline.call.decision.verdict import Admitted
 from trunkline.control.bootstrap import DEMO_NUMBER, demo, operator_key, seed
 from trunkline.control.errors import Invalid
@@ -23,7 +24,7 @@ from trunkline.sip.flow import Transport
 from trunkline.store.store import Store
 
 
-async def test_the_demo_answers_this_machine(services: Services, engine: Engine, tmp_path: Path) -> None:
+async def test_the_demo_answers_this_machine(store: Store, services: Services, engine: Engine, tmp_path: Path) -> None:
     made = await demo(services, tmp_path)
     assert made is not None
     transports: tuple[Transport, ...] = ("udp", "tcp", "tls")
@@ -37,7 +38,7 @@ async def test_the_demo_answers_this_machine(services: Services, engine: Engine,
     file = tmp_path / "demo.key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() == made.key.reveal() + "\n"
-    assert made.key.reveal().encode() not in (tmp_path / "trunkline.db").read_bytes()
+    assert made.key.reveal() not in await contents(store)
 
 
 async def test_the_demo_is_made_once(
@@ -122,7 +123,7 @@ async def test_a_seed_is_routed_at_once_and_again_changes_nothing(
     assert verdict.trunk.password.reveal() == "plain-in-the-file"
     assert [each.uri for each in verdict.candidates] == ["sip:a@127.0.0.2"]
     assert ids.bare(verdict.number.id) == verdict.number.id
-    assert b"plain-in-the-file" not in (tmp_path / "trunkline.db").read_bytes()
+    assert "plain-in-the-file" not in await contents(store)
     again = build(store, Engine(), clock)
     await again.load()
     clock.pass_(100)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.control.conftest import Clock, build, clock, engine, store, template
+from tests.control.conftest import Clock, build, clock, engine, store
 from tests.control.engine import Engine
 from tests.providers.carrier import KEY, SID, TOKEN, Carrier
 from tests.providers.conftest import carrier, providers
@@ -21,7 +21,9 @@ from trunkline.providers.values import Search
 from trunkline.store.rows.purchases import Purchase
 from trunkline.store.store import Store
 
-__all__ = ["carrier", "clock", "engine", "providers", "store", "template"]
+__all__ = ["carrier", "clock", "engine", "providers", "store"]
+
+pytestmark = pytest.mark.both_stores
 
 NUMBER = "+14155550100"
 ACCOUNTS = {

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.control.conftest import Clock, build, clock, engine, store, template
+from tests.control.conftest import Clock, build, clock, engine, store
 from tests.control.engine import Engine
 from tests.control.names import Names
 from tests.control.receiver import Receiver, receiving
@@ -37,7 +37,9 @@ from trunkline.store.mover import Mover
 from trunkline.store.replay import replay
 from trunkline.store.store import Store, Unit
 
-__all__ = ["clock", "engine", "store", "template"]
+__all__ = ["clock", "engine", "store"]
+
+pytestmark = pytest.mark.both_stores
 
 SECRET = "your_webhook_secret"
 

@@ -34,6 +34,7 @@ def test_passes():
 @pytest.fixture
 def suite(pytester: pytest.Pytester, root: Path) -> pytest.Pytester:
     pytester.makeconftest((root / "tests" / "conftest.py").read_text())
+    pytester.makeini(f"[pytest]\npythonpath = {root}")
     pytester.makepyfile(SKIPS)
     return pytester
 

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.databases import Databases
 from tests.postgres import Cluster
 from trunkline.store.store import Store
 
-_SERIAL = itertools.count(1)
-
-
-async def _migrated(cluster: Cluster, key: Path) -> None:
-    await cluster.command("CREATE DATABASE migrated")
-    store = await Store.open(cluster.url("migrated"), key)
-    await store.close()
-
 
 @pytest.fixture(scope="session")
-def migrated(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def migrated(databases: Databases) -> Cluster:
     """The server, with a database `migrated` to copy."""
-    asyncio.run(_migrated(cluster, tmp_path_factory.mktemp("postgres") / "secret.key"))
-    return cluster
-
-
-@pytest.fixture
-def postgres_url(migrated: Cluster) -> Iterator[str]:
-    """A PostgreSQL database with empty tables."""
-    name = f"test{next(_SERIAL)}"
-    asyncio.run(migrated.command(f"CREATE DATABASE {name} TEMPLATE migrated"))
-    yield migrated.url(name)
-    asyncio.run(migrated.command(f"DROP DATABASE {name} WITH (FORCE)"))
+    return databases.cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

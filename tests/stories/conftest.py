@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.databases import POSTGRES
 from tests.stories.edge import Edge
 from tests.stories.phone import Phone
 
@@ -16,9 +18,11 @@ NUMBER = "+12025550123"
 
 
 @pytest.fixture
-def edge(tmp_path: Path) -> Iterator[Edge]:
+def edge(tmp_path: Path, backend: str, request: pytest.FixtureRequest) -> Iterator[Edge]:
     """Not started yet. At the end of every story the log has no traceback, and no secret came out anywhere."""
     made = Edge(tmp_path)
+    if backend == POSTGRES:
+        made.sections["store"] = {"url": request.getfixturevalue("postgres_url")}
     yield made
     made.close()
     assert made.leaked() == []
@@ -33,11 +37,15 @@ def sound(log: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, shared_url: Callable[[Path], AbstractContextManager[str]]
+) -> Iterator[Edge]:
     made = Edge(tmp_path_factory.mktemp("running"))
-    made.start()
-    yield made
-    assert made.stop() == 0
+    with shared_url(made.folder) as url:
+        made.sections["store"] = {"url": url}
+        made.start()
+        yield made
+        assert made.stop() == 0
     assert made.leaked() == []
     sound(made.log)
 

@@ -52,6 +52,8 @@ def test_a_journal_that_cannot_be_written(edge: Edge, carrier: Phone, agent: Pho
 
 
 def test_a_database_that_is_locked(routed: Edge, carrier: Phone, agent: Phone) -> None:
+    if routed.sections.get("store"):
+        pytest.skip("it is about SQLite: any process may lock the whole file")
     with closing(sqlite3.connect(routed.data / "trunkline.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         try:
@@ -69,6 +71,21 @@ def test_two_edges_cannot_share_a_data_directory(routed: Edge, carrier: Phone, a
     other = Edge(routed.folder, "other")
     assert "in use by another process" in other.refuses_to_start()
     a_call(routed, carrier, agent)
+
+
+@pytest.mark.both_stores
+def test_two_edges_cannot_share_a_database(edge: Edge, store_url: str, tmp_path: Path) -> None:
+    """Their data directories may be as far apart as they like."""
+    edge.sections["store"] = {"url": store_url}
+    edge.start()
+    other = Edge(tmp_path / "other")
+    other.folder.mkdir()
+    other.sections["store"] = edge.sections["store"]
+    assert "in use by another edge" in other.refuses_to_start()
+    assert edge.ask("GET", "/readyz").status == 200
+    edge.kill()
+    other.start()
+    other.close()
 
 
 @contextmanager

@@ -44,6 +44,7 @@ from trunkline.settings.live import reread
 from trunkline.settings.plan import plan_of
 from trunkline.sip.flow import host_port
 from trunkline.store.database.errors import StoreError, Unavailable
+from trunkline.store.database.occupancy import Occupancy
 from trunkline.store.journal.journal import Journal
 from trunkline.store.mover import Mover
 from trunkline.store.replay import Replayed, replay
@@ -118,13 +119,15 @@ class Edge:
     async def _start(self, demo: bool, seed: Path | None) -> Started:
         settings, undo = self.settings, self._undo
         _make(settings.data_dir)
-        # Its lock comes first: a second process must not so much as look at the database.
+        # The locks come first: a second process must not so much as look at the records.
         self.journal = Journal.open(settings.journal_dir, fsync=settings.store.journal_fsync)
         undo.callback(self.journal.close)
         await self._open_porch()
         progress = self._progress
         undo.push_async_callback(self.duties.end)
         telling = self.duties.begin("the progress of the start", lambda: progress.tell(self._notifier))
+        self.occupancy = await Occupancy.take(settings.store_url)
+        undo.push_async_callback(self.occupancy.close)
         progress.say("opening the database, and bringing its tables up to date")
         self.store = await Store.open(settings.store_url, settings.key_file)
         undo.push_async_callback(self.store.close)
@@ -135,7 +138,7 @@ class Edge:
         self.engine = Engine(plan_of(settings), self.journal, asyncio.get_running_loop())
         await self._restore_tolls()
         metrics = metrics_of(self.engine, self.mover, self._log, self.duties, self._api_expires)
-        port = Port(self.engine, self.mover, metrics.text)
+        port = Port(self.engine, self.mover, self.occupancy, metrics.text)
         self.services = self._control(port)
         progress.say("reading the configuration")
         await self.services.load(progress.count)
@@ -146,6 +149,7 @@ class Edge:
         pulse = Pulse(self.engine, self._notifier)
         self.duties.begin("the pulse", lambda: _each_second(pulse.beat))
         moving = self.duties.begin("the mover", self.mover.run)
+        self.duties.begin("the place in the database", self.occupancy.keep)
         undo.push_async_callback(self._last_rows, moving)
         # Closing may journal the end of nothing more: calls that still go on are the next start's.
         undo.push_async_callback(self.engine.close)

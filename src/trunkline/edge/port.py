@@ -51,6 +51,7 @@ from trunkline.model.change import Change, Put
 from trunkline.model.trunk import Trunk
 from trunkline.providers.values import Endpoint
 from trunkline.store.database.errors import StoreError
+from trunkline.store.database.occupancy import Occupancy
 from trunkline.store.mover import Mover
 
 A = TypeVar("A")
@@ -69,12 +70,13 @@ def _is_trunk(change: Change) -> TypeGuard[Put]:
 class Port:
     """Give it to the services."""
 
-    __slots__ = ("_core", "_engine", "_metrics", "_mover")
+    __slots__ = ("_core", "_engine", "_metrics", "_mover", "_occupancy")
 
-    def __init__(self, engine: Engine, mover: Mover, metrics: Callable[[], str]) -> None:
+    def __init__(self, engine: Engine, mover: Mover, occupancy: Occupancy, metrics: Callable[[], str]) -> None:
         self._engine = engine
         self._core = engine.core
         self._mover = mover
+        self._occupancy = occupancy
         self._metrics = metrics
 
     async def apply(self, changes: tuple[Change, ...]) -> None:
@@ -263,6 +265,8 @@ class Port:
             reasons.append(f"the journal cannot be written: {health.journal}")
         if health.database:
             reasons.append(f"the call log cannot be written: {health.database}")
+        if self._occupancy.reason:
+            reasons.append(self._occupancy.reason)
         return tuple(reasons)
 
     def _live(self, organization_id: str, limit: int) -> tuple[CallRecord, ...]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import ELEVENLABS, Client, Clock
+
+pytestmark = pytest.mark.both_stores
 
 PATH = "/v1/phone-numbers/bulk-import"
 

@@ -50,7 +50,7 @@ class Session:
         try:
             return await self.connection.execute(statement, rows)
         except (exc.SQLAlchemyError, OSError) as error:
-            raise _translated(error) from None
+            raise translated(error) from None
 
     async def many(self, statement: Executable, records: Sequence[T], row: Callable[[T], dict[str, Any]]) -> None:
         """As `execute` for however many records, each of which `row` makes a row of, a part at a time: others run
@@ -64,7 +64,7 @@ class Session:
         try:
             return await self.connection.exec_driver_sql(sql, rows)
         except (exc.SQLAlchemyError, OSError) as error:
-            raise _translated(error) from None
+            raise translated(error) from None
 
     async def rows(self, statement: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
         """`values`: of the statement's own parameters, where it was made once for all."""
@@ -113,7 +113,7 @@ class Database:
         url = database_url(text)
         if url.get_backend_name() != "sqlite":
             return cls(url, _postgres_writer(url), _postgres(url, _POSTGRES_READERS, "REPEATABLE READ", readonly=True))
-        _create_file(url)
+        create_file(url)
         return cls(url, _sqlite(url, connections=1, begin="BEGIN IMMEDIATE"), _sqlite(url, _READERS, begin="BEGIN"))
 
     @property
@@ -159,7 +159,7 @@ async def _writing(engine: AsyncEngine) -> AsyncIterator[Session]:
         try:
             await transaction.commit()
         except OSError as error:
-            raise _translated(error) from None
+            raise translated(error) from None
 
 
 @contextlib.asynccontextmanager
@@ -168,12 +168,12 @@ async def _connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         await connection.start()
     except (exc.SQLAlchemyError, OSError) as error:
-        raise _translated(error) from None
+        raise translated(error) from None
     try:
         async with contextlib.aclosing(connection):
             yield connection
     except exc.SQLAlchemyError as error:
-        raise _translated(error) from None
+        raise translated(error) from None
 
 
 def database_url(text: str) -> URL:
@@ -191,8 +191,8 @@ def database_url(text: str) -> URL:
     return url.set(drivername=driver)
 
 
-def _create_file(url: URL) -> None:
-    """The file is made readable by its owner alone: it holds who called whom."""
+def create_file(url: URL) -> None:
+    """The file is made readable by its owner alone: it holds who called whom. Raises `Unavailable`."""
     assert url.database is not None
     path = Path(url.database)
     try:
@@ -266,6 +266,11 @@ def _postgres(
     )
 
 
+def postgres_session(url: URL) -> AsyncEngine:
+    """One connection, and no transactions."""
+    return _postgres(url, 1, "AUTOCOMMIT")
+
+
 def _postgres_writer(url: URL, statement: float | None = _STATEMENT) -> AsyncEngine:
     # Each statement sees what was committed before it, which the lock makes all that will ever be.
     engine = _postgres(url, 1, "READ COMMITTED", statement=statement, lock_timeout=str(int(_WAIT * 1000)))
@@ -277,7 +282,8 @@ def _postgres_writer(url: URL, statement: float | None = _STATEMENT) -> AsyncEng
     return engine
 
 
-def _translated(error: exc.SQLAlchemyError | OSError) -> StoreError | Exception:
+def translated(error: exc.SQLAlchemyError | OSError) -> StoreError | Exception:
+    """The domain's error, or the error itself when it is a bug."""
     if isinstance(error, OSError):
         return Unavailable(f"the database cannot be reached: {str(error) or 'no answer in time'}")
     return domain_error(error) or error

@@ -41,6 +41,10 @@ class Unavailable(StoreError):
         self.reason = reason
 
 
+class Occupied(Unavailable):
+    """The database has an edge already."""
+
+
 class WrongKey(StoreError):
     """A credential cannot be opened with the keys at hand, or the key file is not usable."""
 
