@@ -481,16 +481,21 @@ async def test_whether_callers_are_vouched_for_is_a_word(admin: Client) -> None:
 
 async def test_ranges_name_agents_of_the_organization(admin: Client, trunk: str, echo: str, engine: Engine) -> None:
     url = f"/v1/sip/trunks/{trunk}"
-    ranges = [{"prefix": "+4930", "agent_id": echo}, {"prefix": "+", "agent_id": echo.replace("agent_", "agt_")}]
+    ranges: list[dict[str, Any]] = [
+        {"prefix": "+4930", "agent_id": echo},
+        {"prefix": "+", "agent_id": echo.replace("agent_", "agt_")},
+        {"prefix": "+1202555", "agent_id": echo, "outbound": True},
+    ]
     assert (await admin.patch(url, {"config": {"ranges": ranges}})).status == 200
     shown = (await admin.get(url)).json["config"]["ranges"]
-    assert shown == [{"prefix": "+4930", "agent_id": echo}, {"prefix": "+", "agent_id": echo}]
+    assert shown == [{"outbound": False, **one, "agent_id": echo} for one in ranges]
     verdict = engine.invite("+493012345")
     assert isinstance(verdict, Admitted)
     assert f"agent_{verdict.candidates[0].agent.id}" == echo
     for wrong, status in (
         ([{"prefix": "+49", "agent_id": f"agent_{ids.mint(1.0, bytes(10))}"}], 404),
         ([{"prefix": "49", "agent_id": echo}], 400),
+        ([{"prefix": "+120255", "agent_id": echo, "outbound": True}], 400),
         ([{"prefix": "+49", "agent_id": echo}] * 2, 400),
         ([{"prefix": f"+49{number}", "agent_id": echo} for number in range(100, 201)], 400),
     ):

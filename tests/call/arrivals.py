@@ -136,7 +136,7 @@ def _trunk(id: str) -> st.SearchStrategy[Trunk]:
         calls_per_second=mostly(None, 0.5, 2.0),
         trust_identity=st.booleans(),
         default_caller=mostly(None, "+12025550100", "+442071234567"),
-        ranges=mostly((), (Range(prefix="+1202", agent_id="a"), Range(prefix="+", agent_id="b"))),
+        ranges=mostly((), (Range(prefix="+1202555", agent_id="a", outbound=True), Range(prefix="+", agent_id="b"))),
         enabled=mostly(True, False),
     )
 

@@ -14,6 +14,7 @@ from trunkline.call.decision.refusals import Refused
 from trunkline.call.decision.verdict import Admitted, Challenged
 from trunkline.model.change import Put, Routed
 from trunkline.model.organization import Organization, OutboundRules
+from trunkline.model.trunk import Range
 
 PBX = "192.0.2.77"
 DIALLED = "+13035559876"
@@ -134,6 +135,22 @@ def test_a_default_caller_of_somebody_else_calls_nobody() -> None:
         others = () if owner is None else (a.number("m", organization_id=owner, e164="+442071234567", trunk_id=None),)
         refused = _refused(_out(_world(pbx, *others), caller="anna"), "caller-not-owned", 403)
         assert refused.mend == "Correct default_caller of trunk pbx."
+
+
+def test_from_a_range_that_calls_out_it_is_called_by_the_ranges_carrier() -> None:
+    """As an extension of a PBX whose block of numbers is the carrier's."""
+    block = Range(prefix="+12025551", agent_id="a", outbound=True)
+    mute = Range(prefix="+12025552", agent_id="a")
+    carriers = (a.trunk(host="carrier.example.com"), a.trunk("u", host="other.example.com", ranges=(block, mute)))
+    where = _world(*carriers, a.agent(kind="sip", trunk_id="pbx"))
+    verdict = _left(_out(where, caller="+12025551234"))
+    assert [one.trunk.id for one in verdict.carriers] == ["u", "t"]
+    assert (verdict.number.id, verdict.caller, verdict.agent_id) == ("", "+12025551234", "a")
+    assert _left(_out(where, caller="12025551234")).caller == "+12025551234"
+    for caller in ("+12025552345", "+12025553456"):
+        _refused(_out(where, caller=caller), "caller-not-owned", 403)
+    other = _world(*carriers, a.number("m", organization_id="p", e164="+12025551234", trunk_id=None))
+    _refused(_out(other, caller="+12025551234"), "caller-not-owned", 403)
 
 
 @pytest.mark.parametrize(

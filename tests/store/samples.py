@@ -53,7 +53,7 @@ def trunk(number: int = 10, **changes: Any) -> Trunk:
         ring_after=2.0,
         identity="require",
         default_caller="+12025550123",
-        ranges=(Range(prefix="+1202", agent_id=ident(20)), Range(prefix="+", agent_id=ident(21))),
+        ranges=(Range(prefix="+1202555", agent_id=ident(20), outbound=True), Range(prefix="+", agent_id=ident(21))),
         settings={"api_key": Secret("sk-1"), "project_id": Secret("p-1")},
         created_at=WALL,
         updated_at=WALL,

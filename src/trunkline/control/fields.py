@@ -35,6 +35,8 @@ MOST_NETWORKS = 256
 MOST_METADATA = 50
 MOST_PREFIXES = 1000
 MOST_RANGES = 100
+LEAST_OWNED = 7
+"""Digits that tell a block of numbers that is somebody's."""
 
 
 def refuse(field: str, message: str, provided: object = None) -> NoReturn:
@@ -176,7 +178,10 @@ def ranges(given: Iterable[Range], field: str = "ranges") -> tuple[Range, ...]:
             refuse(field, "A prefix is the beginning of an E.164 number, as +493012345, or + for all.", one.prefix)
         if prefix in found:
             refuse(field, "A prefix is named twice.", one.prefix)
-        found[prefix] = Range(prefix=prefix, agent_id=one.agent_id)
+        if one.outbound and len(prefix) <= LEAST_OWNED:
+            message = f"Who calls out from a range shows its numbers as its own: name {LEAST_OWNED} digits at least."
+            refuse(field, message, one.prefix)
+        found[prefix] = Range(prefix=prefix, agent_id=one.agent_id, outbound=one.outbound)
     if len(found) > MOST_RANGES:
         refuse(field, f"There are at most {MOST_RANGES} ranges.")
     return tuple(found.values())

@@ -44,6 +44,8 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     """The beginning of their E.164 form, as `+493012345`; `+` for all."""
     agent_id: str
+    outbound: bool = False
+    """Whether the agents' side may call out from them, by this carrier."""
 
 
 class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):

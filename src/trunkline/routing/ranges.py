@@ -20,6 +20,12 @@ def covering(trunk: Trunk, e164: str) -> Range | None:
     return best
 
 
+def calling_from(trunk: Trunk, e164: str) -> Number | None:
+    """A number of one of the trunk's ranges as one that calls out; None when none holds it that lets it."""
+    found = covering(trunk, e164) if trunk.ranges else None
+    return number_in(trunk, e164) if found is not None and found.outbound else None
+
+
 def number_in(trunk: Trunk, dialled: str) -> Number | None:
     """What is dialled as a number of one of the trunk's ranges, without an id; None when none holds it. `dialled` may
     lack its plus."""

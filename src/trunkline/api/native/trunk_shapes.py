@@ -54,6 +54,7 @@ class TrunkRange(Request, frozen=True, kw_only=True):
 
     prefix: Annotated[str, msgspec.Meta(pattern=r"^\+([1-9][0-9]{0,14})?$")]
     agent_id: str
+    outbound: bool = False
 
 
 class TrunkConfig(Request, frozen=True, kw_only=True):

@@ -142,7 +142,9 @@ def _wanted(body: TrunkCreate | TrunkChange, provider: str | UnsetType = UNSET) 
         if isinstance(body.config.tls, TrunkTls):
             config["tls"] = TlsWanted(**msgspec.structs.asdict(body.config.tls))
         if isinstance(body.config.ranges, tuple):
-            config["ranges"] = tuple([Range(prefix=one.prefix, agent_id=one.agent_id) for one in body.config.ranges])
+            config["ranges"] = tuple(
+                [Range(prefix=one.prefix, agent_id=one.agent_id, outbound=one.outbound) for one in body.config.ranges]
+            )
         said |= config
     return TrunkWanted(**said)
 
@@ -188,7 +190,12 @@ def _config(trunk: Trunk) -> TrunkConfigShown:
         caller_format=trunk.caller_format,
         caller_header=trunk.caller_header,
         default_caller=trunk.default_caller,
-        ranges=tuple([TrunkRange(prefix=one.prefix, agent_id=f"agent_{one.agent_id}") for one in trunk.ranges]),
+        ranges=tuple(
+            [
+                TrunkRange(prefix=one.prefix, agent_id=f"agent_{one.agent_id}", outbound=one.outbound)
+                for one in trunk.ranges
+            ]
+        ),
         ring_after=trunk.ring_after,
         probe=trunk.probe,
         probe_interval=trunk.probe_interval,
