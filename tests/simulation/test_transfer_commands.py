@@ -7,13 +7,24 @@ from functools import partial
 import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, id_of
+from tests.simulation.edge import (
+    AGENT,
+    CARRIER,
+    ECHO_AGENT,
+    EDGE,
+    NUMBER,
+    NUMBER_RECORD,
+    ORGANIZATION,
+    SIP_AGENT,
+    TRUNK,
+    id_of,
+)
 from tests.simulation.phone import Leg, Phone
 from tests.simulation.transfer import DESK, HUMAN, HUMAN_AGENT, HUMAN_SDP, Scene, at_once, rings_first
 from trunkline.call.inputs import SendDigits, Transfer
 from trunkline.call.leg.events import Asked
 from trunkline.model.organization import OutboundRules
-from trunkline.model.trunk import Trunk
+from trunkline.model.trunk import Range, Trunk
 
 FAR = "+12025550999"
 
@@ -104,8 +115,8 @@ def test_no_call_and_a_second_command() -> None:
 # ── out to a telephone ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def telephone() -> Scene:
-    carrier = msgspec.structs.replace(TRUNK, host="192.0.2.77", networks=(f"{CARRIER}/32",))
+def telephone(**fields: object) -> Scene:
+    carrier = msgspec.structs.replace(TRUNK, host="192.0.2.77", networks=(f"{CARRIER}/32",), **fields)
     return Scene(carrier)
 
 
@@ -125,6 +136,20 @@ def test_a_telephone_is_reached_by_the_carrier() -> None:
     scene.end()
     assert len(scene.edge.core.arrival.admission.tolls) == 0
     assert far.idle()
+
+
+@pytest.mark.parametrize(("outbound", "status"), [(True, 202), (False, 403)])
+def test_a_call_to_a_number_in_a_range_is_transferred_where_the_range_calls_out(outbound: bool, status: int) -> None:
+    ranges = (Range(prefix="+12025558", agent_id=SIP_AGENT.id, outbound=outbound),)
+    scene = telephone(ranges=ranges)
+    far = Phone(scene.world, "192.0.2.77", lambda phone, leg: phone.answer(leg, HUMAN_SDP))
+    scene.dialled = scene.carrier.dial(f"sip:+12025558001@{EDGE}")
+    scene.world.run(1.0)
+    scene.refer(f"<tel:{FAR}>")
+    scene.world.run(2.0)
+    assert scene.answered() == [status]
+    assert ["+12025558001" in (invite.header("From") or "") for invite in far.requests[:1]] == [True] * outbound
+    scene.end()
 
 
 def test_a_telephone_that_the_organization_may_not_call() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from trunkline.model.number import Number
 from trunkline.model.trunk import Range, Trunk
+from trunkline.routing.table import Table
 from trunkline.routing.telephone import E164, with_plus
 
 
@@ -18,12 +19,6 @@ def covering(trunk: Trunk, e164: str) -> Range | None:
         if e164.startswith(one.prefix) and (best is None or len(one.prefix) > len(best.prefix)):
             best = one
     return best
-
-
-def calling_from(trunk: Trunk, e164: str) -> Number | None:
-    """A number of one of the trunk's ranges as one that calls out; None when none holds it that lets it."""
-    found = covering(trunk, e164) if trunk.ranges else None
-    return number_in(trunk, e164) if found is not None and found.outbound else None
 
 
 def number_in(trunk: Trunk, dialled: str) -> Number | None:
@@ -38,3 +33,14 @@ def number_in(trunk: Trunk, dialled: str) -> Number | None:
     if found is None:
         return None
     return Number(id="", organization_id=trunk.organization_id, e164=e164, trunk_id=trunk.id, agent_id=found.agent_id)
+
+
+def outbound_number(e164: str, organization_id: str, table: Table) -> Number | None:
+    """A number that nobody has, of a range that one of the organization's carriers lets call out; None when no range
+    holds it, or the one that does says nothing of calls out."""
+    for id in table.trunks_of(organization_id):
+        trunk = table.trunks[id]
+        found = covering(trunk, e164) if trunk.ranges and trunk.enabled else None
+        if found is not None and found.outbound:
+            return number_in(trunk, e164)
+    return None

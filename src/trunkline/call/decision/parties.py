@@ -16,7 +16,7 @@ from trunkline.call.decision.privacy import asserted, withheld
 from trunkline.call.decision.suspects import first
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
-from trunkline.routing.ranges import calling_from, number_in
+from trunkline.routing.ranges import number_in, outbound_number
 from trunkline.routing.table import Table
 from trunkline.routing.telephone import Party, party_of_address, plain, plain_address, with_plus
 from trunkline.routing.telephone import party as read_party
@@ -136,7 +136,7 @@ def calling(request: Request, trunk: Trunk, table: Table) -> Calling:
         e164 = who if who is None or who[0] == "+" else with_plus(who)
         number = table.number(e164) if e164 is not None else None
         if number is None and e164 is not None:
-            number = _ranged(e164, trunk.organization_id, table)
+            number = outbound_number(e164, trunk.organization_id, table)
         if number is not None:
             return Calling(e164, number, private)
         text = text or who
@@ -144,17 +144,6 @@ def calling(request: Request, trunk: Trunk, table: Table) -> Calling:
     if trunk.default_caller is not None:
         return Calling(trunk.default_caller, table.number(trunk.default_caller), private)
     return Calling(text, None, private)
-
-
-def _ranged(e164: str, organization_id: str, table: Table) -> Number | None:
-    """A number in a range that one of the organization's carriers lets call out."""
-    for id in table.trunks_of(organization_id):
-        trunk = table.trunks[id]
-        if trunk.ranges and trunk.enabled:
-            number = calling_from(trunk, e164)
-            if number is not None:
-                return number
-    return None
 
 
 def destination(request: Request, trunk: Trunk, country: str | None) -> str:

@@ -11,6 +11,7 @@ from trunkline.call.decision.refusals import CAUSES
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.transfer.destination import Asker, Destination, Unreachable, find
 from trunkline.routing.destination import country_of
+from trunkline.routing.ranges import outbound_number
 from trunkline.sip.uri import Uri
 
 
@@ -46,6 +47,8 @@ class Headings:
         ledger = call.ledger
         organization = self._table.organizations.get(ledger.organization_id)
         number = self._table.numbers.get(ledger.number_id or "")
+        if ledger.number_id is None and ledger.phone_number is not None:
+            number = outbound_number(ledger.phone_number, ledger.organization_id, self._table)
         if organization is None or number is None:
             return Unreachable(403, "caller-not-owned", "The call has no number that could call out.")
         home = country or country_of(number.e164)
