@@ -7,17 +7,21 @@ of the same resource.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
 _SHAPE = re.compile(r"(?:[a-z]{2,10}_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
 
 
 def mint(wall: float, chance: bytes) -> str:
     """An id for the moment `wall` (Unix seconds), from 10 bytes of chance."""
-    value = (int(wall * 1000) & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(chance[:10], "big")
-    # Ten bits at a time.
-    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+    # Ten bits at a time, of numbers that stay small: the moment has 48 bits, each half of the chance 40.
+    moment = int(wall * 1000) & 0xFFFF_FFFF_FFFF
+    pairs = [_PAIRS[moment >> shift & 1023] for shift in (40, 30, 20, 10, 0)]
+    for half in (int.from_bytes(chance[:5], "big"), int.from_bytes(chance[5:10], "big")):
+        pairs += [_PAIRS[half >> shift & 1023] for shift in (30, 20, 10, 0)]
+    return "".join(pairs)
 
 
 def bare(text: str) -> str | None:

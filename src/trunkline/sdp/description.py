@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import NamedTuple
+from string import ascii_letters
+from typing import Final, NamedTuple
 
 from trunkline.sdp.errors import SdpError
 from trunkline.sdp.media import DIRECTIONS, Direction, Media
@@ -20,6 +21,7 @@ MAX_MEDIA = 32
 
 # A line is a letter, "=", and anything but NUL, CR and LF (byte-string of RFC 8866 §9). Empty lines at the end are
 # common and harmless.
+_BEGINNINGS: Final = frozenset({f"{letter}=" for letter in ascii_letters})
 _LINES = re.compile(r"v=0[ \t]*+(?:\r?\n[A-Za-z]=[^\r\n\0]*+)*(?:\r?\n)*")
 
 
@@ -119,18 +121,11 @@ def parse(data: bytes) -> Description:
     if len(data) > MAX_BYTES:
         raise SdpError(f"SDP is larger than {MAX_BYTES} bytes", 413)
     text = data.decode("utf-8", "surrogateescape")
-    match = _LINES.match(text)
-    if match is None:
-        raise SdpError("SDP does not begin with v=0")
-    if match.end() != len(text):
-        whole = match[0].rstrip("\r\n")
-        number = whole.count("\n") + (1 if len(whole) == match.end() else 2)
-        raise SdpError(f"SDP line {number} is malformed")
-    end = "\n"
-    crlf = text.count("\r\n")
-    if crlf and crlf == text.count("\n"):
-        end = "\r\n"
+    end = "\r\n"
     lines = text.split(end)
+    if not _usual(lines):
+        end = _line_end(text)
+        lines = text.split(end)
     if len(lines) > MAX_LINES:
         raise SdpError(f"SDP has more than {MAX_LINES} lines", 413)
     starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
@@ -143,3 +138,27 @@ def parse(data: bytes) -> Description:
     starts.append(len(lines))
     media = [Media(lines[start:stop]) for start, stop in pairwise(starts)]
     return Description(session, media, end, origins[0])
+
+
+def _usual(lines: list[str]) -> bool:
+    """Whether a description that was split at each CRLF is written as nearly all are, so that it needs no other look:
+    each line ends so, the last too."""
+    if lines[0] != "v=0" or lines[-1]:
+        return False
+    bare = "".join(lines)
+    if "\n" in bare or "\r" in bare or "\0" in bare:
+        return False
+    return all(line[:2] in _BEGINNINGS for line in lines[1:-1])
+
+
+def _line_end(text: str) -> str:
+    """What separates the lines of a description. Raises SdpError where it has lines that are none."""
+    match = _LINES.match(text)
+    if match is None:
+        raise SdpError("SDP does not begin with v=0")
+    if match.end() != len(text):
+        whole = match[0].rstrip("\r\n")
+        number = whole.count("\n") + (1 if len(whole) == match.end() else 2)
+        raise SdpError(f"SDP line {number} is malformed")
+    crlf = text.count("\r\n")
+    return "\r\n" if crlf and crlf == text.count("\n") else "\n"

@@ -22,7 +22,7 @@ An INVITE without SDP is the same with the sides exchanged: `offer("agent", ok.b
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from trunkline.model.trunk import Trunk
 from trunkline.sdp.description import Description, parse
@@ -41,12 +41,15 @@ _ORIGIN = re.compile(rb"^o=[^\r\n]*", re.MULTILINE)
 _REJECTED = re.compile(rb"^m=\S+ 0[ /]", re.MULTILINE).search
 
 
-class Terms(NamedTuple):
+class Terms:
     """What holds for the SDP of one leg."""
 
-    address: str
-    """The literal address in our o= line: what we advertise on that leg."""
-    policy: Policy = OPEN
+    __slots__ = ("address", "policy")
+
+    def __init__(self, address: str, policy: Policy = OPEN) -> None:
+        self.address = address
+        """The literal address in our o= line: what we advertise on that leg."""
+        self.policy = policy
 
 
 def policy_of(trunk: Trunk | None) -> Policy:
@@ -54,12 +57,15 @@ def policy_of(trunk: Trunk | None) -> Policy:
     return OPEN if trunk is None else Policy(trunk.codecs, trunk.media_encryption)
 
 
-class _Said(NamedTuple):
+class _Said:
     """A description as it came from a leg."""
 
-    description: Description
-    answered: bool
-    """Whether it was an answer."""
+    __slots__ = ("answered", "description")
+
+    def __init__(self, description: Description, answered: bool) -> None:
+        self.description = description
+        self.answered = answered
+        """Whether it was an answer."""
 
 
 class _Leg:
@@ -82,22 +88,28 @@ class _Leg:
         """What came from it last and has an answer, or was one."""
 
 
-class _Crossed(NamedTuple):
+class _Crossed:
     """The last SDP that crossed from a leg, so the last that the other leg was sent. The same again gives the same."""
 
-    body: bytes
-    offer: Description | None
-    """The offer it answered; None when it was one."""
-    result: bytes
+    __slots__ = ("body", "offer", "result")
+
+    def __init__(self, body: bytes, offer: Description | None, result: bytes) -> None:
+        self.body = body
+        self.offer = offer
+        """The offer it answered; None when it was one."""
+        self.result = result
 
 
-class _Checked(NamedTuple):
+class _Checked:
     """The caller's offer, read once for all attempts, and what its own trunk makes of it."""
 
-    body: bytes
-    offer: Description
-    policy: Policy
-    passed: Description
+    __slots__ = ("body", "offer", "passed", "policy")
+
+    def __init__(self, body: bytes, offer: Description, policy: Policy, passed: Description) -> None:
+        self.body = body
+        self.offer = offer
+        self.policy = policy
+        self.passed = passed
 
 
 class MediaPlan:
@@ -270,7 +282,7 @@ class MediaPlan:
     def agreed(self, side: End) -> bytes:
         """What `side` said last that both agreed on, as an offer to somebody else; empty when nothing was agreed on."""
         source, _ = self._legs(side)
-        return b"" if source.agreed is None else as_offer(*source.agreed).encode()
+        return b"" if source.agreed is None else as_offer(source.agreed.description, source.agreed.answered).encode()
 
     def successor(self, end: End, terms: Terms, here: bool) -> MediaPlan:
         """The plan of the same call with somebody new at `end`. Who stays keeps its session, and counts its versions on
@@ -301,7 +313,11 @@ class MediaPlan:
     def settled(self, side: End) -> bool:
         """Whether what `side` said last is what its other side was told of it before, as far as media goes."""
         source, target = self._legs(side)
-        return source.said is not None and target.offered is not None and same_media(target.offered, source.said[0])
+        return (
+            source.said is not None
+            and target.offered is not None
+            and same_media(target.offered, source.said.description)
+        )
 
     def _with(self, end: End, fresh: _Leg, here: bool) -> MediaPlan:
         stays = _kept(self._legs("agent" if end == "caller" else "caller")[0])

@@ -35,27 +35,44 @@ AgentLeg = UacLeg | EndpointLeg
 Attempt = Candidate | Carrier
 
 
-class Wanted(NamedTuple):
+class Wanted:
     """Whom an agent is looked for."""
 
-    trunk: Trunk | None
-    """By which the call came; None for one that begins here."""
-    number: Number | None
-    flow: Flow
-    """Over which it came."""
-    offer: bytes
-    """The body that holds the offer; empty when the agent is to make one."""
-    kind: str | None
-    """Its Content-Type."""
-    crossing: tuple[tuple[str, str], ...]
-    """Headers that go on to any agent."""
-    identity: tuple[tuple[str, str], ...]
-    """Headers that go on to an agent of a trusted trunk."""
-    max_forwards: int
-    reliable: bool = False
-    """Whether who wants it takes reliable provisional responses, so that an offer may come in one."""
-    private: bool = False
-    """Whether a carrier is told to withhold the calling number."""
+    __slots__ = (
+        "crossing", "flow", "identity", "kind", "max_forwards", "number", "offer", "private", "reliable", "trunk",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        trunk: Trunk | None,
+        number: Number | None,
+        flow: Flow,
+        offer: bytes,
+        kind: str | None,
+        crossing: tuple[tuple[str, str], ...],
+        identity: tuple[tuple[str, str], ...],
+        max_forwards: int,
+        reliable: bool = False,
+        private: bool = False,
+    ) -> None:
+        self.trunk = trunk
+        """By which the call came; None for one that begins here."""
+        self.number = number
+        self.flow = flow
+        """Over which it came."""
+        self.offer = offer
+        """The body that holds the offer; empty when the agent is to make one."""
+        self.kind = kind
+        """Its Content-Type."""
+        self.crossing = crossing
+        """Headers that go on to any agent."""
+        self.identity = identity
+        """Headers that go on to an agent of a trusted trunk."""
+        self.max_forwards = max_forwards
+        self.reliable = reliable
+        """Whether who wants it takes reliable provisional responses, so that an offer may come in one."""
+        self.private = private
+        """Whether a carrier is told to withhold the calling number."""
 
 
 class Nobody(NamedTuple):
@@ -124,11 +141,11 @@ class Search:
 
     def offers(self, body: bytes, kind: str) -> None:
         """The party that somebody is looked for has made its offer."""
-        self._wanted = self._wanted._replace(offer=body, kind=kind)
+        self._wanted.offer, self._wanted.kind = body, kind
 
     def tell(self, headers: tuple[tuple[str, str], ...]) -> None:
         """Tell every agent this too."""
-        self._wanted = self._wanted._replace(crossing=self._wanted.crossing + headers)
+        self._wanted.crossing += headers
 
     # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -185,7 +185,7 @@ class Asking:
         self._waiting = [question for question in self._waiting if question.exchange != exchange]
         for key, question in self._outgoing.items():
             if question.exchange == exchange and question.method == "INVITE":
-                self._outgoing[key] = question = question._replace(standing="unwanted")
+                question.standing = "unwanted"
                 client = self._ua.layer.clients.get(key)
                 provisional = client is not None and client.state == "proceeding"
                 return self._cancel(key, question, now) if provisional else []
@@ -198,7 +198,7 @@ class Asking:
                 self._ua.layer.abandon(key, now)
                 if not question.body:
                     # Nobody will answer the offer that its 2xx brings, which still needs its ACK.
-                    self._outgoing[key] = question._replace(standing="cancelled")
+                    question.standing = "cancelled"
 
     # ── back ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -213,9 +213,8 @@ class Asking:
         del self._outgoing[transaction]
         if status in (401, 407):
             cnonce = self._ua.tokens.token()
-            retry = question.with_credentials(self._credentials, response, self._dialog.target, cnonce)
-            if retry is not None and not self.over:
-                return self.send(retry, now)
+            if question.authorize(self._credentials, response, self._dialog.target, cnonce) and not self.over:
+                return self.send(question, now)
         if question.method == "PRACK":
             return []
         if question.method == "BYE":
@@ -255,7 +254,8 @@ class Asking:
             return []
         flow = self._dialog.flow
         if status == 503 and flow.reliable and not flow.pooled and not question.readdressed:
-            self._waiting.append(question._replace(readdressed=True))
+            question.readdressed = True
+            self._waiting.append(question)
             return self._find(flow.transport)
         if question.method == "BYE":
             self.over = True
@@ -313,7 +313,7 @@ class Asking:
     def _cancel(self, key: str, question: Question, now: float) -> Outs:
         """CANCEL a re-INVITE that had a provisional response."""
         layer = self._ua.layer
-        self._outgoing[key] = question._replace(standing="cancelled")
+        question.standing = "cancelled"
         client = layer.clients[key]
         layer.abandon(key, now)
         data = compose.alongside(client.data, "CANCEL", "")

@@ -3,7 +3,7 @@ way."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from trunkline.call.leg.credentials import Credentials, Shown, authorize
 from trunkline.call.leg.headers import SDP
@@ -11,24 +11,32 @@ from trunkline.sip.message import Response
 
 REFRESH = "refresh"
 """The exchange of what only keeps the session alive: it crosses nothing."""
+_NONE = Shown()
 
 
-class Question(NamedTuple):
-    method: str
-    exchange: str
-    """The exchange it belongs to; empty for none, or `REFRESH`."""
-    headers: str
-    body: bytes = b""
-    kind: str = ""
-    """The Content-Type of the body."""
-    sequence: int | None = None
-    """The CSeq number of an ACK; every other request takes the next."""
-    shown: Shown = Shown()
-    """The credentials it carries."""
-    readdressed: bool = False
-    """Whether its first connection was lost."""
-    standing: Literal["wanted", "unwanted", "cancelled"] = "wanted"
-    """Whether its answer still matters, and whether the peer was told that it does not."""
+class Question:
+    """A request, and what has become of it."""
+
+    __slots__ = ("body", "exchange", "headers", "kind", "method", "readdressed", "sequence", "shown", "standing")
+
+    def __init__(
+        self, method: str, exchange: str, headers: str, body: bytes = b"", kind: str = "", sequence: int | None = None
+    ) -> None:
+        self.method = method
+        self.exchange = exchange
+        """The exchange it belongs to; empty for none, or `REFRESH`."""
+        self.headers = headers
+        self.body = body
+        self.kind = kind
+        """The Content-Type of the body."""
+        self.sequence = sequence
+        """The CSeq number of an ACK; every other request takes the next."""
+        self.shown = _NONE
+        """The credentials it carries."""
+        self.readdressed = False
+        """Whether its first connection was lost."""
+        self.standing: Literal["wanted", "unwanted", "cancelled"] = "wanted"
+        """Whether its answer still matters, and whether the peer was told that it does not."""
 
     @property
     def lines(self) -> str:
@@ -36,11 +44,12 @@ class Question(NamedTuple):
         kind = f"Content-Type: {self.kind or SDP}\r\n" if self.body else ""
         return f"{self.headers}{kind}{self.shown}"
 
-    def with_credentials(
-        self, credentials: Credentials | None, response: Response, uri: str, cnonce: str
-    ) -> Question | None:
-        """The question with an answer to the challenge; None when there is none, or it was refused already."""
+    def authorize(self, credentials: Credentials | None, response: Response, uri: str, cnonce: str) -> bool:
+        """Carry an answer to the challenge from now on; False when there is none, or it was refused already."""
         if credentials is None or self.standing != "wanted":
-            return None
+            return False
         shown = authorize(credentials, response, self.method, uri, cnonce, self.shown)
-        return None if shown is None else self._replace(shown=shown)
+        if shown is None:
+            return False
+        self.shown = shown
+        return True

@@ -7,7 +7,6 @@ the route set and the remote target.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from trunkline.sip import compose
 from trunkline.sip.address import AddressError, parse_address
@@ -121,12 +120,15 @@ class Dialog:
         return True
 
 
-class Ends(NamedTuple):
+class Ends:
     """Our side of a dialog that a request of ours asks for."""
 
-    local: str
-    local_tag: str
-    remote: str
+    __slots__ = ("local", "local_tag", "remote")
+
+    def __init__(self, local: str, local_tag: str, remote: str) -> None:
+        self.local = local
+        self.local_tag = local_tag
+        self.remote = remote
 
 
 def accepted(request: Request, local_tag: str, flow: Flow) -> Dialog:

@@ -50,8 +50,8 @@ def said(message: Request | Response) -> Said:
                 refresher = word.strip().lower()
     knows = False
     if supported is not None:
-        for line in message.headers("supported"):
-            knows = knows or "timer" in [tag.strip().lower() for tag in line.split(",")]
+        supported = ",".join(message.headers("supported")).lower()
+        knows = "timer" in supported and "timer" in [tag.strip() for tag in supported.split(",")]
     return Said(interval, refresher, _seconds(least.partition(";")[0]) if least is not None else 0, knows)
 
 
