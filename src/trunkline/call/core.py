@@ -13,6 +13,7 @@ are left.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from trunkline.call.b2bua.call import Call
 from trunkline.call.b2bua.legs import Legs
@@ -64,10 +65,10 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Malformed, Request, Response, parse
 from trunkline.sip.transaction.events import Acknowledged, Answered, Failed, TimedOut, Told
 
-_FAREWELL = "farewell "
-_ID = 26
+_FAREWELL: Final = "farewell "
+_ID: Final = 26
 """Characters of a call id; a leg's id begins with its call's."""
-_EVENT_TYPES = frozenset(EVENTS)
+_EVENT_TYPES: Final = frozenset(EVENTS)
 
 
 class Core:
@@ -268,8 +269,7 @@ class Core:
                 leg = self.legs.get(word.owner)
                 if leg is None or isinstance(leg, EndpointLeg) or (type(word) is TimedOut and not word.client):
                     continue
-                late = type(word) is TimedOut
-                status, words = (408, "Request Timeout") if late else (503, "Service Unavailable")
+                status, words = (408, "Request Timeout") if type(word) is TimedOut else (503, "Service Unavailable")
                 why = word.reason if type(word) is Failed else ""
                 outs += self._carry(leg.failed(word.transaction, status, words, now, why), word.owner, now)
         return outs

@@ -4,7 +4,7 @@ datagrams, and answers that are known at once back into the core in the same tur
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from trunkline.call.core import Core
 from trunkline.call.inputs import Input, TransportFailed
@@ -14,6 +14,7 @@ from trunkline.call.outputs import (
     CloseMedia,
     Done,
     Fetch,
+    Heard,
     Journal,
     OpenMedia,
     Output,
@@ -77,7 +78,7 @@ class Watcher(Protocol):
     def outputs(self, outs: Iterable[Output], now: float) -> None: ...
 
 
-_SELDOM = frozenset({CloseFlow, Fetch, Ping, Trust, Refuse, Allow, Tried, Done})
+_SELDOM: Final = frozenset({CloseFlow, Fetch, Ping, Trust, Refuse, Allow, Tried, Done})
 
 
 class Performer:
@@ -116,6 +117,9 @@ class Performer:
             for out in outputs:  # `outputs` grows while it is read
                 if type(out) is Transmit:
                     sends.append(out)
+                elif type(out) is Heard:
+                    # For the watcher alone.
+                    continue
                 elif type(out) is Journal:
                     entries.append(out.entry)
                 elif type(out) is Resolve:

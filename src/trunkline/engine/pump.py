@@ -15,6 +15,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from trunkline.call.core import Core
 from trunkline.call.inputs import Certified, FlowClosed, Input, TransportFailed, Unreached
@@ -24,15 +25,15 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.framing import FramingError
 
 _log = logging.getLogger("trunkline.engine")
-_INVITES_A_TURN = 16
-_SLACK = 0.01
+_INVITES_A_TURN: Final = 16
+_SLACK: Final = 0.01
 """Seconds a deadline may be late, so that those that fall close together cost one wake-up."""
-_FULL = 32
+_FULL: Final = 32
 """Messages in one batch from which on other sockets are heard before the turn."""
-_MOST_WAITING = 8192
+_MOST_WAITING: Final = 8192
 """New INVITEs that wait at most; their senders repeat those beyond."""
 
-_IN_DIALOG = re.compile(rb"\r\n(?:To|t)[ \t]*+:[^\r\n]*;[ \t]*+tag[ \t]*+=", re.IGNORECASE).search
+_IN_DIALOG: Final = re.compile(rb"\r\n(?:To|t)[ \t]*+:[^\r\n]*;[ \t]*+tag[ \t]*+=", re.IGNORECASE).search
 """A tag in To: the INVITE belongs to a call that is up."""
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trunkline.sip.address import AddressError, parse_address
 from trunkline.sip.uri import UriError, parse_uri
@@ -21,18 +21,18 @@ from trunkline.sip.uri import UriError, parse_uri
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
-E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """The canonical shape, to be matched in full."""
 
-LONGEST = 64
+LONGEST: Final = 64
 """Characters of a user part that are looked at; no number is longer, whatever separators it has."""
 
-_PLAIN = re.compile(r"[sS][iI][pP][sS]?:(\+[1-9][0-9]{6,14})@")
-_ENCLOSED = re.compile(r'(?:[^"<]*|"[^"\\<]*"\s*)<[sS][iI][pP][sS]?:(\+[1-9][0-9]{6,14})@')
-_SEPARATORS = str.maketrans("", "", "-.() /\t\u00a0\u2010\u2011\u2012\u2013")
-_DIGITS = re.compile(r"\+?[0-9]+")
-_TRUNK_PREFIX = re.compile(r"\(\s*0\s*\)")
-_WITHHELD = frozenset({"anonymous", "restricted", "unavailable", "unknown", "private", "withheld"})
+_PLAIN: Final = re.compile(r"[sS][iI][pP][sS]?:(\+[1-9][0-9]{6,14})@")
+_ENCLOSED: Final = re.compile(r'(?:[^"<]*|"[^"\\<]*"\s*)<[sS][iI][pP][sS]?:(\+[1-9][0-9]{6,14})@')
+_SEPARATORS: Final = str.maketrans("", "", "-.() /\t\u00a0\u2010\u2011\u2012\u2013")
+_DIGITS: Final = re.compile(r"\+?[0-9]+")
+_TRUNK_PREFIX: Final = re.compile(r"\(\s*0\s*\)")
+_WITHHELD: Final = frozenset({"anonymous", "restricted", "unavailable", "unknown", "private", "withheld"})
 
 
 class Party(NamedTuple):

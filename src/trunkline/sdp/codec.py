@@ -6,7 +6,7 @@ contradict each other the format means nothing: whichever we believed, one end w
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Codec(NamedTuple):
@@ -23,23 +23,25 @@ class Codec(NamedTuple):
         return f"{self.name}/{self.clock}"
 
 
-PCMU = Codec("PCMU", 8000, 0)
-PCMA = Codec("PCMA", 8000, 8)
-G722 = Codec("G722", 8000, 9)
+PCMU: Final = Codec("PCMU", 8000, 0)
+PCMA: Final = Codec("PCMA", 8000, 8)
+G722: Final = Codec("G722", 8000, 9)
 """It samples at 16 kHz; its RTP clock is 8000 by an error that RFC 3551 §4.5.2 keeps."""
-COMFORT_NOISE = Codec("CN", 8000, 13)
-TELEPHONE_EVENT = Codec("telephone-event", 8000, None)
+COMFORT_NOISE: Final = Codec("CN", 8000, 13)
+TELEPHONE_EVENT: Final = Codec("telephone-event", 8000, None)
 """These two ride with a voice codec and are no voice by themselves. All our voices have the clock 8000, so a
 telephone-event of another clock belongs to a codec that is none of ours (RFC 4733 §2.1)."""
 
-VOICE: dict[str, Codec] = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
+VOICE: Final[dict[str, Codec]] = {"PCMU": PCMU, "PCMA": PCMA, "G722": G722}
 """What a trunk's list of codecs may name, in our own order of preference."""
 
-_BY_ENCODING: dict[str, Codec] = {
+_BY_ENCODING: Final[dict[str, Codec]] = {
     codec.encoding.lower(): codec for codec in (PCMU, PCMA, G722, COMFORT_NOISE, TELEPHONE_EVENT)
 }
-_STATIC: dict[str, Codec] = {str(codec.static): codec for codec in _BY_ENCODING.values() if codec.static is not None}
-_STATIC_NAMES: dict[str, str] = {
+_STATIC: Final[dict[str, Codec]] = {
+    str(codec.static): codec for codec in _BY_ENCODING.values() if codec.static is not None
+}
+_STATIC_NAMES: Final[dict[str, str]] = {
     "0": "PCMU", "3": "GSM", "4": "G723", "5": "DVI4", "6": "DVI4", "7": "LPC", "8": "PCMA", "9": "G722",
     "10": "L16", "11": "L16", "12": "QCELP", "13": "CN", "14": "MPA", "15": "G728", "16": "DVI4", "17": "DVI4",
     "18": "G729", "25": "CelB", "26": "JPEG", "28": "nv", "31": "H261", "32": "MPV", "33": "MP2T", "34": "H263",

@@ -14,15 +14,15 @@ from typing import Final, NamedTuple
 from trunkline.sdp.errors import SdpError
 from trunkline.sdp.media import DIRECTIONS, Direction, Media
 
-MAX_BYTES = 32 * 1024
-MAX_LINES = 1000
-MAX_MEDIA = 32
+MAX_BYTES: Final = 32 * 1024
+MAX_LINES: Final = 1000
+MAX_MEDIA: Final = 32
 """Media sections."""
 
 # A line is a letter, "=", and anything but NUL, CR and LF (byte-string of RFC 8866 §9). Empty lines at the end are
 # common and harmless.
 _BEGINNINGS: Final = frozenset({f"{letter}=" for letter in ascii_letters})
-_LINES = re.compile(r"v=0[ \t]*+(?:\r?\n[A-Za-z]=[^\r\n\0]*+)*(?:\r?\n)*")
+_LINES: Final = re.compile(r"v=0[ \t]*+(?:\r?\n[A-Za-z]=[^\r\n\0]*+)*(?:\r?\n)*")
 
 
 class Origin(NamedTuple):

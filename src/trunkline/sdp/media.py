@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Final, Literal
 
 from trunkline.sdp.errors import SdpError
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
-DIRECTIONS: dict[str, Direction] = {
+DIRECTIONS: Final[dict[str, Direction]] = {
     "a=sendrecv": "sendrecv",
     "a=sendonly": "sendonly",
     "a=recvonly": "recvonly",
     "a=inactive": "inactive",
 }
 
-MAX_FORMATS = 256
+MAX_FORMATS: Final = 256
 """Formats of one m= line. There are 128 payload types."""
 
-_MEDIA_LINE = re.compile(r"m=([!-~]++) ++([0-9]{1,5})(?:/[0-9]{1,5})? ++([!-~]++)((?: ++[!-~]++)+) *+\r?")
+_MEDIA_LINE: Final = re.compile(r"m=([!-~]++) ++([0-9]{1,5})(?:/[0-9]{1,5})? ++([!-~]++)((?: ++[!-~]++)+) *+\r?")
 
 
 class Media:

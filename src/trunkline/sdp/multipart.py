@@ -6,13 +6,14 @@ A body is read only as far as that takes: the other parts (ISUP, PIDF-LO, XML) c
 from __future__ import annotations
 
 import re
+from typing import Final
 
-MAX_PARTS = 16
+MAX_PARTS: Final = 16
 """Parts of a multipart body that are looked at."""
 
-_BOUNDARY = re.compile(r'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,70})"|([^ \t;,"\r\n]{1,70}))', re.IGNORECASE)
-_PART_TYPE = re.compile(rb"(?:^|\n)content-type[ \t]*:[ \t]*([^;\r\n]*[^;\r\n \t])", re.IGNORECASE)
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_BOUNDARY: Final = re.compile(r'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,70})"|([^ \t;,"\r\n]{1,70}))', re.IGNORECASE)
+_PART_TYPE: Final = re.compile(rb"(?:^|\n)content-type[ \t]*:[ \t]*([^;\r\n]*[^;\r\n \t])", re.IGNORECASE)
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 
 
 class Span:

@@ -7,10 +7,11 @@ one sent on that leg. An unchanged SDP keeps its version, so that a session refr
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trunkline.sdp.description import Description
 
-_ORIGIN = re.compile(rb"^(o=- \d+ \d+) IN IP[46] [0-9A-Fa-f.:]+", re.MULTILINE).sub
+_ORIGIN: Final = re.compile(rb"^(o=- \d+ \d+) IN IP[46] [0-9A-Fa-f.:]+", re.MULTILINE).sub
 
 
 class OurOrigin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Encryption = Literal["disable", "allow", "require"]
 
@@ -38,4 +38,4 @@ class Policy(NamedTuple):
         return Policy(codecs, encryption, closed)
 
 
-OPEN = Policy()
+OPEN: Final = Policy()

@@ -14,15 +14,17 @@ opportunistic SRTP (RFC 8643), for with them "RTP/AVP" would be encrypted after 
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.sdp.codec import COMFORT_NOISE, TELEPHONE_EVENT, Codec, identify, spoken_name
 from trunkline.sdp.description import Description
 from trunkline.sdp.media import Media
 from trunkline.sdp.policy import OPEN, Policy
 from trunkline.sdp.refusal import Refusal, listed, refuse, refuse_answer
 
-_BOUND = ("a=rtpmap:", "a=fmtp:", "a=rtcp-fb:", "a=imageattr:")
+_BOUND: Final = ("a=rtpmap:", "a=fmtp:", "a=rtcp-fb:", "a=imageattr:")
 """Attributes whose value begins with a payload type."""
-_KEYING = ("a=crypto:", "a=fingerprint:", "a=key-mgmt:", "a=zrtp-hash:", "a=setup:")
+_KEYING: Final = ("a=crypto:", "a=fingerprint:", "a=key-mgmt:", "a=zrtp-hash:", "a=setup:")
 
 
 def cross_offer(offer: Description, policy: Policy) -> Description | Refusal:

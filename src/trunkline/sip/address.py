@@ -9,7 +9,7 @@ Text beside a quoted name is taken as more of it: phones put quotes around names
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trunkline.sip.grammar import GrammarError, Params, format_params, parse_params, quote, quoted_end, unquote
 from trunkline.sip.grammar import param as find_param
@@ -20,14 +20,14 @@ class AddressError(GrammarError):
     """The value is neither a name-addr nor an addr-spec."""
 
 
-_DISPLAY = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
-_PLAIN_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?: [A-Za-z0-9\-.!%*_+`'~]++)*").fullmatch
-_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++').fullmatch
-_BARE = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>,?;]++').fullmatch
-_TAG = re.compile(r";[ \t]*+[tT][aA][gG][ \t]*+=[ \t]*+([^; \t]++)")
+_DISPLAY: Final = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
+_PLAIN_DISPLAY: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?: [A-Za-z0-9\-.!%*_+`'~]++)*").fullmatch
+_URI: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++').fullmatch
+_BARE: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>,?;]++').fullmatch
+_TAG: Final = re.compile(r";[ \t]*+[tT][aA][gG][ \t]*+=[ \t]*+([^; \t]++)")
 
 
-_MOST_QUOTED = 8
+_MOST_QUOTED: Final = 8
 """Quoted strings in one display name."""
 
 

@@ -7,14 +7,15 @@ a call composes seven messages.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, parse
 from trunkline.sip.status import PHRASES, phrase
 from trunkline.sip.via import stamp
 
-_STATUS_LINES = {code: f"SIP/2.0 {code} {words}\r\n" for code, words in PHRASES.items()}
-_VIA_TRANSPORT = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
+_STATUS_LINES: Final = {code: f"SIP/2.0 {code} {words}\r\n" for code, words in PHRASES.items()}
+_VIA_TRANSPORT: Final = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
 
 
 class Answering:

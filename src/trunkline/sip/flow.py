@@ -6,6 +6,7 @@ goes the same way: the same UDP source, the same TCP or TLS connection.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -36,6 +37,7 @@ class Flow(NamedTuple):
         return self.connection.startswith("out:")
 
 
+@lru_cache(1024)
 def host_port(address: Address) -> str:
     """`host:port` as a URI or Via writes it, an IPv6 literal in brackets (RFC 3261 §25.1)."""
     host, port = address

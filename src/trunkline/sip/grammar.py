@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+from typing import Final
 
 Params = tuple[tuple[str, str | None], ...]
 """Parameters in order: the name in lower case, the value as written (its quotes kept), None when there is no `=`."""
@@ -21,22 +22,22 @@ class GrammarError(ValueError):
     """The text is not what the grammar asks for. The message says what is wrong and never quotes the text."""
 
 
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++").fullmatch
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++").fullmatch
 # Classes repeat possessively, groups do not: CPython before 3.11.5 lets a possessive group match too much. What is in
 # the groups cannot give back, so they stay linear.
-_QUOTED = re.compile(r'"(?:[^"\\\r\n]++|\\[^\r\n])*"')
-_DELIMITED = re.compile(r'"(?:[^"\\]++|\\.)*(?:"|\\?\Z)|<[^>]*+>?|,', re.DOTALL)
-_PARAMS = re.compile(
+_QUOTED: Final = re.compile(r'"(?:[^"\\\r\n]++|\\[^\r\n])*"')
+_DELIMITED: Final = re.compile(r'"(?:[^"\\]++|\\.)*(?:"|\\?\Z)|<[^>]*+>?|,', re.DOTALL)
+_PARAMS: Final = re.compile(
     r"""(?:[ \t]*+;[ \t]*+[^\x00-\x20\x7f;=,"<>()\[\]]++[ \t]*+
         (?:=[ \t]*+(?:"(?:[^"\\\r\n]++|\\[^\r\n])*"|[^\x00-\x20\x7f;,"<>]*+)[ \t]*+)?)*""",
     re.VERBOSE,
 ).fullmatch
-_PARAM = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*"|[^; \t]*+))?', re.DOTALL)
-_PAIRED = re.compile(r'["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
-_PAIR = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_FOLD = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-_HOST_PORT = re.compile(
+_PARAM: Final = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*"|[^; \t]*+))?', re.DOTALL)
+_PAIRED: Final = re.compile(r'["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
+_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_FOLD: Final = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
+_HOST_PORT: Final = re.compile(
     r"(?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))(?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?"
 ).fullmatch
 
@@ -105,13 +106,25 @@ def parse_params(text: str) -> Params:
     """The parameters of a header value, from the first `;` to the end. Raises GrammarError."""
     if not text:
         return ()
+    plain = _plain_params(text)
+    if plain is not None:
+        return plain
     if _PARAMS(text) is None:
         raise GrammarError("parameters are malformed")
-    if '"' in text or " " in text or "\t" in text:
-        return tuple([(name.lower(), value) for name, value in _pairs(text)])
+    return tuple([(name.lower(), value) for name, value in _pairs(text)])
+
+
+def _plain_params(text: str) -> Params | None:
+    """The parameters of a text in which all names and values are tokens, as in nearly all; None for any other."""
+    if text[0] != ";":
+        return None
     pairs: list[tuple[str, str | None]] = []
     for part in text[1:].split(";"):
         name, equals, value = part.partition("=")
+        if not name.isalnum() and not is_token(name):
+            return None
+        if not value.isalnum() and value and not is_token(value):
+            return None
         pairs.append((name.lower(), value if equals else None))
     return tuple(pairs)
 
@@ -159,7 +172,7 @@ def escape(text: str, safe: str) -> str:
     )
 
 
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
 
 
 def parse_host_port(text: str) -> tuple[str, int | None]:

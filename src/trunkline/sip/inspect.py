@@ -18,7 +18,7 @@ from trunkline.sip.grammar import GrammarError, is_token, split_commas
 from trunkline.sip.message import Malformed, Request
 from trunkline.sip.uri import UriError, parse_uri
 
-_USUAL = re.compile(
+_USUAL: Final = re.compile(
     r"""(?:"[^"\\<>\x00-\x1f\x7f]*+"[ ]?)?
         <sips?:(?:[A-Za-z0-9+*\#._\-]++@)?[A-Za-z0-9_][A-Za-z0-9_.\-]*+(?::[0-9]{1,4}+)?(?:;[A-Za-z0-9=.\-]++)*+>
         (?:;tag=[A-Za-z0-9.\-_~+]++)?""",
@@ -26,7 +26,7 @@ _USUAL = re.compile(
 ).fullmatch
 """The shape that nearly every From, To and Contact has. What it matches, `parse_address` and `parse_uri` take too."""
 
-_BOUNDARY = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]++)"|([^ \t;,"]++))', re.IGNORECASE).search
+_BOUNDARY: Final = re.compile(r';[ \t]*boundary[ \t]*=[ \t]*(?:"([^"]++)"|([^ \t;,"]++))', re.IGNORECASE).search
 
 _TARGETED: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """Methods that make a dialog, and so must say where its requests go (§8.1.1.8, RFC 6665 §4.1, RFC 3515 §2.2)."""

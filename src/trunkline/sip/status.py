@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-PHRASES: dict[int, str] = {
+from typing import Final
+
+PHRASES: Final[dict[int, str]] = {
     100: "Trying",
     180: "Ringing",
     181: "Call Is Being Forwarded",
@@ -76,7 +78,14 @@ PHRASES: dict[int, str] = {
     608: "Rejected",
 }
 
-_CLASSES = {1: "Progress", 2: "OK", 3: "Redirect", 4: "Request Failure", 5: "Server Failure", 6: "Global Failure"}
+_CLASSES: Final = {
+    1: "Progress",
+    2: "OK",
+    3: "Redirect",
+    4: "Request Failure",
+    5: "Server Failure",
+    6: "Global Failure",
+}
 
 
 def phrase(status: int) -> str:

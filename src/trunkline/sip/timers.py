@@ -96,9 +96,10 @@ class Alarms(Generic[K]):
     """One deadline a key, which can be moved and taken back: for the few long waits of a call, which mostly end before
     their time and must leave nothing behind."""
 
-    __slots__ = ("_due", "_heap", "_order")
+    __slots__ = ("_due", "_heap", "_order", "_soonest")
 
     def __init__(self) -> None:
+        self._soonest = _NEVER
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._order = 0
@@ -108,9 +109,14 @@ class Alarms(Generic[K]):
 
     def set(self, key: K, due: float) -> None:
         """`key` falls due at `due`, and at no other time any more."""
+        before = self._due.get(key)
         self._due[key] = due
         self._order += 1
         heappush(self._heap, (due, self._order, key))
+        if before is None or before > self._soonest:
+            self._soonest = min(self._soonest, due)
+        else:
+            self._find()
 
     def sooner(self, key: K, due: float) -> None:
         """`key` falls due at `due`, unless it does so before."""
@@ -118,21 +124,31 @@ class Alarms(Generic[K]):
             self.set(key, due)
 
     def clear(self, key: K) -> None:
-        if self._due.pop(key, None) is not None and len(self._heap) > 2 * len(self._due) + 64:
+        due = self._due.pop(key, None)
+        if due is None:
+            return
+        if len(self._heap) > 2 * len(self._due) + 64:
             self._heap = [item for item in self._heap if self._due.get(item[2]) == item[0]]
             heapify(self._heap)
+        if due <= self._soonest:
+            self._find()
 
     def deadline(self) -> float | None:
-        heap = self._heap
-        while heap and self._due.get(heap[0][2]) != heap[0][0]:
-            heappop(heap)
-        return heap[0][0] if heap else None
+        return self._soonest if self._soonest < _NEVER else None
 
     def expire(self, now: float) -> list[K]:
         """The keys due at `now` or before, soonest first; they are no longer set."""
-        keys = []
-        while (due := self.deadline()) is not None and due <= now:
+        keys: list[K] = []
+        while self._heap and self._soonest <= now:
             key = heappop(self._heap)[2]
             del self._due[key]
             keys.append(key)
+            self._find()
         return keys
+
+    def _find(self) -> None:
+        """Which is the soonest now: what was moved or taken back stands in the heap until it comes to its head."""
+        heap = self._heap
+        while heap and self._due.get(heap[0][2]) != heap[0][0]:
+            heappop(heap)
+        self._soonest = heap[0][0] if heap else _NEVER

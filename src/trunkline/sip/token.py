@@ -8,11 +8,12 @@ the worker that holds it. What follows comes from a keyed hash of a counter: unp
 from __future__ import annotations
 
 from hashlib import blake2s
+from typing import Final
 
-MAGIC_COOKIE = "z9hG4bK"
+MAGIC_COOKIE: Final = "z9hG4bK"
 """What a branch of RFC 3261 begins with (§8.1.1.7)."""
 
-_WIDTH = 20
+_WIDTH: Final = 20
 """Hexadecimal digits of chance in one identifier."""
 
 

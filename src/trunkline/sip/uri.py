@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trunkline.sip.grammar import GrammarError, Params, bracketed, escape, is_ipv6, same_host, unescape
 
@@ -20,7 +20,7 @@ class UriError(GrammarError):
     """The text is no URI."""
 
 
-_SIP = re.compile(
+_SIP: Final = re.compile(
     r"""([sS][iI][pP][sS]?+):
         (?:((?:[^\x00-\x20\x7f"<>@:%\[\]\\]++|%[0-9A-Fa-f]{2})*)(?::((?:[^\x00-\x20\x7f"<>@:%\[\]\\]++|%[0-9A-Fa-f]{2})*))?@)?
         (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))
@@ -29,21 +29,23 @@ _SIP = re.compile(
         (?:\?((?:[^\x00-\x20\x7f"<>@%]++|%[0-9A-Fa-f]{2})*))?""",
     re.VERBOSE,
 ).fullmatch
-_TEL = re.compile(
+_TEL: Final = re.compile(
     r"""[tT][eE][lL]:((?:[0-9A-Fa-f*#+().\-]++|%2[3bB])+)
         ((?:;(?:[^\x00-\x20\x7f"<>@;?%]++|%[0-9A-Fa-f]{2})*)*)""",
     re.VERBOSE,
 ).fullmatch
-_OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+:([^\x00-\x20\x7f\"<>]++)").fullmatch
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_SEPARATORS = str.maketrans("", "", "-.()")
+_OTHER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+:([^\x00-\x20\x7f\"<>]++)").fullmatch
+_ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_SEPARATORS: Final = str.maketrans("", "", "-.()")
 
-_PLACE = re.compile(r"(sips?:(?:[^@]*@)?(?:\[[^\]]*\]|[^:;?@\[\]]+))(?::[0-9]*)?((?:[;?].*)?)", re.IGNORECASE).fullmatch
-_PLACING = frozenset({"transport", "maddr", "ttl", "lr", "method"})
-_COMPARED = frozenset({"user", "ttl", "method", "maddr", "transport"})
+_PLACE: Final = re.compile(
+    r"(sips?:(?:[^@]*@)?(?:\[[^\]]*\]|[^:;?@\[\]]+))(?::[0-9]*)?((?:[;?].*)?)", re.IGNORECASE
+).fullmatch
+_PLACING: Final = frozenset({"transport", "maddr", "ttl", "lr", "method"})
+_COMPARED: Final = frozenset({"user", "ttl", "method", "maddr", "transport"})
 """Parameters that never match a URI without them (RFC 3261 §19.1.4)."""
 
-USER_SAFE = "&=+$,;?/"
+USER_SAFE: Final = "&=+$,;?/"
 """What a user part may hold unescaped beside letters, digits and marks (RFC 3261 §25.1, user-unreserved)."""
 
 

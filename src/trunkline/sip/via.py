@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 from trunkline.sip.flow import Address
 from trunkline.sip.grammar import (
@@ -28,25 +28,25 @@ class ViaError(GrammarError):
     """The value is no Via."""
 
 
-MAGIC = "z9hG4bK"
+MAGIC: Final = "z9hG4bK"
 """How a branch begins that is unique by itself (RFC 3261 §8.1.1.7)."""
 
-_VIA = re.compile(
+_VIA: Final = re.compile(
     r"""[sS][iI][pP][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++
         (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))
         (?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?[ \t]*+""",
     re.VERBOSE,
 ).fullmatch
 """What stands before the parameters."""
-_LONGEST_KEPT = 128
+_LONGEST_KEPT: Final = 128
 
-_BEGINNING = re.compile(
+_BEGINNING: Final = re.compile(
     r"""[sS][iI][pP][ \t]*+/[ \t]*+[0-9]++\.[0-9]++[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++
         (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))(?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?""",
     re.VERBOSE,
 )
-_BRANCH = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)", re.IGNORECASE)
-_RPORT = re.compile(r";[ \t]*+rport[ \t]*+(?:[;,]|\Z)", re.IGNORECASE)
+_BRANCH: Final = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)", re.IGNORECASE)
+_RPORT: Final = re.compile(r";[ \t]*+rport[ \t]*+(?:[;,]|\Z)", re.IGNORECASE)
 
 
 class Via:

@@ -7,6 +7,7 @@ additions. `metrics` reads the counts when scraped, `report` writes what is wort
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from trunkline.call.outputs import Heard, Journal, Observed, Output, Transmit
 from trunkline.model.call import CallRecord
@@ -16,13 +17,13 @@ from trunkline.telemetry.report import Report
 from trunkline.telemetry.tally import Histogram, Tally
 from trunkline.telemetry.trace import Traces
 
-DELAYS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-DURATIONS = (1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
+DELAYS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+DURATIONS: Final = (1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 
-_REFUSALS = frozenset({"refused", "challenged", "dropped", "malformed", "shed", "draining"})
-_BANS = frozenset({"banned", "ban-ended"})
-_MOST_TRUNKS = 1024
-_MOST_KINDS = 96
+_REFUSALS: Final = frozenset({"refused", "challenged", "dropped", "malformed", "shed", "draining"})
+_BANS: Final = frozenset({"banned", "ban-ended"})
+_MOST_TRUNKS: Final = 1024
+_MOST_KINDS: Final = 96
 
 
 class Observer:

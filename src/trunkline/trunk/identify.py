@@ -17,7 +17,7 @@ a voice engine, a PBX or an agent platform.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Transport
@@ -26,18 +26,18 @@ Possible = tuple[Trunk, int]
 """A trunk that the source may be, and the length of the prefix that says so; where something else does, one of the
 numbers below."""
 
-BY_USER_ALONE = -1
-BY_REGISTRAR = 128
+BY_USER_ALONE: Final = -1
+BY_REGISTRAR: Final = 128
 """As long as a prefix can be: the one address that a registrar has."""
-BY_REGISTRATION = 130
+BY_REGISTRATION: Final = 130
 """Its device has proven who it is when it registered."""
-BY_CERTIFICATE = 128
+BY_CERTIFICATE: Final = 128
 """As one address: the certificate of one peer."""
-BY_CONTACT = 129
+BY_CONTACT: Final = 129
 """Longer than any prefix: the Contact of a registration is nobody's but its registrar's."""
 
 
-_ALONE = {BY_USER_ALONE: "user", BY_CONTACT: "contact", BY_REGISTRATION: "registration"}
+_ALONE: Final = {BY_USER_ALONE: "user", BY_CONTACT: "contact", BY_REGISTRATION: "registration"}
 
 
 class Signs(NamedTuple):

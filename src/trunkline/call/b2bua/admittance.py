@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.call.b2bua.call import Call
 from trunkline.call.b2bua.ledger import Ledger, LegEntry, peer
 from trunkline.call.b2bua.search import Wanted
@@ -22,7 +24,7 @@ from trunkline.sdp.multipart import find_sdp
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
-_MOST_HOPS = 70
+_MOST_HOPS: Final = 70
 
 
 def admitted(

@@ -6,6 +6,8 @@ names its ends; who stands in one may be exchanged for another while the call is
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.call.b2bua.exchange import Exchanges, Party
 from trunkline.call.b2bua.ledger import LegEntry
 from trunkline.call.b2bua.media_plan import End, MediaPlan
@@ -16,7 +18,7 @@ from trunkline.model.journal import DialogState
 from trunkline.model.trunk import Trunk
 from trunkline.sip.dialog.dialog import Dialog
 
-_SEQUENCE_ROOM = 1000
+_SEQUENCE_ROOM: Final = 1000
 """Requests a dialog may send after its journal entry, before a BYE written from that entry would be out of order."""
 
 

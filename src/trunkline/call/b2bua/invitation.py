@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from trunkline.call.b2bua.ledger import Ledger
 from trunkline.call.leg.credentials import Credentials
@@ -20,10 +21,10 @@ from trunkline.routing.select import Candidate
 from trunkline.sip.flow import Transport
 from trunkline.sip.uri import party
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
-_NOT_NAME = re.compile(r"[^A-Za-z0-9]+")
-_FIELD = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
-_ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_NOT_NAME: Final = re.compile(r"[^A-Za-z0-9]+")
+_FIELD: Final = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
+_ANONYMOUS: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 
 def call_id_header(brand: str) -> str:

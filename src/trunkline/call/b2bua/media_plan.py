@@ -22,7 +22,7 @@ An INVITE without SDP is the same with the sides exchanged: `offer("agent", ok.b
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Final, Literal
 
 from trunkline.model.trunk import Trunk
 from trunkline.sdp.description import Description, parse
@@ -35,10 +35,10 @@ from trunkline.sdp.refusal import Refusal, refuse, refuse_answer, refuse_malform
 from trunkline.sdp.relay import cross_answer, cross_offer
 
 End = Literal["caller", "agent"]
-ENDS: tuple[End, End] = ("agent", "caller")
-_SDP = "application/sdp"
-_ORIGIN = re.compile(rb"^o=[^\r\n]*", re.MULTILINE)
-_REJECTED = re.compile(rb"^m=\S+ 0[ /]", re.MULTILINE).search
+ENDS: Final[tuple[End, End]] = ("agent", "caller")
+_SDP: Final = "application/sdp"
+_ORIGIN: Final = re.compile(rb"^o=[^\r\n]*", re.MULTILINE)
+_REJECTED: Final = re.compile(rb"^m=\S+ 0[ /]", re.MULTILINE).search
 
 
 class Terms:

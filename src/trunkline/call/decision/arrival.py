@@ -21,6 +21,7 @@ with a list to note the passed steps in, so that what it says is what calls meet
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from trunkline.call.decision import departure, suspects
 from trunkline.call.decision.admission import Admission
@@ -42,10 +43,10 @@ from trunkline.sip.message import Request
 from trunkline.sip.uri import UriError, parse_uri
 from trunkline.trunk.identify import BY_CERTIFICATE, BY_REGISTRAR, BY_USER_ALONE, Identified, Signs, identify
 
-_NOBODY = Trunk(id="", organization_id="", name="")
-_CERTAIN = frozenset({"endpoint", "user", "contact", "registration", "certificate"})
+_NOBODY: Final = Trunk(id="", organization_id="", name="")
+_CERTAIN: Final = frozenset({"endpoint", "user", "contact", "registration", "certificate"})
 """What tells a trunk from those of other organizations, whatever is dialled."""
-_STATES = {
+_STATES: Final = {
     "provisioning": "not-provisioned",
     "inactive": "inactive",
     "failed": "provisioning-failed",
@@ -53,7 +54,7 @@ _STATES = {
 }
 
 
-_LARGE = 1000
+_LARGE: Final = 1000
 """Bytes from which a request may be too large for UDP: 1300, says the RFC, or 200 less than the path takes."""
 
 
@@ -173,7 +174,7 @@ class Arrival:
         if found is None:
             return self._unknown(case, signs)
         told = found.by in _CERTAIN
-        if not told and (number is None or found.trunk.dials_out) and suspects.shared(possible):
+        if not told and len(possible) > 1 and (number is None or found.trunk.dials_out) and suspects.shared(possible):
             cause = "not-authenticated" if found.trunk.dials_out else "unknown-number"
             return case.refuse("trunk", cause, "Several organizations share the network it comes from.")
         case.trunk = found.trunk

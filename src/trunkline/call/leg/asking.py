@@ -6,6 +6,8 @@ response to it (RFC 3261 §9.1).
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.call.leg.credentials import Credentials
 from trunkline.call.leg.events import LegEvent, Lost, Refreshed, Replied
 from trunkline.call.leg.headers import SDP
@@ -23,10 +25,10 @@ from trunkline.sip.message import Response
 
 Outs = list[Output | LegEvent]
 """What a leg wants done, and what it tells its call, in order."""
-_MOST_ACKS = 4
-_ANOTHER_TRY = 10.0
+_MOST_ACKS: Final = 4
+_ANOTHER_TRY: Final = 10.0
 """Seconds until a refresh is tried again that the peer refused for reasons of its own."""
-SESSION = "session"
+SESSION: Final = "session"
 """The alarm of a session timer."""
 
 

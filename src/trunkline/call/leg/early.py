@@ -7,13 +7,15 @@ None of it may be 481: who asked would take that for the end of the dialog (§12
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.call.leg.gate import KNOWN
 from trunkline.call.leg.session import Session
 from trunkline.call.leg.user_agent import ALLOW
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sip.message import Request
 
-MOST_FORKS = 32
+MOST_FORKS: Final = 32
 """Early dialogs of one INVITE that are kept apart, and answers to it that are ended one by one; more is no fork."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2s
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trunkline.call.leg.extensions import SUPPORTED
 from trunkline.call.leg.user_agent import ALLOW, METHODS
@@ -20,11 +20,11 @@ from trunkline.sip.message import Request
 from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.transmit import Transmit
 
-ACCEPT = "Accept: application/sdp\r\n"
-_HANDLING = re.compile(r";[ \t]*handling[ \t]*=[ \t]*optional[ \t]*(?:;|$)", re.IGNORECASE).search
-REGISTRAR = ("path", "outbound")
+ACCEPT: Final = "Accept: application/sdp\r\n"
+_HANDLING: Final = re.compile(r";[ \t]*handling[ \t]*=[ \t]*optional[ \t]*(?:;|$)", re.IGNORECASE).search
+REGISTRAR: Final = ("path", "outbound")
 """Option tags that a REGISTER may require (RFC 3327, RFC 5626)."""
-KNOWN = frozenset({*METHODS, "PRACK", "SUBSCRIBE", "PUBLISH", "MESSAGE"})
+KNOWN: Final = frozenset({*METHODS, "PRACK", "SUBSCRIBE", "PUBLISH", "MESSAGE"})
 """Methods that exist: one we do not take is 405; any other is 501."""
 
 

@@ -9,19 +9,20 @@ is (`call.privacy`).
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trunkline.sip.message import Request, Response
 
-_WARNING = re.compile(r'(\d{3}) +[^ "]+ +("(?:[^"\\]|\\.)*")').match
+_WARNING: Final = re.compile(r'(\d{3}) +[^ "]+ +("(?:[^"\\]|\\.)*")').match
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
-_LONGEST = 2048
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_LONGEST: Final = 2048
 """Characters of one crossing header; a longer one stays."""
-_MOST = 32
+_MOST: Final = 32
 """Private headers that cross at most."""
 
 
-SDP = "application/sdp"
+SDP: Final = "application/sdp"
 
 
 def content_type(message: Request | Response) -> str:
@@ -42,7 +43,7 @@ def crossing(request: Request, reserved: str = "x-trunkline-") -> tuple[tuple[st
     return tuple(kept[:_MOST])
 
 
-_SUBSCRIBING = ("CSeq", "Refer-To", "Referred-By", "Refer-Sub", "Event", "Subscription-State", "Expires")
+_SUBSCRIBING: Final = ("CSeq", "Refer-To", "Referred-By", "Refer-Sub", "Event", "Subscription-State", "Expires")
 
 
 def subscribing(request: Request) -> tuple[tuple[str, str], ...]:

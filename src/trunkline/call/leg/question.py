@@ -3,15 +3,15 @@ way."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from trunkline.call.leg.credentials import Credentials, Shown, authorize
 from trunkline.call.leg.headers import SDP
 from trunkline.sip.message import Response
 
-REFRESH = "refresh"
+REFRESH: Final = "refresh"
 """The exchange of what only keeps the session alive: it crosses nothing."""
-_NONE = Shown()
+_NONE: Final = Shown()
 
 
 class Question:

@@ -8,7 +8,7 @@ named by the transaction it came in, and comes back by `reply`. A 2xx of ours to
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trunkline.call.leg.acceptance import Acceptance
 from trunkline.call.leg.asking import SESSION, Asking, Outs
@@ -26,7 +26,7 @@ from trunkline.sip.dialog.session_timer import NOTHING, Said, SessionTimer, said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
 
-_MOST_WAITING = 16
+_MOST_WAITING: Final = 16
 """Requests of one peer that cross at the same time; more of them are a flood."""
 
 

@@ -7,6 +7,8 @@ acknowledged and ended with BYE.
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.call.leg import early
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.course import Course
@@ -30,7 +32,7 @@ from trunkline.sip.flow import Flow, host_port
 from trunkline.sip.grammar import bracketed
 from trunkline.sip.message import Request, Response
 
-_NOTHING = Shown()
+_NOTHING: Final = Shown()
 
 
 class UacLeg(SipLeg):

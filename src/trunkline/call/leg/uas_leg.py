@@ -7,6 +7,7 @@ apart; the answer takes the tag of the early dialog that answered.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trunkline.call.leg import early as early_dialog
 from trunkline.call.leg.asking import Outs
@@ -24,8 +25,8 @@ from trunkline.sip.dialog.session_timer import said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
-_SECONDS = re.compile(r"[0-9]{1,10}").fullmatch
-_RINGING = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress"}
+_SECONDS: Final = re.compile(r"[0-9]{1,10}").fullmatch
+_RINGING: Final = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress"}
 
 
 class UasLeg(SipLeg):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from trunkline.call.leg.extensions import SUPPORTED, USUAL, Extensions
 from trunkline.call.leg.route import private
@@ -15,23 +16,23 @@ from trunkline.sip.transaction.layer import TransactionLayer
 from trunkline.sip.via import Via
 from trunkline.trunk.penalty import Penalties
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "REGISTER")
+METHODS: Final = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "REGISTER")
 """What we take inside and outside of dialogs (§20.5)."""
 
-CHANGES = frozenset({"INVITE", "UPDATE"})
+CHANGES: Final = frozenset({"INVITE", "UPDATE"})
 """Those that change a session: one at a time."""
 
-SUBSCRIBING = frozenset({"REFER", "SUBSCRIBE", "NOTIFY"})
+SUBSCRIBING: Final = frozenset({"REFER", "SUBSCRIBE", "NOTIFY"})
 """Those of the subscription that a REFER makes. A SUBSCRIBE is taken in such a one alone, and so not in Allow."""
 
-ALLOW = f"Allow: {', '.join(METHODS)}\r\n"
-CAPABLE = f"{ALLOW}Supported: {', '.join(SUPPORTED)}\r\n"
+ALLOW: Final = f"Allow: {', '.join(METHODS)}\r\n"
+CAPABLE: Final = f"{ALLOW}Supported: {', '.join(SUPPORTED)}\r\n"
 """What INVITE, UPDATE and their 2xx say of us."""
-UNRELIABLE = f"{ALLOW}Supported: {', '.join([tag for tag in SUPPORTED if tag != '100rel'])}\r\n"
+UNRELIABLE: Final = f"{ALLOW}Supported: {', '.join([tag for tag in SUPPORTED if tag != '100rel'])}\r\n"
 """What an INVITE without an offer says, where the offer must not come before the answer."""
 
 
-_MOST_SEEN = 4096
+_MOST_SEEN: Final = 4096
 
 
 class UserAgent:

@@ -7,6 +7,7 @@ the route set and the remote target.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trunkline.sip import compose
 from trunkline.sip.address import AddressError, parse_address
@@ -14,7 +15,7 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.grammar import split_commas
 from trunkline.sip.message import Request, Response
 
-_LOOSE = re.compile(r";lr(?![^;=?])", re.IGNORECASE).search
+_LOOSE: Final = re.compile(r";lr(?![^;=?])", re.IGNORECASE).search
 """The URI parameter of a router that leaves the Request-URI alone (§19.1.1)."""
 
 DialogKey = tuple[str, str, str]

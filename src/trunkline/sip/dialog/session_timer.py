@@ -9,13 +9,13 @@ Intervals are seconds. What is said of them travels in INVITE and UPDATE and the
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from trunkline.sip.message import Request, Response
 
-LEAST = 90
+LEAST: Final = 90
 """No session may be shorter (§5)."""
-_LONGEST_MARGIN = 32.0
+_LONGEST_MARGIN: Final = 32.0
 """Seconds before the end at which who waits for a refresh gives up; a third of the interval if that is less (§10)."""
 
 
@@ -32,7 +32,7 @@ class Said(NamedTuple):
     """Whether its sender supports session timers."""
 
 
-NOTHING = Said()
+NOTHING: Final = Said()
 
 
 def said(message: Request | Response) -> Said:
