@@ -11,8 +11,9 @@ from loadtest.process import end, wait_until
 _TLS = """\
 [server:default]
 method = TLSv1.2+
-verify_certificate = no
-require_certificate = no
+verify_certificate = yes
+require_certificate = yes
+ca_list = {authority}
 private_key = {key}
 certificate = {certificate}
 
@@ -31,9 +32,10 @@ class Registrar:
         host: str,
         account: tuple[str, str],
         expires: int,
-        certificate: tuple[Path, Path] | None = None,
+        certificate: tuple[Path, Path, Path] | None = None,
     ) -> None:
-        """With `certificate`, and its key, it listens with TLS too, at `secure`."""
+        """With `certificate`, its key, and the authority that peers' certificates must be of, it listens with TLS too,
+        at `secure`."""
         self.folder = folder
         self.place = (host, free(host))
         self.secure = (host, free(host))
@@ -50,7 +52,8 @@ class Registrar:
         listen = module = ""
         if self._certificate is not None:
             tls = folder / "tls.cfg"
-            tls.write_text(_TLS.format(certificate=self._certificate[0], key=self._certificate[1]))
+            certificate, key, authority = self._certificate
+            tls.write_text(_TLS.format(certificate=certificate, key=key, authority=authority))
             listen = f"enable_tls=yes\nlisten=tls:{self.secure[0]}:{self.secure[1]}"
             module = f'loadmodule "tls.so"\nmodparam("tls", "config", "{tls}")'
         configuration = kamailio.fill(

@@ -43,8 +43,8 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
 @pytest.fixture
 def carrier(needs: Callable[..., None], authority: Authority, tmp_path: Path) -> Iterator[Registrar]:
     needs("kamailio-tls")
-    certificate = authority.issue("registrar", CARRIER)
-    made = Registrar(tmp_path, CARRIER, (USER, PASSWORD), EXPIRES, certificate)
+    certificate, key = authority.issue("registrar", CARRIER)
+    made = Registrar(tmp_path, CARRIER, (USER, PASSWORD), EXPIRES, (certificate, key, authority.path))
     yield made
     made.stop()
 
@@ -71,10 +71,15 @@ def registration(edge: Edge) -> dict[str, object]:
 def test_kamailio_calls_us_where_we_registered(
     edge: Edge, carrier: Registrar, authority: Authority, needs: Callable[..., None], tmp_path: Path, transport: str
 ) -> None:
-    """Over TCP and TLS over the connection that the edge made: it has no listener for them."""
+    """Over TCP and TLS over the connection that the edge made: it has no listener for them. By TLS each side shows the
+    other a certificate."""
     needs("sipp")
     port = carrier.secure[1] if transport == "tls" else carrier.place[1]
-    trust = {"tls": {"ca_bundle": authority.path.read_text()}} if transport == "tls" else {}
+    trust: dict[str, object] = {}
+    if transport == "tls":
+        certificate, key = authority.issue("account", "edge.example.com")
+        profile = {"certificate": certificate.read_text(), "private_key": key.read_text()}
+        trust = {"tls": {"ca_bundle": authority.path.read_text(), **profile}}
     trunk = edge.post(
         "/v1/sip/trunks",
         {
