@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.api.conftest import ELEVENLABS, GENERIC, OPENAI, Client, Clock, Engine, Keys
+from tests.databases import contents
 from trunkline.call.decision.refusals import Refused
 from trunkline.call.decision.verdict import Admitted
 from trunkline.control.ports import Health, Registration
@@ -18,6 +19,7 @@ from trunkline.control.services import Services
 from trunkline.model import ids
 from trunkline.model.binding import Binding
 from trunkline.sip.flow import Flow
+from trunkline.store.store import Store
 
 
 async def test_s2_03_list_shows_trunks_with_their_numbers_counted(admin: Client, trunk: str, echo: str) -> None:
@@ -247,7 +249,7 @@ async def test_r1_any_prefix_of_the_resource_is_read(admin: Client, trunk: str) 
 
 
 async def test_s2_11_credentials_are_never_answered_nor_kept_in_the_open(
-    admin: Client, services: Services, tmp_path: Any
+    admin: Client, services: Services, store: Store
 ) -> None:
     secrets = ("s3cret-user-nobody-sees", "s3cret-word-nobody-sees")
     body = {**GENERIC, "credentials": {"username": secrets[0], "password": secrets[1]}}
@@ -264,7 +266,7 @@ async def test_s2_11_credentials_are_never_answered_nor_kept_in_the_open(
     assert len(admin.seen) == 8
     for secret in secrets:
         assert not [seen for seen in admin.seen if secret.encode() in seen]
-    assert secrets[1].encode() not in (tmp_path / "trunkline.db").read_bytes()
+    assert secrets[1] not in await contents(store)
     kept = services.state.catalogue.trunks[str(ids.bare(id))].password
     assert kept is not None
     assert kept.reveal() == secrets[1] + "!"

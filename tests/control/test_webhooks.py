@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import subprocess
@@ -390,6 +391,35 @@ async def test_deliveries_survive_a_restart(
     await again.dispatcher.deliver()
     await post.close()
     assert receiver.events == ["call.ended"]
+
+
+async def test_two_processes_that_deliver_lose_nothing_and_note_each_attempt_once(
+    services: Services, organization: str, receiver: Receiver, store: Store, engine: Engine, clock: Clock,
+    store_url: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    """A database has one edge; one that was cut off and replaced may come back all the same."""
+    hook = await hooked(services, organization, receiver.base)
+    clock.pass_(1e9)
+    records = [call(organization, place) for place in range(8)]
+    await journalled(store, [began(record) for record in records])
+    await journalled(store, [Ended(record) for record in records])
+    other_store, post = await Store.open(store_url, tmp_path / "secret.key"), Post(allow_private=True)
+    other = build(other_store, engine, clock, post=post)
+    await other.load()
+    while sum(await asyncio.gather(services.dispatcher.deliver(), other.dispatcher.deliver())):
+        pass
+    await post.close()
+    await other_store.close()
+    for record in records:
+        told = [each.json["event"] for each in receiver.taken if each.json["data"]["call_id"] == f"call_{record.id}"]
+        assert told == sorted(told, reverse=True), "a call's end came before its beginning"
+        assert set(told) == {"call.started", "call.ended"}
+        assert len(told) <= 4
+    async with store.read() as unit:
+        page = await unit.webhooks.deliveries(hook.id, per_page=100)
+        attempts = await unit.webhooks.attempts([delivery.seq for delivery in page.rows])
+    assert [(each.state, each.attempts) for each in page.rows] == [("delivered", 1)] * 16
+    assert [len(each) for each in attempts.values()] == [1] * 16
 
 
 # ── where it may go ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -97,7 +97,12 @@ class Dispatcher:
                 await self._attempt(webhook, delivery)
             return True
 
-        return sum(await asyncio.gather(*map(one, due)))
+        # All come to their end before the next look, or what is on its way would be sent again.
+        sent = await asyncio.gather(*map(one, due), return_exceptions=True)
+        for each in sent:
+            if isinstance(each, BaseException):
+                raise each
+        return sum(each is True for each in sent)
 
     def _waiting(self) -> list[str]:
         """Webhooks that have sent as much as they may for now: what is due of others must not wait behind them."""
@@ -128,13 +133,22 @@ class Dispatcher:
             answer=posted.answer,
             seconds=round(posted.seconds, 3),
         )
-        async with self._store.write() as unit:
-            await unit.webhooks.attempted(attempt, state, due)
-            lasting = state == "failed" and not await unit.webhooks.delivered_since(webhook.id, delivery.created_at)
+        try:
+            lasting = await self._noted(webhook, delivery, attempt, state, due)
+        except store_errors.Conflict:
+            return  # another process has made this attempt too, and what came of that one stands
         if lasting:
             reason = f"Nothing was taken for a day; the last attempt: {posted.error}."
             if await self._webhooks.disable(webhook.id, reason):
                 _log.warning("webhook %s is disabled: %s", webhook.id, reason)
+
+    async def _noted(
+        self, webhook: Webhook, delivery: Delivery, attempt: Attempt, state: DeliveryState, due: float
+    ) -> bool:
+        """Write down what came of it; whether nothing has been taken for so long that the webhook is to be disabled."""
+        async with self._store.write() as unit:
+            await unit.webhooks.attempted(attempt, state, due)
+            return state == "failed" and not await unit.webhooks.delivered_since(webhook.id, delivery.created_at)
 
     def _headers(self, webhook: Webhook, delivery: Delivery, body: bytes) -> dict[str, str]:
         return {
