@@ -161,6 +161,19 @@ def test_requests_cross_between_them_afterwards(world: World) -> None:
     assert edge.clean() == {}
 
 
+def test_the_echo_agent_speaks_no_srtp(world: World) -> None:
+    carrier = msgspec.structs.replace(CARRIER_TRUNK, media_encryption="require")
+    edge = edge_with(world, carrier, msgspec.structs.replace(SECOND, enabled=False))
+    telephone = Phone(world, CARRIER, answering())
+    originate(edge, ECHO_AGENT)
+    world.run(40.0)
+    assert telephone.requests == []
+    record = edge.record
+    assert (record.status, record.cause, record.sip_status) == ("failed", "media-encryption", 488)
+    assert "SRTP is required" in (record.detail or "")
+    assert edge.clean() == {}
+
+
 @pytest.mark.parametrize("side", ["carrier", "agent"])
 def test_where_one_side_takes_nothing_but_srtp_it_is_all_srtp(world: World, side: str) -> None:
     bots = Trunk(id=id_of(60), organization_id=ORGANIZATION.id, name="bots", host=AGENT)
