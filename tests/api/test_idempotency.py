@@ -79,14 +79,33 @@ async def test_after_a_day_it_is_forgotten(admin: Client, clock: Clock, services
         assert (await unit.session.run("SELECT * FROM idempotency")).all() == []
 
 
-async def test_what_was_cut_off_is_not_known(admin: Client, services: Services, engine: Engine) -> None:
+async def test_what_is_stored_though_the_engine_does_not_answer_is_said_so_again(admin: Client, engine: Engine) -> None:
     engine.gone = True
     first = await admin.post("/v1/agents", {"name": "Echo", "kind": "echo"}, headers=ONCE)
-    assert first.code == "engine_unavailable"
+    assert (first.status, first.code) == (503, "engine_unavailable")
     engine.gone = False
     second = await admin.post("/v1/agents", {"name": "Echo", "kind": "echo"}, headers=ONCE)
-    assert (second.status, second.code) == (409, "idempotency_unfinished")
+    assert (second.status, second.raw) == (503, first.raw)
+    assert second.headers["Idempotency-Replayed"] == "true"
     assert len((await admin.get("/v1/agents")).json["data"]) == 1
+
+
+async def test_what_the_engine_never_heard_may_be_asked_again(admin: Client, engine: Engine) -> None:
+    body = {"source": "192.0.2.1", "to": "+12025550100"}
+    engine.gone = True
+    first = await admin.post("/v1/routes/explain", body, headers=ONCE)
+    assert (first.status, first.code) == (503, "engine_unavailable")
+    engine.gone = False
+    assert (await admin.post("/v1/routes/explain", body, headers=ONCE)).status == 200
+
+
+async def test_what_was_cut_off_is_not_known(admin: Client, store: Store) -> None:
+    first = await admin.post("/v1/agents", {"name": "Echo", "kind": "echo"}, headers=ONCE)
+    assert first.status == 201
+    async with store.write() as unit:
+        await unit.session.run("UPDATE idempotency SET status = NULL, body = NULL")
+    second = await admin.post("/v1/agents", {"name": "Echo", "kind": "echo"}, headers=ONCE)
+    assert (second.status, second.code) == (409, "idempotency_unfinished")
 
 
 async def test_a_key_has_a_shape(admin: Client) -> None:

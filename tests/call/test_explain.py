@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from trunkline.call.decision.arrival import Arrival
 from trunkline.call.decision.explain import Hypothetical, answer, explain, explained, written
 from trunkline.call.decision.proof import Digest
 from trunkline.call.decision.refusals import CAUSES
-from trunkline.call.decision.verdict import Admitted, Dropped, Policy
+from trunkline.call.decision.verdict import Admitted, Challenged, Dropped, Policy
 from trunkline.guard.nonce import Nonces
 from trunkline.model.change import Put, Routed
 from trunkline.routing.table import Table
@@ -52,6 +53,37 @@ def test_so_is_what_is_explained_of_calls_out(
     world: list[Routed], policy: Policy, calls: list[tuple[Hypothetical, float]]
 ) -> None:
     _explained_as_met(world, policy, calls)
+
+
+DIALLED = st.sampled_from(
+    [
+        "2025550100", "12025550100", "0012025550100", "01112025550100", "+12025550100", "(202) 555-0100",
+        "+1 202 555 0100", "442079460123", "02079460123", "020 7946 0123", "+44 (0) 20 7946 0123", "0207946",
+        "12025550199", "4930123456", "030 123456", "anton", "100", "+12", "00", "\u00a020\u2010255",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    DIALLED,
+    st.sampled_from([None, "US", "GB", "DE", "IT"]),
+    st.sampled_from([a.E164, "+442079460123", "+4912025550100", "+4930123456", "+390207946"]),
+    st.booleans(),
+)
+def test_a_number_is_read_as_it_would_be_from_the_wire(text: str, country: str | None, e164: str, out: bool) -> None:
+    side = {"role": "agent"} if out else {}
+    where = a.arrival(a.trunk(country=country, **side), a.trunk("u", networks=()), a.agent(), a.number(e164=e164))
+    asked = a.offer(text, e164)
+    user = quote(text.replace(" ", ""), safe="+()-.")
+    raw = written(asked, a.OURS).replace(written(asked, a.OURS).split()[1], f"sip:{user}@{a.OURS[0]}".encode())
+    request = parse(raw)
+    assert isinstance(request, Request)
+    met = where.decide(request, a.flow(asked), 1.0)
+    found = explain(where, asked, 1.0, a.OURS)
+    assert not isinstance(met, Dropped | Challenged)
+    assert (found.status, found.cause) == answer(met)
+    assert found.callee == met.callee
 
 
 def _explained_as_met(world: list[Routed], policy: Policy, calls: list[tuple[Hypothetical, float]]) -> None:

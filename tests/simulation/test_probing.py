@@ -60,6 +60,17 @@ def test_a_peer_that_answers_is_reachable() -> None:
     assert 4 <= sum(seen.start.startswith("OPTIONS") for seen in world.seen) <= 7
 
 
+def test_who_is_reached_are_those_that_are_probed_now() -> None:
+    world = World()
+    edge = probed(world)
+    assert edge.core.probing.reached() == ({}, {})
+    Phone(world, AGENT)
+    world.run(30.0)
+    assert edge.core.probing.reached() == ({TRUNK.id: True}, {})
+    edge.core.apply([Put(msgspec.structs.replace(PROBED, enabled=False))], world.now)
+    assert edge.core.probing.reached() == ({}, {})
+
+
 def test_a_peer_that_goes_is_missed_three_times_and_found_again() -> None:
     world = World()
     edge = probed(world)

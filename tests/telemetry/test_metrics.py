@@ -38,12 +38,16 @@ def test_everything_that_was_seen() -> None:
             Journal(Answered(OVER, ())),
             Journal(Ended(OVER)),
             Observed("refused", "udp:192.0.2.1", 'odd "reason"\n', 403),
-            Observed("trunk-state", trunk_id="t1", reason="reachable"),
-            Observed("trunk-state", trunk_id="t2", reason="unreachable"),
         ],
         1.0,
     )
-    metrics = Metrics(observer, [lambda: {"calls": 3}, lambda: {"connections": 2}], [lambda: {"udp_dropped": 7}])
+    metrics = Metrics(
+        observer,
+        [lambda: {"calls": 3}, lambda: {"connections": 2}],
+        [lambda: {"udp_dropped": 7}],
+        trunks=lambda: {"t1": True, "t2": False},
+        agents=lambda: {"a1": True},
+    )
     read = samples(metrics.text())
     expected = {
         ("trunkline_build_info", (("version", __version__),)): 1,
@@ -62,6 +66,7 @@ def test_everything_that_was_seen() -> None:
         ("trunkline_call_duration_seconds_sum", ()): 30,
         ("trunkline_trunk_reachable", (("trunk", "t1"),)): 1,
         ("trunkline_trunk_reachable", (("trunk", "t2"),)): 0,
+        ("trunkline_agent_reachable", (("agent", "a1"),)): 1,
         ("trunkline_table", (("table", "calls"),)): 3,
         ("trunkline_table", (("table", "connections"),)): 2,
         ("trunkline_count_total", (("what", "udp_dropped"),)): 7,

@@ -90,18 +90,6 @@ def test_a_refusal_that_has_a_record_is_not_counted_twice(observer: Observer) ->
     assert observer.events["stray", "response", "200"] == 1
 
 
-def test_trunk_states(observer: Observer) -> None:
-    observer.output(Observed("trunk-state", reason="unreachable", trunk_id="t1"), 1.0)
-    observer.output(Observed("trunk-state", reason="reachable", trunk_id="t1"), 2.0)
-    assert observer.trunk_states == {"t1": "reachable"}
-
-
-def test_agent_states(observer: Observer) -> None:
-    observer.output(Observed("agent-state", reason="unreachable", agent_id="a1"), 1.0)
-    assert observer.agent_states == {"a1": "unreachable"}
-    assert observer.trunk_states == {}
-
-
 def test_what_peers_invent_is_bounded(observer: Observer) -> None:
     for number in range(20_000):
         observer.output(Observed("refused", f"udp:10.0.{number >> 8}.{number & 255}", f"r{number}", 400), 1.0)

@@ -74,7 +74,7 @@ class Door:
         try:
             route, values = self._route(request.method, path)
             fields = route.fields
-            given = await self._answer(request, route, values, request_id, headers)
+            given = await self._answer(request, route, values, request_id, headers, surface)
             headers |= route.headers
             if given.body or given.status != 204:
                 headers["Content-Type"] = given.content_type
@@ -117,7 +117,13 @@ class Door:
         return route, values
 
     async def _answer(
-        self, request: web.Request, route: Route, values: dict[str, str], request_id: str, headers: dict[str, str]
+        self,
+        request: web.Request,
+        route: Route,
+        values: dict[str, str],
+        request_id: str,
+        headers: dict[str, str],
+        surface: Surface,
     ) -> Given:
         if route.permission is None:
             caller, organization_id, actor = _NOBODY, "", SYSTEM
@@ -150,9 +156,21 @@ class Door:
             key = request.headers.get("Idempotency-Key") if route.method == "POST" and caller.key_id else None
             if key is None:
                 return await work()
+
+            async def work_or_stand() -> Given:
+                try:
+                    return await work()
+                except Refusal as refusal:
+                    if not refusal.stands:
+                        raise
+                    # It is done all the same: whoever asks again must not be told that it may be tried once more.
+                    details = errors.details_of(refusal, route.fields, surface.prefixes)
+                    body = surface.render(refusal.code, refusal.message, request_id, details)
+                    return Given(errors.STATUS[type(refusal)], "application/json", body)
+
             # The organization too: an operator's key may ask the same for two of them.
             same = f"{request.rel_url.raw_path_qs}\n{organization_id}\n".encode() + raw
-            given, again = await self._services.once.run(caller.key_id, key, same, work)
+            given, again = await self._services.once.run(caller.key_id, key, same, work_or_stand)
             if again:
                 headers["Idempotency-Replayed"] = "true"
             return given
@@ -219,7 +237,16 @@ class Door:
 
 _NOBODY = Caller(key_id="", organization_id=None, role="viewer", permissions=frozenset(), live=True)
 _ABOVE_ORGANIZATIONS = frozenset(
-    {"organizations:read", "organizations:write", "refusals:read", "status:read", "bans:read", "bans:write"}
+    {
+        "organizations:read",
+        "organizations:write",
+        "refusals:read",
+        "status:read",
+        "bans:read",
+        "bans:write",
+        "verifications:read",
+        "verifications:write",
+    }
 )
 _WITH_OR_WITHOUT = frozenset({"audit:read"})
 """Of an operator who names no organization: about all of them."""

@@ -127,6 +127,7 @@ PARAMETERS: dict[str, Parameter] = {
     "call_id": Parameter(frozenset({"call"}), "call_not_found", "call"),
     "key_id": Parameter(frozenset({"key"}), "key_not_found", "API key"),
     "ban_id": Parameter(frozenset({"ban"}), "ban_not_found", "ban"),
+    "verification_id": Parameter(frozenset({"verification"}), "verification_not_found", "verification"),
     "organization_id": Parameter(frozenset({"org"}), "organization_not_found", "organization"),
     "connection_id": Parameter(frozenset(), "connection_not_found", "VoIP connection", counted=True),
     "webhook_id": Parameter(frozenset({"webhook"}), "webhook_not_found", "webhook"),

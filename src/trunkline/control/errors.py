@@ -21,6 +21,7 @@ class Refusal(Exception):
         field: str | None = None,
         provided: Scalar = None,
         listed: dict[str, list[str]] | None = None,
+        stands: bool = False,
     ) -> None:
         super().__init__(message)
         assert CODES.get(code) is type(self), f"{code} is not a code of {type(self).__name__}"
@@ -30,6 +31,8 @@ class Refusal(Exception):
         self.provided = provided
         self.listed = listed or {}
         """What stands in the way, by kind: shown beside field and provided."""
+        self.stands = stands
+        """Whether what was asked for is stored all the same."""
 
 
 class Invalid(Refusal):
@@ -102,6 +105,7 @@ CODES: dict[str, type[Refusal]] = {
     "number_not_available": Unprocessable,
     "webhook_target_refused": Invalid,
     "ban_not_found": NotFound,
+    "verification_not_found": NotFound,
     "trunk_name_exists": Conflict,
     "purchase_in_progress": Conflict,
     "trunk_has_active_numbers": Conflict,
@@ -125,6 +129,7 @@ CODES: dict[str, type[Refusal]] = {
     "transcript_full": Conflict,
     "integration_forbidden": Forbidden,
     "verification_submitted": Conflict,
+    "verification_not_submitted": Conflict,
     "idempotency_in_progress": Conflict,
     "idempotency_unfinished": Conflict,
     "idempotency_key_reused": Unprocessable,

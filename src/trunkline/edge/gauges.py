@@ -43,4 +43,6 @@ def metrics_of(
         [engine.tables, engine.standing, kept_back],
         [engine.counters, lost],
         [engine.transports.certificates_expire, api_expires],
+        lambda: engine.core.probing.reached()[0],
+        lambda: engine.core.probing.reached()[1],
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
-_SHAPE = re.compile(r"(?:[a-z]{2,10}_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
+_SHAPE = re.compile(r"(?:[a-z]{2,12}_)?([0-7][0-9a-hjkmnp-tv-z]{25})")
 
 
 def mint(wall: float, chance: bytes) -> str:

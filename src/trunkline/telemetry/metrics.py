@@ -28,11 +28,14 @@ class Metrics:
         tables: Iterable[Counts] = (),
         counters: Iterable[Counts] = (),
         expiries: Iterable[Counts] = (),
+        trunks: Counts = dict,
+        agents: Counts = dict,
     ) -> None:
         """`tables` give what stands now (transactions, calls, connections, descriptors, …), `counters` what has been
-        since the start, `expiries` when each listener's certificate ends (Unix seconds); each is asked when scraped."""
+        since the start, `expiries` when each listener's certificate ends (Unix seconds), `trunks` and `agents` which of
+        those that are probed are reached; each is asked when scraped."""
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Edge(observer, tuple(tables), tuple(counters), tuple(expiries)))
+        self._registry.register(_Edge(observer, tuple(tables), tuple(counters), tuple(expiries), trunks, agents))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -48,11 +51,15 @@ class _Edge(Collector):
         tables: tuple[Counts, ...],
         counters: tuple[Counts, ...],
         expiries: tuple[Counts, ...],
+        trunks: Counts,
+        agents: Counts,
     ) -> None:
         self._observer = observer
         self._tables = tables
         self._counters = counters
         self._expiries = expiries
+        self._trunks = trunks
+        self._agents = agents
 
     def collect(self) -> Iterator[Metric]:
         seen = self._observer
@@ -79,15 +86,11 @@ class _Edge(Collector):
                 messages.add_metric([direction, kind.decode("ascii", "replace")], count)
         yield messages
         trunks = GaugeMetricFamily("trunkline_trunk_reachable", "Whether probes reach the trunk.", labels=["trunk"])
-        for trunk, state in seen.trunk_states.items():
-            trunks.add_metric([trunk], float(state == "reachable"))
-        yield trunks
+        yield _asked(trunks, (self._trunks,))
         agents = GaugeMetricFamily(
             "trunkline_agent_reachable", "Whether its own probes reach the agent.", labels=["agent"]
         )
-        for agent, state in seen.agent_states.items():
-            agents.add_metric([agent], float(state == "reachable"))
-        yield agents
+        yield _asked(agents, (self._agents,))
         yield _asked(GaugeMetricFamily("trunkline_table", "What stands now.", labels=["table"]), self._tables)
         yield _asked(CounterMetricFamily("trunkline_count", "What passed.", labels=["what"]), self._counters)
         expiries = GaugeMetricFamily(

@@ -31,8 +31,7 @@ class Observer:
 
     __slots__ = (
         "answered", "begun", "durations", "ended", "epoch", "events", "heard", "refusals", "report", "ring_delays",
-        "setup_delays", "traces", "transmitted", "trunk_calls", "trunk_states",
-        "agent_states",
+        "setup_delays", "traces", "transmitted", "trunk_calls",
     )  # fmt: skip
 
     def __init__(self, epoch: float, traces: Traces, report: Report) -> None:
@@ -47,10 +46,6 @@ class Observer:
         """By direction, status and cause."""
         self.trunk_calls = Tally(2, _MOST_TRUNKS)
         """Ended calls by trunk and status."""
-        self.trunk_states: dict[str, str] = {}
-        """The last state that each trunk's probes found."""
-        self.agent_states: dict[str, str] = {}
-        """The same of agents that are probed by themselves."""
         self.events = Tally(3, 512)
         """What was observed, by kind, reason and SIP status."""
         self.heard: dict[bytes, int] = {}
@@ -119,15 +114,11 @@ class Observer:
 
     def _observed(self, out: Observed, now: float) -> None:
         if out.kind == "trunk-state":
-            if out.trunk_id in self.trunk_states or len(self.trunk_states) < _MOST_TRUNKS:
-                self.trunk_states[out.trunk_id] = out.reason
             self.report.trunk_state(out)
             return
         if out.kind == "registration":
             self.report.registration(out)
         if out.kind == "agent-state":
-            if out.agent_id in self.agent_states or len(self.agent_states) < _MOST_TRUNKS:
-                self.agent_states[out.agent_id] = out.reason
             self.report.agent_state(out)
             return
         self.events.add((out.kind, out.reason, str(out.status)))

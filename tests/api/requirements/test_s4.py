@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import Client, Clock, Engine, Keys, status
 from tests.store.samples import call
-from trunkline.control.ports import Health, Registration
+from trunkline.control.ports import Health, Registration, TrunkTrial
 from trunkline.control.services import Services
 from trunkline.providers.values import Endpoint
 from trunkline.store.store import Store
@@ -137,12 +137,33 @@ async def test_s4_06_07_import_patch_and_release(admin: Client, number: str, eng
     assert status(engine, E164) == 403
     assert (await admin.patch(f"{BASE}/{number}", {"label": None})).json["label"] is None
     assert (await admin.patch(f"{BASE}/{number}", {"e164": "+12015550000"})).status == 400
+    loose = await admin.patch(f"{BASE}/{number}", {"sipTrunkId": None, "direction": "inbound"})
+    assert (loose.status, loose.json["sipTrunkId"]) == (200, None)
+    assert status(engine, E164) == 480
+    assert (await admin.patch(f"{BASE}/{number}", {"sipTrunkId": changed.json["sipTrunkId"]})).status == 200
     again = await admin.post(f"{BASE}/import", {"e164": E164, "sipTrunkId": changed.json["sipTrunkId"]})
     assert (again.status, again.json["code"]) == (409, "CONFLICT")
     assert (await admin.post(f"{BASE}/import", {"e164": "+12015550000"})).status == 400
     released = await admin.delete(f"{BASE}/{number}")
     assert released.json == {"released": True, "message": "not released at provider"}
     assert status(engine, E164) == 404
+
+
+async def test_s4_07_a_number_leaves_its_account(test: Client) -> None:
+    account = {"provider": "twilio", "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "token"}}
+    evidence = (await test.post("/v1/voip-connections/test", account)).json["verification_evidence_id"]
+    made = await test.post("/v1/voip-connections", {**account, "verification_evidence_id": evidence})
+    serial = str(made.json["id"])
+    imported = await test.post(f"{BASE}/import", {"e164": E164, "sipConnectionInstallationId": serial})
+    assert (imported.status, imported.json["sipConnectionInstallationId"]) == (201, serial), imported.raw
+    path = f"{BASE}/{imported.json['id']}"
+    same = await test.patch(path, {"sipConnectionInstallationId": serial, "label": "Line"})
+    assert (same.status, same.json["sipConnectionInstallationId"]) == (200, serial)
+    other = await test.patch(path, {"sipConnectionInstallationId": "999"})
+    assert (other.status, other.json["details"]["field"]) == (400, "sipConnectionInstallationId")
+    left = await test.patch(path, {"sipConnectionInstallationId": None})
+    assert (left.status, left.json["sipConnectionInstallationId"]) == (200, None)
+    assert left.json["sipTrunkId"] == imported.json["sipTrunkId"]
 
 
 async def test_s4_09_a_suspended_number_does_not_route(
@@ -173,6 +194,14 @@ async def test_s4_10_ready_is_what_is_true_now(
     assert (await setup(admin, number))["status"] == "ready"
     await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": {"server": "192.0.2.7"}})
     await admin.patch(f"{BASE}/{number}", {"direction": "both"})
+    # Nobody knows yet whether there is anybody: calls come in all the same.
+    found = await setup(admin, number)
+    assert (found["status"], found["outboundReady"], found["sipConnectionReady"]) == ("action_required", False, False)
+    assert found["inboundReady"]
+    assert any("never tried: test it" in issue for issue in found["issues"])
+    await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": {"probe": True}})
+    assert (await setup(admin, number))["status"] == "pending"
+    engine.health[id] = Health(state="reachable", since=clock.wall)
     found = await setup(admin, number)
     assert (found["status"], found["outboundReady"], found["sipConnectionReady"]) == ("ready", True, True)
     engine.health[id] = Health(state="unreachable", since=clock.wall, detail="no answer within 4 s")
@@ -185,6 +214,21 @@ async def test_s4_10_ready_is_what_is_true_now(
     assert (found["agentReady"], found["inboundReady"]) == (False, False)
     await admin.patch(f"{BASE}/{number}", {"agentId": None})
     assert any("assign one with agentId" in issue for issue in (await setup(admin, number))["issues"])
+
+
+@pytest.mark.parametrize(("status", "ready"), [("reachable", True), ("unreachable", False), ("auth_failed", False)])
+async def test_s4_10_a_test_of_the_trunk_counts(
+    admin: Client, number: str, trunk: str, engine: Engine, status: Any, ready: bool
+) -> None:
+    await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": {"server": "192.0.2.7"}})
+    engine.tried = TrunkTrial(
+        status=status, latency=None, detail=None if ready else "403 Forbidden", registration="skipped"
+    )
+    path = f"/api/v1/telephony/sip-trunks/{trunk.replace('trunk_', 'sip_')}/test"
+    assert (await admin.post(path, {})).json["status"] == status
+    found = await setup(admin, number)
+    assert (found["sipConnectionReady"], found["status"] == "ready") == (ready, ready)
+    assert any("its last test failed (403 Forbidden)" in issue for issue in found["issues"]) is not ready
 
 
 async def test_s4_10_a_trunk_that_registers_must_be_registered(
@@ -267,6 +311,41 @@ async def test_s4_15_draft_and_submission(admin: Client, organization: str, cloc
         await admin.post(f"{BASE}/verification/submit", WHOLE),
     ):
         assert (answer.status, answer.json["code"]) == (409, "CONFLICT")
+
+
+async def test_s4_14_an_operator_decides_and_a_rejected_one_is_mended(
+    admin: Client, operator: Client, organization: str, test: Client, clock: Clock
+) -> None:
+    await admin.put(f"{BASE}/verification", WHOLE)
+    await test.put(f"{BASE}/verification", WHOLE)
+    (waiting,) = (await operator.get("/v1/verifications")).json["data"]
+    decide = f"/v1/verifications/{waiting['id']}/decide"
+    early = await operator.post(decide, {"status": "approved"})
+    assert (early.status, early.code) == (409, "verification_not_submitted")
+    await admin.post(f"{BASE}/verification/submit", {"attestationAccepted": True})
+    assert (await admin.get("/v1/verifications")).code == "insufficient_permissions"
+    (waiting,) = (await operator.get("/v1/verifications?status=submitted")).json["data"]
+    assert (waiting["organization_id"], waiting["business"]["legal_name"]) == (f"org_{organization}", "Acme Inc.")
+    bare = await operator.post(decide, {"status": "rejected"})
+    assert (bare.code, bare.details["field"]) == ("missing_required_field", "reason")
+    clock.pass_(60)
+    assert (await operator.post(decide, {"status": "rejected", "reason": "No such company."})).status == 200
+    shown = (await admin.get(f"{BASE}/verification")).json
+    assert (shown["status"], shown["submission"]["rejectionReason"]) == ("rejected", "No such company.")
+    assert (await admin.put(f"{BASE}/verification", {"businessProfile": {"legalName": "Acme Ltd."}})).status == 200
+    again = (await admin.post(f"{BASE}/verification/submit", {})).json
+    assert (again["status"], again["rejectionReason"]) == ("submitted", None)
+    decided = await operator.post(decide, {"status": "approved"})
+    assert (decided.json["status"], decided.json["business"]["legal_name"]) == ("approved", "Acme Ltd.")
+    assert (await admin.get(f"{BASE}/verification")).json["status"] == "approved"
+    assert (await admin.put(f"{BASE}/verification", {})).status == 409
+    said = (await admin.get("/v1/audit?resource=verification")).json["data"]
+    told = {each["changes"]["status"]["after"] for each in said if "status" in each["changes"]}
+    assert {"rejected", "approved"} <= told
+    unknown = await operator.post(
+        "/v1/verifications/verification_01hm6jv4qg0000000000000000/decide", {"status": "approved"}
+    )
+    assert (unknown.status, unknown.code) == (404, "verification_not_found")
 
 
 async def test_s4_15_what_is_said_is_checked(admin: Client) -> None:

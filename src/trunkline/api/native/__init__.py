@@ -20,6 +20,7 @@ from trunkline.api.native import (
     status,
     transcripts,
     trunks,
+    verifications,
     voip_connections,
     webhooks,
 )
@@ -43,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     *webhooks.ROUTES,
     *engine_webhooks.ROUTES,
     *audit.ROUTES,
+    *verifications.ROUTES,
     *bans.ROUTES,
     *status.ROUTES,
 )

@@ -59,7 +59,8 @@ class TrunkNumberImport(Request, frozen=True, kw_only=True):
 
 
 class NumberRouting(Request, frozen=True, kw_only=True):
-    sip_trunk_id: str | UnsetType = UNSET
+    sip_trunk_id: str | UnsetType | None = UNSET
+    sip_connection_installation_id: str | UnsetType | None = UNSET
     agent_id: str | UnsetType | None = UNSET
     label: Label | UnsetType | None = UNSET
     direction: Direction | UnsetType | None = UNSET
@@ -193,8 +194,19 @@ async def get_phone_number(ask: Ask[None, None]) -> PhoneNumber:
 
 async def update_routing(ask: Ask[NumberRouting, None]) -> PhoneNumber:
     body = ask.body
+    connection = body.sip_connection_installation_id
+    if isinstance(connection, str) and connection != _connection(
+        ask.services.numbers.get(ask.organization_id, ask.ids["id"])
+    ):
+        raise Invalid(
+            "invalid_parameter",
+            "A number comes to another account by import alone; null takes it from the one it is of.",
+            field="sipConnectionInstallationId",
+            provided=connection,
+        )
     wanted = NumberWanted(
         trunk_id=body.sip_trunk_id,
+        connection_id=UNSET if connection is not None else None,
         agent_id=body.agent_id,
         label=body.label,
         metadata=body.dispatch_metadata_template,
@@ -218,7 +230,6 @@ def _shape(services: Services, number: Number, setup: Setup) -> PhoneNumber:
     supply, agent = number.supply, services.numbers.agent(number)
     provider = services.numbers.provider(number)
     resource = None if supply is None else supply.resource_id
-    connection = None if supply is None else supply.connection_id
     return PhoneNumber(
         id=f"phone_{number.id}",
         organization_id=f"org_{services.state.catalogue.owner_of(number.organization_id)}",
@@ -227,7 +238,7 @@ def _shape(services: Services, number: Number, setup: Setup) -> PhoneNumber:
         provider_resource_id=resource,
         telnyx_phone_number_id=resource if provider == "telnyx" else None,
         sip_trunk_id=shown("trunk", number.trunk_id),
-        sip_connection_installation_id=None if connection is None else str(connection),
+        sip_connection_installation_id=_connection(number),
         sip_provider_name=provider,
         direction=_direction(number),
         dispatch_metadata_template=number.metadata,
@@ -246,6 +257,11 @@ def _shape(services: Services, number: Number, setup: Setup) -> PhoneNumber:
         created_at=moment(number.created_at),
         updated_at=moment(number.updated_at),
     )
+
+
+def _connection(number: Number) -> str | None:
+    serial = None if number.supply is None else number.supply.connection_id
+    return None if serial is None else str(serial)
 
 
 def _direction(number: Number) -> Direction | None:

@@ -134,7 +134,7 @@ def routes(brand: str) -> tuple[Route, ...]:
                 name=trunk.name,
                 sip_uri=sip_uri(trunk),
                 transport=trunk.transport.upper(),
-                status=states[trunk.id],
+                status=states[trunk.id].state,
                 max_concurrent_calls=trunk.max_concurrent_calls,
                 codecs=trunk.codecs,
                 sip_endpoint=endpoints.get(trunk.transport),

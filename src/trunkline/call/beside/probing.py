@@ -68,6 +68,16 @@ class Probing:
         watch = self._watches.get(id)
         return watch.health if watch is not None else None
 
+    def reached(self) -> tuple[dict[str, bool], dict[str, bool]]:
+        """Which trunks, and which agents, are there, of those that probes have judged; by id."""
+        trunks: dict[str, bool] = {}
+        agents: dict[str, bool] = {}
+        for id, watch in self._watches.items():
+            if watch.health.state != "unknown":
+                found = trunks if isinstance(watch.record, Trunk) else agents
+                found[id] = watch.health.state == "reachable"
+        return trunks, agents
+
     def silent(self, agent: Agent, trunk: Trunk | None) -> str | None:
         """Why an agent is thought to be out of reach (`routing.select.Silent`)."""
         id = speaks_for(agent, trunk)

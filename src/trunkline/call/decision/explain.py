@@ -14,7 +14,6 @@ from trunkline.call.decision.refusals import Refused
 from trunkline.call.decision.verdict import Admitted, Challenged, Dropped, Notes, Verdict
 from trunkline.model.call import Direction
 from trunkline.model.number import Number
-from trunkline.routing.telephone import canonical
 from trunkline.sip.flow import Flow, Transport, host_port
 from trunkline.sip.inspect import inspect
 from trunkline.sip.message import Malformed, Request, parse
@@ -164,6 +163,6 @@ def _uri(text: str, host: str, port: int | None) -> str:
     try:
         parse_uri(text)
     except UriError:
-        # Written for people, a number may hold spaces and brackets, which are separators only in a tel URI.
-        return str(sip_uri(host, canonical(text) or text.replace(" ", ""), port))
+        # Read by nobody before arrival: what a number without its plus means, the trunk's country decides.
+        return str(sip_uri(host, text.replace(" ", ""), port))
     return text

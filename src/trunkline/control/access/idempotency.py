@@ -3,7 +3,7 @@
 A row is written before the work and completed after it. So a request that is sent again while the first is being
 carried out waits for it, one that is sent later is given the first one's answer, and one whose first was cut off in the
 middle by the end of the process is told that nobody knows. A refusal changes nothing, so it is not remembered: the same
-key may be tried again.
+key may be tried again. One whose change stands all the same is no refusal here; `work` gives it as an answer.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class Once:
     ) -> tuple[Given, bool]:
         """The answer, and whether it is an earlier one's. `request`: all that makes it this request.
 
-        Raises what `work` raises; `Invalid` for a key that is none; `Unprocessable` when the key was used for another
-        request; `Conflict` while that is being carried out for longer than is waited, or when it was cut off.
+        Raises what `work` raises, which must have changed nothing; `Invalid` for a key that is none; `Unprocessable`
+        when the key was used for another request; `Conflict` while that is being carried out for longer than is waited,
+        or when it was cut off.
         """
         if not 1 <= len(key) <= _LONGEST_KEY or not (key.isascii() and key.isprintable()):
             message = f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters."
@@ -96,10 +97,8 @@ class Once:
             raise _unwritten() from None
         try:
             given = await work()
-        except Refusal as refusal:
-            # This one comes after the change is stored: whoever asks again must not be told that it was not.
-            if refusal.code != "engine_unavailable":
-                await self._forget(key_id, key)
+        except Refusal:
+            await self._forget(key_id, key)
             raise
         # When it cannot be kept: it is done, and whoever asked is told so; who asks again is told that it is not known.
         with contextlib.suppress(store_errors.Unavailable):

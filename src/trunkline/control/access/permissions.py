@@ -28,6 +28,8 @@ Permission = Literal[
     "audit:read",
     "bans:read",
     "bans:write",
+    "verifications:read",
+    "verifications:write",
     "connections:read",
     "connections:write",
     "webhooks:read",

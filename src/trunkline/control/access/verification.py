@@ -11,10 +11,11 @@ from msgspec import UNSET, UnsetType, structs
 from trunkline.control import fields
 from trunkline.control.configuration import audit
 from trunkline.control.configuration.state import State
-from trunkline.control.errors import Conflict, Invalid, Unavailable
-from trunkline.model.verification import Business, Representative, Verification
+from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
+from trunkline.model.verification import Business, Representative, Verification, VerificationStatus
 from trunkline.store.database import errors as store_errors
-from trunkline.store.store import Store
+from trunkline.store.database.paging import Page
+from trunkline.store.store import Store, Unit
 
 _EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _WEBSITE = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s]*)?")
@@ -66,6 +67,37 @@ class Verifications:
         """Raises `Invalid`, also while something is lacking or not attested, and `Conflict` once it was submitted."""
         return await self._change(organization_id, wanted, submit=True)
 
+    async def page(self, status: VerificationStatus | None, page: int, per_page: int) -> Page[Verification]:
+        """Of all organizations, the latest first. Raises `Unavailable`."""
+        try:
+            async with self._store.read() as unit:
+                return await unit.verifications.page(status, page, per_page)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+
+    async def decide(self, id: str, approved: bool, reason: str | None) -> Verification:
+        """What an operator says of a submission. A rejected one is a draft again, with the reason. Raises `NotFound`,
+        `Invalid` for a rejection without a reason, and `Conflict` for what was not submitted."""
+        if not approved and (reason is None or not reason.strip()):
+            raise Invalid("missing_required_field", "A rejection says what is to be mended.", field="reason")
+        try:
+            async with self._store.write() as unit:
+                before = await unit.verifications.called(id)
+                if before is None:
+                    raise NotFound("verification_not_found", "There is no verification with this id.")
+                if before.status not in (("submitted",) if approved else ("submitted", "approved")):
+                    raise Conflict("verification_not_submitted", f"The verification is {before.status}.")
+                after = structs.replace(
+                    before,
+                    status="approved" if approved else "rejected",
+                    rejection_reason=None if approved else reason,
+                    updated_at=self._state.wall(),
+                )
+                await self._write(unit, before, after)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+        return after
+
     async def _change(self, organization_id: str, wanted: Wanted, *, submit: bool) -> Verification:
         wall = self._state.wall()
         try:
@@ -80,20 +112,23 @@ class Verifications:
                 if submit:
                     _whole(after)
                     after = structs.replace(after, status="submitted", submitted_at=wall, rejection_reason=None)
-                await unit.verifications.put(after)
-                entry = audit.entry(
-                    self._state.mint,
-                    wall,
-                    organization_id,
-                    "create" if before is None else "update",
-                    "verification",
-                    after.id,
-                    changes=audit.differences(before, after),
-                )
-                await unit.audit.add([entry])
+                await self._write(unit, before, after)
         except store_errors.Unavailable:
             raise _unreadable() from None
         return after
+
+    async def _write(self, unit: Unit, before: Verification | None, after: Verification) -> None:
+        await unit.verifications.put(after)
+        entry = audit.entry(
+            self._state.mint,
+            after.updated_at,
+            after.organization_id,
+            "create" if before is None else "update",
+            "verification",
+            after.id,
+            changes=audit.differences(before, after),
+        )
+        await unit.audit.add([entry])
 
 
 def _applied(base: Verification, wanted: Wanted, wall: float) -> Verification:

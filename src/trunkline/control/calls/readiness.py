@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from trunkline.control.calls.calls import Calls
 from trunkline.control.configuration.state import State
 from trunkline.control.ports import Health, Registration
-from trunkline.control.routing.trunks import Trunks
+from trunkline.control.routing.trunks import Finding, Trunks
 from trunkline.model.agent import Agent
 from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
@@ -40,6 +40,7 @@ class _Now(NamedTuple):
     """What was asked once for all numbers of a list."""
 
     health: dict[str, Health]
+    found: dict[str, Finding]
     registrations: dict[str, Registration]
     endpoints: dict[str, str]
     reached: set[str]
@@ -62,6 +63,7 @@ class ReadinessOf:
         ids = tuple(trunk.id for trunk in self._state.catalogue.trunks_of(organization_id))
         now = _Now(
             await self._trunks.health(ids),
+            await self._trunks.verified(ids),
             await self._trunks.registrations(ids),
             await self._trunks.endpoints(),
             await self._calls.reached(organization_id, [number.e164 for number in numbers]),
@@ -77,8 +79,10 @@ class ReadinessOf:
             issues.append(_LIFE[number.state].format(why=why))
         agent = self._agent(number, now, issues)
         carrier = own if own is not None and not own.engine else self._carrier(number)
-        connection = self._connected(number, own, carrier, now, issues)
-        inbound = alive and number.supports_inbound and agent and connection
+        up = self._connected(number, own, carrier, now, issues)
+        waiting = self._untried(number, carrier, now, issues) if up else None
+        connection = up and waiting is None
+        inbound = alive and number.supports_inbound and agent and up
         if number.supports_inbound and number.inbound_pin is not None:
             inbound = False
             issues.append("The number has an inbound PIN, which cannot be asked for yet: remove it to take calls.")
@@ -93,7 +97,10 @@ class ReadinessOf:
             if not (number.supports_inbound or number.supports_outbound):
                 issues.append("The number takes no calls and makes none: set its direction.")
             # What goes on by itself is waited for; all else wants somebody.
-            waits = number.state == "provisioning" and agent and connection
+            waits = agent and (
+                (number.state == "provisioning" and connection)
+                or (alive and waiting is True and (inbound or not number.supports_inbound))
+            )
             status = "pending" if waits else "action_required"
         return Setup(status, inbound, outbound, agent, forwarding, connection, issues)
 
@@ -145,6 +152,20 @@ class ReadinessOf:
             issues.append(f"The trunk {trunk.name} is not ready: {why}")
         return why is None
 
+    def _untried(self, number: Number, carrier: Trunk | None, now: _Now, issues: list[str]) -> bool | None:
+        """Calls shall go out by a server of which nobody knows yet whether it is there: whether that will be known by
+        itself. None: it is known, or nobody needs to know. What came from a provider was verified there."""
+        if carrier is None or carrier.host is None or not number.supports_outbound or number.supply is not None:
+            return None
+        finding = now.found.get(carrier.id)
+        if finding is None or finding.state != "pending_verification":
+            return None
+        if carrier.probe:
+            issues.append(f"The trunk {carrier.name} has not answered a probe yet.")
+        else:
+            issues.append(f"The trunk {carrier.name} was never tried: test it, or switch its probes on.")
+        return carrier.probe
+
     def _dials(self, number: Number, carrier: Trunk | None, now: _Now, issues: list[str]) -> bool:
         if carrier is None:
             issues.append(
@@ -155,7 +176,7 @@ class ReadinessOf:
         if carrier.host is None:
             issues.append(f"The trunk {carrier.name} has no server to send calls to: set its server.")
             return False
-        return _down(carrier, now) is None
+        return _down(carrier, now) is None and self._untried(number, carrier, now, []) is None
 
     def _forwarding(self, number: Number, carrier: Trunk | None, now: _Now, issues: list[str]) -> bool:
         """Nobody but the carrier leads its calls here, and none has come."""
@@ -186,4 +207,8 @@ def _down(trunk: Trunk, now: _Now) -> str | None:
     if health is not None and health.state == "unreachable":
         said = f" ({health.detail})" if health.detail else ""
         return f"its server does not answer{said}; check its server, port and transport."
+    finding = now.found.get(trunk.id)
+    if finding is not None and finding.state == "failed":
+        said = f" ({finding.detail})" if finding.detail else ""
+        return f"its last test failed{said}; check its server and credentials, and test it again."
     return None

@@ -227,7 +227,9 @@ class State:
                     await self.engine.apply(tuple(routed))
         except (ConnectionError, TimeoutError):
             raise Unavailable(
-                "engine_unavailable", "The change is stored, but the engine did not take it; it will at its next start."
+                "engine_unavailable",
+                "The change is stored, but the engine did not take it; it will at its next start.",
+                stands=True,
             ) from None
         finally:
             await self._show(changes)

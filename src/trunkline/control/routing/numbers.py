@@ -39,7 +39,9 @@ class NumberWanted(msgspec.Struct, frozen=True, kw_only=True):
     """What a number shall be, as far as is said: unset leaves a value, None puts its default back."""
 
     e164: str | UnsetType = UNSET
-    trunk_id: str | UnsetType = UNSET
+    trunk_id: str | UnsetType | None = UNSET
+    connection_id: UnsetType | None = UNSET
+    """None: it is no longer of the account that it came from."""
     engine: str | UnsetType | None = UNSET
     """Only a claim, checked against the trunk: what the number's engine is follows from its trunk or agent."""
     agent_id: str | UnsetType | None = UNSET
@@ -142,7 +144,7 @@ class Numbers:
         """A new number on a trunk. Raises `Invalid`, `NotFound`, `Conflict` and, when too many were imported in the
         last minute, `Limited`. Only what is imported spends the budget, and nothing unless it is `counted`."""
         for field in ("e164", "trunk_id"):
-            if getattr(wanted, field) is UNSET:
+            if getattr(wanted, field) in (UNSET, None):
                 raise Invalid("missing_required_field", f"{field} is required.", field=field)
         e164 = fields.phone_number(str(wanted.e164), "e164")
         spent = False
@@ -155,7 +157,7 @@ class Numbers:
                     raise Limited("import_limit_exceeded", message)
                 draft.put(number)
         except (Conflict, Unavailable) as refusal:
-            if spent and refusal.code != "engine_unavailable":
+            if spent and not refusal.stands:
                 self.imports.give_back(organization_id, self._clock())
             raise
         return number
@@ -186,11 +188,14 @@ class Numbers:
             before = self.get(organization_id, id)
             trunk = self.trunk(before)
             if wanted.trunk_id is not UNSET:
-                trunk = self._named_trunk(organization_id, wanted.trunk_id)
+                trunk = None if wanted.trunk_id is None else self._named_trunk(organization_id, wanted.trunk_id)
             number = before
-            if trunk is not None and trunk.id != before.trunk_id:
+            trunk_id = None if trunk is None else trunk.id
+            if trunk_id != before.trunk_id:
                 state = before.state if before.state in _AT_REST else _first_state(trunk)
-                number = structs.replace(number, trunk_id=trunk.id, state=state)
+                number = structs.replace(number, trunk_id=trunk_id, state=state)
+            if wanted.connection_id is None and number.supply is not None:
+                number = structs.replace(number, supply=structs.replace(number.supply, connection_id=None))
             number = self._applied(draft, number, trunk, wanted)
             if wanted.state is not UNSET and wanted.state != number.state:
                 number = self._turned(number, wanted.state, operator=operator)
@@ -274,10 +279,12 @@ def agent_shown(agent: Agent | None) -> str | None:
     return agent.external_id if agent is not None and stands_for(agent) else None
 
 
-def _first_state(trunk: Trunk) -> NumberState:
+def _first_state(trunk: Trunk | None) -> NumberState:
     # An engine has to be told of the number first; a carrier sends its calls already.
-    told = trunk.provider not in ("elevenlabs", "openai") or (
-        trunk.provider == "openai" and trunk.provisioned_at is not None
+    told = (
+        trunk is None
+        or trunk.provider not in ("elevenlabs", "openai")
+        or (trunk.provider == "openai" and trunk.provisioned_at is not None)
     )
     return "active" if told else "provisioning"
 

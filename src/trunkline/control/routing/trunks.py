@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import UNSET, structs
 
@@ -40,6 +40,14 @@ MOST_LISTED = 100
 _TRIED_AT_ONCE = 16
 
 Verified = Literal["pending_verification", "active", "failed"]
+
+
+class Finding(NamedTuple):
+    """What was found out last of a peer, by a probe, a registration or a test."""
+
+    state: Verified
+    detail: str | None = None
+    """Why it failed."""
 
 
 class Trunks:
@@ -122,25 +130,28 @@ class Trunks:
         registration: Literal["verified", "skipped"] = "skipped" if trunk.username is None else "verified"
         return TrunkTrial(status="reachable", latency=0.042, registration=registration)
 
-    async def verified(self, trunk_ids: tuple[str, ...]) -> dict[str, Verified]:
-        """What was found out last of each peer, by a probe, a registration or a test."""
+    async def verified(self, trunk_ids: tuple[str, ...]) -> dict[str, Finding]:
+        """Of each. Raises `Unavailable`."""
         try:
             async with self._store.read() as unit:
                 tests = await unit.trunk_tests.of(trunk_ids)
         except store_errors.Unavailable:
             raise Unavailable("store_unavailable", "The database does not answer now.") from None
         healths, registrations = await self.health(trunk_ids), await self.registrations(trunk_ids)
-        found: dict[str, Verified] = {}
+        found: dict[str, Finding] = {}
         for id in trunk_ids:
-            said: list[tuple[float, Verified]] = []
-            if id in tests:
-                said.append((tests[id].at, "active" if tests[id].status == "reachable" else "failed"))
+            said: list[tuple[float, bool, str | None]] = []
+            if (test := tests.get(id)) is not None:
+                said.append((test.at, test.status == "reachable", test.detail))
             if (health := healths.get(id)) is not None and health.state != "unknown":
-                good = health.state == "reachable"
-                said.append((health.checked_at or health.since or 0.0, "active" if good else "failed"))
+                said.append((health.checked_at or health.since or 0.0, health.state == "reachable", health.detail))
             if (standing := registrations.get(id)) is not None and standing.state in ("registered", "failed"):
-                said.append((standing.since, "active" if standing.state == "registered" else "failed"))
-            found[id] = max(said)[1] if said else "pending_verification"
+                said.append((standing.since, standing.state == "registered", standing.detail))
+            if said:
+                _, good, detail = max(said, key=lambda each: each[:2])
+                found[id] = Finding("active") if good else Finding("failed", detail)
+            else:
+                found[id] = Finding("pending_verification")
         return found
 
     async def endpoints(self) -> dict[str, str]:
