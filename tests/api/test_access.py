@@ -46,6 +46,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/api-keys/{key_id}": {"name": "Stolen"},
     "POST /v1/calls": {"from": "+12125551234", "to": "+13035550142", "agent_id": "agent_01hm6jv4qg0000000000000000"},
     "POST /v1/bans": {"source": "198.51.100.7"},
+    "POST /v1/verifications/{verification_id}/decide": {"status": "approved"},
     "POST /v1/organizations": {"name": "Another"},
     "PATCH /v1/organizations/{organization_id}": {"name": "Stolen"},
     "POST /v1/voip-connections": {"provider": "manual", "credentials": {}},
@@ -197,6 +198,7 @@ async def owned(
     engine.traces.own(call.id, organization, "inbound")
     ban = engine.bans.add(ids.mint(1.0, bytes(10)), "198.51.100.7", "flood", 60.0, 1.0)
     assert ban is not None
+    draft = await admin.put("/api/v1/phone-numbers/verification", {})
     manual = {"provider": "manual", "credentials": {}}
     proof = (await admin.post("/v1/voip-connections/test", manual)).json["verification_evidence_id"]
     connection = await admin.post("/v1/voip-connections", {**manual, "verification_evidence_id": proof})
@@ -205,6 +207,7 @@ async def owned(
     await admin.patch(f"/v1/sip/trunks/{trunk}", {"name": "Renamed"})
     sent = await admin.get(f"/v1/webhooks/{webhook.json['id']}/deliveries")
     return {
+        "verification_id": draft.json["id"],
         "connection_id": str(connection.json["id"]),
         "webhook_id": webhook.json["id"],
         "delivery_id": sent.json["data"][0]["id"],

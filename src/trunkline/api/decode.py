@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import structs
+from msgspec import inspect, structs
 
 from trunkline.control.errors import Invalid, Scalar
 from trunkline.model.secret import Secret
@@ -22,6 +22,14 @@ S = TypeVar("S", bound=msgspec.Struct)
 _COMPLAINT = re.compile(r"(?P<what>.*?)(?: - at (?:key in )?`\$\.?(?P<path>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_PATTERN = re.compile(r"Expected `str` matching regex '(.*)'", re.DOTALL)
+_ANY_CASE = re.compile(r"\^\(((?:\[[a-z][A-Z]\]|[0-9|])+)\)\$")
+_EITHER_CASE = re.compile(r"\[([a-z])[A-Z]\]")
+_E164 = r"^\+[1-9][0-9]{6,14}$"
+_BOUND = re.compile(r"Expected `(?:int|float)` ([<>])= (\S+)")
+_LENGTH = re.compile(r"Expected `(\w+)` of length ([<>])= (\d+)")
+_KIND = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
+_KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list"}
 
 
 def hook(kind: type, value: object) -> object:
@@ -44,7 +52,7 @@ def body(raw: bytes, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(raw, type=kind, dec_hook=hook)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error), _plain(raw)) from None
+        raise _refusal(str(error), _plain(raw), kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("invalid_json", "The body is not JSON.") from None
     except RecursionError:
@@ -53,10 +61,13 @@ def body(raw: bytes, kind: type[S]) -> S:
 
 def query(pairs: Mapping[str, str], kind: type[S]) -> S:
     """Raises `Invalid`. Values are text; numbers and booleans are read from it."""
+    for name, value in pairs.items():
+        if any(letter < " " for letter in value):
+            raise Invalid("invalid_parameter", f"{name}: a line of text.", field=name, provided=value)
     try:
         found = msgspec.convert(pairs, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error), pairs) from None
+        raise _refusal(str(error), pairs, kind) from None
     # The decoder takes the word `null` for nothing, where nothing may be: a filter that is there and does not filter.
     for written, name in _names(kind):
         given = pairs.get(written)
@@ -80,7 +91,7 @@ def _plain(raw: bytes) -> object:
         return None
 
 
-def _refusal(complaint: str, given: object) -> Invalid:
+def _refusal(complaint: str, given: object, kind: type) -> Invalid:
     match = _COMPLAINT.fullmatch(complaint)
     assert match is not None
     what, path = match["what"], match["path"] or ""
@@ -92,21 +103,56 @@ def _refusal(complaint: str, given: object) -> Invalid:
         return Invalid("unknown_field", f"There is no field {field[:100]} here.", field=field[:100])
     if not path:
         return Invalid("invalid_json", f"The body is not what is expected here: {what}.")
-    return Invalid(code_for(path), f"{path}: {_sentence(what)}.", field=path, provided=_at(given, path))
+    provided = _at(given, path)
+    if (pattern := _PATTERN.fullmatch(what)) and pattern[1].encode().decode("unicode_escape") == _E164:
+        return Invalid("invalid_phone_number", "Phone number must be in E.164 format", field=path, provided=provided)
+    return Invalid(code_for(path), f"{path}: {_sentence(what, path, kind)}.", field=path, provided=provided)
 
 
 def code_for(path: str) -> str:
     """The code of a field whose value cannot be."""
     if "credentials" in path:
         return "invalid_credentials"
-    if path.endswith("phone_number"):
+    if path.lower().endswith(("phone_number", "phonenumber", "e164")):
         return "invalid_phone_number"
     return "invalid_parameter"
 
 
-def _sentence(what: str) -> str:
-    """The decoder's words without the value, which may be a credential in the wrong place."""
-    return re.sub(r"Invalid enum value .*", "not one of the words that are known here", what, flags=re.DOTALL)
+def _sentence(what: str, path: str, kind: type) -> str:
+    """The decoder's words for people, and without the value, which may be a credential in the wrong place."""
+    if (pattern := _PATTERN.fullmatch(what)) and (words := _ANY_CASE.fullmatch(pattern[1])):
+        return "one of " + _EITHER_CASE.sub(r"\1", words[1]).replace("|", ", ")
+    if bound := _BOUND.fullmatch(what):
+        return f"at {'most' if bound[1] == '<' else 'least'} {bound[2]}"
+    if length := _LENGTH.fullmatch(what):
+        noun = "characters" if length[1] == "str" else "items"
+        return f"at {'most' if length[2] == '<' else 'least'} {length[3]} {noun}"
+    if kinds := _KIND.fullmatch(what):
+        return f"expected {_kinds(kinds[1])}, got {_kinds(kinds[2])}"
+    if what.startswith("Invalid enum value"):
+        known = _words(inspect.type_info(kind), re.findall(r"[^.\[\]]+", path))
+        return f"one of {', '.join(known)}" if known else "not one of the words that are known here"
+    return what
+
+
+def _words(kind: inspect.Type, path: list[str]) -> list[str]:
+    """The words that may stand at a place in a struct."""
+    if isinstance(kind, inspect.Metadata):
+        return _words(kind.type, path)
+    if isinstance(kind, inspect.UnionType):
+        return next((found for each in kind.types if (found := _words(each, path))), [])
+    if isinstance(kind, inspect.LiteralType):
+        return [str(each) for each in kind.values] if not path else []
+    if isinstance(kind, inspect.StructType) and path:
+        inside = [each.type for each in kind.fields if each.encode_name == path[0]]
+        return _words(inside[0], path[1:]) if inside else []
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType) and path:
+        return _words(kind.item_type, path[1:])
+    return []
+
+
+def _kinds(text: str) -> str:
+    return " or ".join(_KINDS.get(each, each) for each in text.split(" | "))
 
 
 def _at(given: object, path: str) -> Scalar:

@@ -157,11 +157,32 @@ async def test_s1_09_10_assignment_is_obeyed_by_the_next_invite(
 async def test_s1_11_released_at_the_provider_and_gone(test: Client, number: str, clock: Clock) -> None:
     clock.pass_(1)
     answer = await test.delete(f"{BASE}/numbers/{number}")
-    assert (answer.status, answer.json) == (200, {"id": number, "deleted": True})
+    assert (answer.status, answer.json["id"], answer.json["deleted"]) == (200, number, True)
     assert (await test.get(f"{BASE}/numbers/{number}")).code == "phone_not_found"
     entry = (await test.get("/v1/audit?resource=phone_number")).json["data"][0]
     assert (entry["action"], entry["note"]) == ("delete", "released at twilio")
     assert (await test.post(f"{BASE}/numbers", LINE)).status == 201
+
+
+async def test_s1_12_billing_stops_at_the_next_cycle_and_nothing_is_prorated(
+    test: Client, number: str, services: Services, clock: Clock
+) -> None:
+    whole = (await test.get(f"{BASE}/numbers/{number}/stats")).json["totalCostUsd"]
+    clock.pass_(3 * 86_400)
+    assert (await test.get(f"{BASE}/numbers/{number}/stats")).json["totalCostUsd"] == whole == 1.15
+    answer = await test.delete(f"{BASE}/numbers/{number}")
+    assert answer.json == {
+        "id": number,
+        "deleted": True,
+        "message": "Released at twilio: monthly billing stops at its next billing cycle.",
+    }
+
+
+async def test_s1_06_r8_a_number_that_is_none(test: Client) -> None:
+    answer = await test.post(f"{BASE}/numbers", {**LINE, "phoneNumber": "2125551234"})
+    assert (answer.status, answer.code) == (400, "invalid_phone_number")
+    assert answer.json["error"]["message"] == "Phone number must be in E.164 format"
+    assert answer.details == {"field": "phoneNumber", "provided": "2125551234"}
 
 
 async def test_r4_without_an_account_it_says_so(

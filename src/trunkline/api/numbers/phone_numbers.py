@@ -36,7 +36,7 @@ class NumbersQuery(Request, frozen=True, kw_only=True):
 
 
 class AvailableQuery(Request, frozen=True, kw_only=True):
-    area_code: Annotated[str, msgspec.Meta(pattern=r"^\d{3}$")] | None = None
+    area_code: Annotated[str, msgspec.Meta(pattern="^[0-9]{3}$")] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 

@@ -62,11 +62,11 @@ class FoundNumbers(Answer, frozen=True, kw_only=True):
     numbers: list[FoundNumber]
 
 
-class NumberReleased(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class NumberReleased(Answer, frozen=True, kw_only=True):
     id: str
     deleted: bool
-    message: str | None = None
-    """Said when there is no account at a provider to release it in."""
+    message: str
+    """What becomes of its billing, or that there is no account at a provider to release it in."""
 
 
 class PriceBlock(Answer, frozen=True, kw_only=True):
@@ -138,8 +138,11 @@ async def buy_number(ask: Ask[NumberBuy, None]) -> TelephonyNumber:
 
 
 async def release_number(ask: Ask[None, None]) -> NumberReleased:
-    note = await ask.services.releasing.release(ask.organization_id, ask.ids["numberId"])
-    return NumberReleased(id=f"num_{ask.ids['numberId']}", deleted=True, message=note)
+    id = ask.ids["numberId"]
+    provider = ask.services.numbers.provider(ask.services.numbers.get(ask.organization_id, id))
+    note = await ask.services.releasing.release(ask.organization_id, id)
+    billing = f"Released at {provider}: monthly billing stops at its next billing cycle."
+    return NumberReleased(id=f"num_{id}", deleted=True, message=note or billing)
 
 
 def _block(rates: Any) -> PriceBlock:

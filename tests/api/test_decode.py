@@ -1,0 +1,52 @@
+"""What the decoder finds fault with, said to people: what is expected, and nothing of regular expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from trunkline.api import decode
+from trunkline.api.native.trunk_shapes import TrunkCreate
+from trunkline.api.native.webhooks import WebhookCreate
+from trunkline.api.numbers.phone_numbers import AvailableQuery, NumberProvision
+from trunkline.api.telephony.sip_trunks import SipTrunkCreate
+from trunkline.control.errors import Invalid
+
+PBX = {"name": "PBX", "sipUri": "sip:pbx.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code", "message"),
+    [
+        (NumberProvision, {"e164": "2015551234"}, "invalid_phone_number", "Phone number must be in E.164 format"),
+        (SipTrunkCreate, {**PBX, "codecs": ["OPUS"]}, "invalid_parameter", "codecs[0]: one of pcmu, pcma, g722."),
+        (SipTrunkCreate, {**PBX, "maxConcurrentCalls": 0}, "invalid_parameter", "maxConcurrentCalls: at least 1."),
+        (SipTrunkCreate, {**PBX, "name": "n" * 101}, "invalid_parameter", "name: at most 100 characters."),
+        (SipTrunkCreate, {**PBX, "name": 5}, "invalid_parameter", "name: expected text, got a whole number."),
+        (
+            WebhookCreate,
+            {"url": "https://example.com", "events": ["call.ended", "call.lost"], "secret": "s"},
+            "invalid_parameter",
+            "events[1]: one of call.ended, call.failed, call.started, number.provisioned, trunk.updated.",
+        ),
+        (
+            TrunkCreate,
+            {"name": "T", "provider": "generic", "config": {"full_status": 404}},
+            "invalid_parameter",
+            "config.full_status: one of 486, 503.",
+        ),
+    ],
+)
+def test_a_body_is_refused_in_words(kind: Any, body: dict[str, Any], code: str, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode.body(msgspec.json.encode(body), kind)
+    assert (caught.value.code, caught.value.message) == (code, message)
+
+
+@pytest.mark.parametrize("text", ["415\n", "415\x00", "٤١٥", "41"])
+def test_a_line_is_a_line(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode.query({"areaCode": text}, AvailableQuery)
+    assert caught.value.field == "areaCode"
