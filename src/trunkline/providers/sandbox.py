@@ -67,9 +67,13 @@ class Sandbox:
         area = "800" if wanted.toll_free else wanted.area_code or ("415" if code == "1" else "20")
         region, locality = _PLACES.get(area, (None, None))
         lines = [*_FIRST, *(f"01{tail:02d}" for tail in range(100) if f"01{tail:02d}" not in _FIRST)]
-        found = []
+        found: list[Offer] = []
         for line in lines:
-            e164 = f"+{code}{area}555{line}"[:16]
+            # In North America ten digits, however many of them are asked for.
+            rest = f"555{line}"[max(0, len(area) - 3) :] if code == "1" else f"555{line}"
+            e164 = f"+{code}{area}{rest}"[:16]
+            if any(each.e164 == e164 for each in found):
+                continue
             if wanted.contains is not None and wanted.contains not in e164:
                 continue
             if e164 in self._bought.get(_account(credentials), {}):

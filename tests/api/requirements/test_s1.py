@@ -178,6 +178,13 @@ async def test_s1_12_billing_stops_at_the_next_cycle_and_nothing_is_prorated(
     }
 
 
+async def test_s1_02_a_prefix_of_any_length(test: Client) -> None:
+    for area, expected in (("415", "+14155550100"), ("4155550", "+14155550100"), ("4155550123", "+14155550123")):
+        found = (await test.get(f"{BASE}/numbers/search?areaCode={area}&provider=twilio")).json["numbers"]
+        assert found[0]["phoneNumber"] == expected
+        assert all(each["phoneNumber"].startswith(f"+1{area}") for each in found)
+
+
 async def test_s1_06_r8_a_number_that_is_none(test: Client) -> None:
     answer = await test.post(f"{BASE}/numbers", {**LINE, "phoneNumber": "2125551234"})
     assert (answer.status, answer.code) == (400, "invalid_phone_number")

@@ -49,6 +49,9 @@ class Importing:
         pin = None if asked.pin is None else Secret(fields.pin(asked.pin.reveal()))
         if asked.supports_outbound and asked.server is None:
             raise Invalid("missing_required_field", "sip_server_address is required for outbound calls.", field="host")
+        if asked.server is None and asked.username is None:
+            message = "Give sip_server_address, or sip_username and sip_password: by one of them its calls are known."
+            raise Invalid("missing_required_field", message, field="host")
         async with self._state.change() as draft:
             if self._state.catalogue.number_called(e164, organization_id) is not None:
                 raise Conflict(
