@@ -103,6 +103,23 @@ def test_an_unreachable_address_is_known_at_once() -> None:
     assert health_of(edge, TRUNK.id).detail == "no route"
 
 
+def test_where_nobody_listens_that_is_what_is_said() -> None:
+    """It counts as one miss like any other: who starts again between two probes was never away."""
+    world = World()
+    edge = probed(world)
+    phone = Phone(world, AGENT)
+    world.run(15.0)
+    world.closed.add(phone.address)
+    world.run(10.0)
+    assert states(edge) == ["reachable"]
+    assert health_of(edge, TRUNK.id).detail == "connection refused"
+    world.run(30.0)
+    assert states(edge) == ["reachable", "unreachable"]
+    world.closed.clear()
+    world.run(40.0)
+    assert states(edge) == ["reachable", "unreachable", "reachable"]
+
+
 def test_a_trunk_that_is_removed_is_asked_no_more() -> None:
     world = World()
     edge = probed(world)

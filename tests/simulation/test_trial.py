@@ -125,6 +125,16 @@ def test_a_silent_peer_costs_a_bounded_time() -> None:
     assert found.detail == "no answer within 8 s"
 
 
+def test_where_nobody_listens_it_is_over_at_once() -> None:
+    world = World()
+    edge = edge_to(world)
+    world.closed.add((REGISTRAR, 5060))
+    edge.give(Try("t1", PEER))
+    world.run(0.5)
+    (found,) = edge.tried
+    assert (found.status, found.detail) == ("unreachable", "connection refused")
+
+
 def test_the_next_address_is_tried() -> None:
     world = World()
     Peer(world, _SECOND)
