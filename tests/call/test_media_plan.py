@@ -41,9 +41,9 @@ def origin(sdp: bytes) -> str:
 def test_an_open_plan_changes_the_origin_alone() -> None:
     plan = planned()
     out = passed(plan.offer("caller", ORDINARY))
-    assert out == ORDINARY.replace(b"alice 2890844526 2890844527 IN IP4 192.0.2.10", b"- 1001 1 IN IP4 203.0.113.2")
+    assert out == ORDINARY.replace(b"alice 2890844526 2890844527 IN IP4 192.0.2.10", b"edge 1001 1 IN IP4 203.0.113.2")
     back = passed(plan.answer("agent", ANSWER))
-    assert back == ANSWER.replace(b"agent 5 5 IN IP4 10.0.0.9", b"- 1000 1 IN IP4 203.0.113.1")
+    assert back == ANSWER.replace(b"agent 5 5 IN IP4 10.0.0.9", b"edge 1000 1 IN IP4 203.0.113.1")
 
 
 def test_the_offerer_is_known_until_the_answer() -> None:
@@ -59,9 +59,9 @@ def test_the_offerer_is_known_until_the_answer() -> None:
 def test_an_sdp_that_comes_again_goes_again() -> None:
     plan = planned(G711)
     for _ in range(2):
-        assert origin(passed(plan.offer("caller", ORDINARY))) == "- 1001 1 IP4 203.0.113.2"
+        assert origin(passed(plan.offer("caller", ORDINARY))) == "edge 1001 1 IP4 203.0.113.2"
     for _ in range(2):
-        assert origin(passed(plan.answer("agent", ANSWER))) == "- 1000 1 IP4 203.0.113.1"
+        assert origin(passed(plan.answer("agent", ANSWER))) == "edge 1000 1 IP4 203.0.113.1"
 
 
 def test_a_reoffer_from_either_end_counts_on() -> None:
@@ -69,9 +69,9 @@ def test_a_reoffer_from_either_end_counts_on() -> None:
     plan.offer("caller", ORDINARY)
     plan.answer("agent", ANSWER)
     hold = ANSWER + b"a=sendonly\r\n"
-    assert origin(passed(plan.offer("agent", hold))) == "- 1000 2 IP4 203.0.113.1"
-    assert origin(passed(plan.answer("caller", ORDINARY))) == "- 1001 1 IP4 203.0.113.2"
-    assert origin(passed(plan.offer("agent", ANSWER))) == "- 1000 3 IP4 203.0.113.1"
+    assert origin(passed(plan.offer("agent", hold))) == "edge 1000 2 IP4 203.0.113.1"
+    assert origin(passed(plan.answer("caller", ORDINARY))) == "edge 1001 1 IP4 203.0.113.2"
+    assert origin(passed(plan.offer("agent", ANSWER))) == "edge 1000 3 IP4 203.0.113.1"
 
 
 def test_versions_do_not_go_back_to_what_was_sent_before() -> None:
@@ -79,10 +79,10 @@ def test_versions_do_not_go_back_to_what_was_sent_before() -> None:
     other = description("m=audio 4000 RTP/AVP 0\na=sendonly")
     first = passed(plan.offer("caller", ORDINARY))
     plan.answer("agent", ANSWER)
-    assert origin(passed(plan.offer("caller", other))) == "- 1001 2 IP4 203.0.113.2"
+    assert origin(passed(plan.offer("caller", other))) == "edge 1001 2 IP4 203.0.113.2"
     plan.withdraw("caller")
     third = passed(plan.offer("caller", ORDINARY))
-    assert third == first.replace(b"- 1001 1 ", b"- 1001 3 ")
+    assert third == first.replace(b"edge 1001 1 ", b"edge 1001 3 ")
 
 
 def test_a_withdrawn_offer_has_no_answer() -> None:
@@ -108,8 +108,8 @@ def test_a_delayed_offer_is_the_same_with_sides_exchanged() -> None:
     plan = planned(G711)
     offered = passed(plan.offer("agent", ORDINARY))
     assert parse(offered).media[0].formats == ["8", "0", "101"]
-    assert origin(offered) == "- 1000 1 IP4 203.0.113.1"
-    assert origin(passed(plan.answer("caller", ANSWER))) == "- 1001 1 IP4 203.0.113.2"
+    assert origin(offered) == "edge 1000 1 IP4 203.0.113.1"
+    assert origin(passed(plan.answer("caller", ANSWER))) == "edge 1001 1 IP4 203.0.113.2"
 
 
 def test_both_trunks_are_obeyed_each_leg_in_its_own_order() -> None:
@@ -126,9 +126,9 @@ def test_an_attempt_at_another_agent_is_another_session() -> None:
     plan.answer("agent", ANSWER.replace(b" 8 ", b" 0 "))
     plan.reach(Terms("203.0.113.3"))
     offered = passed(plan.offer("caller", ORDINARY))
-    assert origin(offered) == "- 1002 1 IP4 203.0.113.3"
+    assert origin(offered) == "edge 1002 1 IP4 203.0.113.3"
     assert parse(offered).media[0].formats == ["8", "0", "101"]
-    assert origin(passed(plan.answer("agent", ANSWER))) == "- 1000 2 IP4 203.0.113.1"
+    assert origin(passed(plan.answer("agent", ANSWER))) == "edge 1000 2 IP4 203.0.113.1"
 
 
 def test_the_caller_can_be_refused_before_any_agent() -> None:
@@ -158,7 +158,7 @@ def test_a_refused_offer_changes_nothing() -> None:
     assert refusal(plan.offer("caller", b"v=0")).status == 400
     assert refusal(plan.offer("caller", b"")).reason == "no-sdp"
     assert plan.offerer is None
-    assert origin(passed(plan.answer("agent", ANSWER))) == "- 1000 1 IP4 203.0.113.1"
+    assert origin(passed(plan.answer("agent", ANSWER))) == "edge 1000 1 IP4 203.0.113.1"
 
 
 def test_a_bad_answer_is_the_answerers() -> None:
@@ -171,7 +171,7 @@ def test_a_bad_answer_is_the_answerers() -> None:
 
 @pytest.mark.parametrize("content_type", [None, "application/sdp"])
 def test_sdp_without_its_type_is_sdp(content_type: str | None) -> None:
-    assert origin(passed(planned().offer("caller", ORDINARY, content_type))) == "- 1001 1 IP4 203.0.113.2"
+    assert origin(passed(planned().offer("caller", ORDINARY, content_type))) == "edge 1001 1 IP4 203.0.113.2"
 
 
 def test_other_parts_of_a_body_cross_as_they_came() -> None:
@@ -187,7 +187,7 @@ def test_when_media_ends_here_the_room_gets_the_offer_as_it_is() -> None:
     plan.reach_here()
     assert plan.ends_here
     assert passed(plan.offer("caller", ORDINARY)) == ORDINARY
-    assert origin(passed(plan.answer("agent", ANSWER))) == "- 1000 1 IP4 203.0.113.1"
+    assert origin(passed(plan.answer("agent", ANSWER))) == "edge 1000 1 IP4 203.0.113.1"
     assert refusal(plan.offer("caller", description("m=audio 4000 RTP/AVP 18"))).status == 488
 
 
@@ -207,7 +207,7 @@ def test_from_a_sip_agent_to_one_in_this_process_the_callers_session_goes_on() -
     plan.answer("agent", description("m=audio 6000 RTP/AVP 0\na=inactive"))
     plan.reach_here()
     assert passed(plan.offer("caller", ORDINARY)) == ORDINARY
-    assert origin(passed(plan.answer("agent", ANSWER))) == "- 1000 2 IP4 203.0.113.1"
+    assert origin(passed(plan.answer("agent", ANSWER))) == "edge 1000 2 IP4 203.0.113.1"
 
 
 def test_no_agent_no_crossing() -> None:

@@ -66,7 +66,7 @@ def test_our_answer() -> None:
     assert choice.agreed == Agreed(PCMA, frozenset({8, 101}), 101, "sendrecv", 20)
     assert written(choice.describe(HERE, 20000)) == (
         b"v=0\r\n"
-        b"o=- 7 1 IN IP4 203.0.113.1\r\n"
+        b"o=edge 7 1 IN IP4 203.0.113.1\r\n"
         b"s=-\r\n"
         b"c=IN IP4 203.0.113.1\r\n"
         b"t=0 0\r\n"
@@ -119,6 +119,7 @@ def test_an_offer_of_nothing_gets_an_answer_of_nothing() -> None:
         (description("m=audio 4000 RTP/AVP 18"), (), HERE, "305", "no-common-codec"),
         (description("m=audio 4000 RTP/AVP 0\na=rtpmap:0 G722/8000"), (), HERE, "305", "no-common-codec"),
         (description("m=audio 4000 RTP/SAVP 0"), (), HERE, "302", "media-encryption"),
+        (description("m=audio 4000 UDP/RTP/AVP 0"), (), HERE, "302", "media-type"),
         (description("m=image 4000 udptl t38"), (), HERE, "304", "media-type"),
         (ORDINARY, (), "2001:db8::1", "301", "network-address"),
         (ORDINARY.replace(b"c=IN IP4 192.0.2.10\r\n", b""), (), HERE, "399", "bad-sdp"),

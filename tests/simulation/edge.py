@@ -129,7 +129,9 @@ class Edge:
         self.trusted: set[str] = set()
         """Connections that are."""
         self.full = False
-        """Whether no media port is free."""
+        """Whether no media opens."""
+        self.unfit = (503, "no media port is free", "")
+        """And why: status, reason, Warning."""
         self.sent: list[tuple[Flow, bytes]] = []
         self.names: dict[str, list[str]] = {}
         """Where names lead."""
@@ -183,7 +185,7 @@ class Edge:
             self.give(self._resolve(out))
         elif isinstance(out, OpenMedia):
             if self.full:
-                self.give(MediaFailed(out.leg, 503, "no media port is free"))
+                self.give(MediaFailed(out.leg, *self.unfit))
                 return
             self.media.add(out.leg)
             self.opened.append(out)

@@ -323,4 +323,4 @@ def test_a_bug_in_one_deadline_costs_no_other(world: World, edge: Edge, monkeypa
 
 
 def _version(body: bytes) -> int:
-    return int(body.split(b"o=- ")[1].split()[1])
+    return int(body.split(b"o=edge ")[1].split()[1])

@@ -138,7 +138,10 @@ def test_a_refused_change_is_told_as_a_refused_call_is(
     waiting = pending(world, carrier)
     carrier.inside("INVITE", MOVED)
     world.run(0.1)
-    waiting.peer.reply(waiting.invite, status, extra="Contact: <sip:other@192.0.2.9>")
+    why = '"no codec in common"'
+    waiting.peer.reply(waiting.invite, status, extra=f"Contact: <sip:other@192.0.2.9>\nWarning: 305 192.0.2.9 {why}")
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == told
+    warning = carrier.response(told).header("Warning")
+    assert warning == (f"305 Trunkline {why}" if status == 488 else None)
     works_still(world, edge, carrier, waiting)

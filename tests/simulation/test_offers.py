@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.edge import CARRIER, ECHO_AGENT, NUMBER_RECORD, Edge, records
 from tests.simulation.peer import Peer
-from tests.simulation.phone import ANSWER
+from tests.simulation.phone import ANSWER, OFFER
 from tests.simulation.scene import Agent, hang_up
 from tests.simulation.world import World
 from trunkline.call.inputs import MediaFailed
@@ -64,3 +64,22 @@ def test_media_that_fails_on_the_callers_answer_ends_the_call(world: World, carr
     assert edge.media == set()
     assert edge.clean() == {}
     edge.whole()
+
+
+def test_a_caller_is_told_what_is_wrong_with_its_offer(world: World, carrier: Peer) -> None:
+    edge = Edge(world, records(msgspec.structs.replace(NUMBER_RECORD, agent_id=ECHO_AGENT.id)))
+    edge.full, edge.unfit = True, (400, "SDP has no c= line", '399 trunkline "SDP has no c= line"')
+    carrier.invite()
+    world.run(0.1)
+    assert carrier.response(400).header("Warning") == '399 Trunkline "SDP has no c= line"'
+    edge.full = False
+    carrier.invite(call_id="c2")
+    world.run(0.1)
+    carrier.ack(1, call_id="c2")
+    world.run(0.1)
+    edge.full = True
+    carrier.inside("INVITE", OFFER, call_id="c2")
+    world.run(0.1)
+    assert carrier.response(400).header("Warning") == '399 Trunkline "SDP has no c= line"'
+    assert carrier.statuses("INVITE").count(400) == 2
+    hang_up(world, edge)

@@ -29,6 +29,7 @@ NEAR = st.builds(
         ("sip:é@b", Uri("sip", "é", None, "b")),
         ("sip:user;par=u%40example.net@example.com", Uri("sip", "user;par=u%40example.net", None, "example.com")),
         ("sip:a@[2001:db8::10]:5070;lr", Uri("sip", "a", None, "2001:db8::10", 5070, (("lr", None),))),
+        ("sip:user@[2001:db8:::192.0.2.1]", Uri("sip", "user", None, "2001:db8::192.0.2.1")),
         ("sip:[2001:db8::10:5070]", Uri("sip", None, None, "2001:db8::10:5070")),
         ("sip:b?Route=%3Csip:c%3E&x=y", Uri("sip", None, None, "b", headers="Route=%3Csip:c%3E&x=y")),
         ("sip:sips%3Auser%40example.com@example.net", Uri("sip", "sips%3Auser%40example.com", None, "example.net")),
@@ -56,7 +57,8 @@ def test_uris(text: str, uri: Uri) -> None:
     "text",
     [
         "", "sip", "sip:", "sips:@", "sip:a b@c", "sip:a@b; lr", "<sip:a@b>", "sip:a@b@c", "sip:%zz@h", "sip:a@h;x=%4",
-        "sip:a@2001:db8::10", "sip:[::g]", "sip:a@h:65536", "sip:a@h:", "sip:a@h:x", "sip:a@h;=x", "sip:a@h?<",
+        "sip:a@2001:db8::10", "sip:[::g]", "sip:[1:::2]", "sip:[1::::192.0.2.1]",
+        "sip:a@h:65536", "sip:a@h:", "sip:a@h:x", "sip:a@h;=x", "sip:a@h?<",
         "sip:a@h\n",
         "tel:", "tel:+1 202", "tel:sales", "1x:y", ":y", "x:", "x:a b", "sip:a@[::1]x", "sip:a\x00@h", 'sip:a"@h',
     ],

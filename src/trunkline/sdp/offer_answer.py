@@ -88,8 +88,10 @@ def choose(offer: Description, codecs: Sequence[str], address: str) -> Choice | 
         return Choice(offer, -1, -1, Agreed(None, frozenset(), None, "inactive"))
     plain = [section for section in used if section.kind == "audio" and section.protocol in PROFILES]
     if not plain:
-        if any(section.secure for section in used):
-            return refuse(488, 302, "media-encryption", "Incompatible transport protocol: only RTP/AVP is spoken here, "
+        secure = any(section.secure for section in used)
+        if secure or any(section.kind == "audio" for section in used):
+            reason = "media-encryption" if secure else "media-type"
+            return refuse(488, 302, reason, "Incompatible transport protocol: only RTP/AVP is spoken here, "
                           f"offered {listed(section.protocol for section in used)}")  # fmt: skip
         return refuse(488, 304, "media-type", "Media type not available: only RTP audio is spoken here, "
                       f"offered {listed(section.kind for section in used)}")  # fmt: skip

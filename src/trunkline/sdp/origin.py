@@ -11,7 +11,7 @@ from typing import Final
 
 from trunkline.sdp.description import Description
 
-_ORIGIN: Final = re.compile(rb"^(o=- \d+ \d+) IN IP[46] [0-9A-Fa-f.:]+", re.MULTILINE).sub
+_ORIGIN: Final = re.compile(rb"^(o=edge \d+ \d+) IN IP[46] [0-9A-Fa-f.:]+", re.MULTILINE).sub
 
 
 class OurOrigin:
@@ -21,7 +21,8 @@ class OurOrigin:
 
     def __init__(self, session: int, address: str) -> None:
         """`session`: a number of at most 62 bits that no other leg has. `address`: a literal that we advertise."""
-        self._head = f"o=- {session} "
+        # A name, not "-": peers in the field look for letters there (SIPp's own scenario `regexp` does).
+        self._head = f"o=edge {session} "
         self._address = address
         self._tail = _tail(address)
         self._version = 0

@@ -148,6 +148,8 @@ def _parse(text: str) -> Uri:
     elif (port := int(digits)) > 65535:
         raise UriError("port is over 65535")
     if v6 is not None:
+        if ":::" in v6 and "." in v6:
+            v6 = v6.replace(":::", "::", 1)  # So said the grammar before RFC 5954, and RFC 5118 §4.10 has it.
         if not is_ipv6(v6):
             raise UriError("IPv6 address is malformed")
         host = v6

@@ -13,6 +13,7 @@ from trunkline.call.b2bua.hunt import crossed as crossed_refusal
 from trunkline.call.b2bua.media_plan import End, MediaPlan
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.events import Acknowledged, Asked, Refreshed, Replied, Withdrawn
+from trunkline.call.leg.headers import warning as warning_line
 from trunkline.call.leg.session import Session
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sdp.refusal import Refusal
@@ -179,7 +180,8 @@ class Exchanges:
             body = crossed
         if session is None:
             return []
-        return session.reply(event.exchange, status, words, body, event.content_type, "", now)
+        said = warning_line(event.warning, session.ua.brand) if event.warning else ""
+        return session.reply(event.exchange, status, words, body, event.content_type, said, now)
 
     def _unusable(self, current: _Open, refusal: Refusal, asker: Party, other: Party, now: float) -> Outs:
         """The other side agreed with a session description that cannot cross: what was agreed before holds on."""

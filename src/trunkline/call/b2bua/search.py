@@ -315,7 +315,7 @@ class Search:
             return self.attempt(now)
         status, words = hunt.refused(event.status, event.phrase)
         headers = reason_line(hunt.reason(event))
-        if event.warning and status == 488:
+        if event.warning and (status == 488 or isinstance(self.leg, EndpointLeg)):
             headers += warning_line(event.warning, self._ua.brand)
         cause = {486: "busy", 600: "busy", 603: "declined"}.get(event.status, event.cause)
         by: Side = "agent" if event.answered_by_peer else "edge"

@@ -241,7 +241,8 @@ class Asking:
         body, kind = response.body, type_of(response)
         if question.exchange == REFRESH:
             return outs + self._refreshed(question.method, status, body, kind, now)
-        return [*outs, Replied(self._leg, question.exchange, status, response.phrase, body, kind)]
+        warning = (response.get("warning") or "") if status == 488 else ""
+        return [*outs, Replied(self._leg, question.exchange, status, response.phrase, body, kind, warning)]
 
     def again(self, response: Response) -> Outs:
         """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""

@@ -101,7 +101,7 @@ class EndpointLeg:
             # The caller's answer to our offer cannot be used: there is no media, and so no call.
             return [Disconnected(self.id, "media", f'SIP;cause={status};text="{reason}"')]
         exchange, self._exchange = self._exchange, ""
-        return [Replied(self.id, exchange, status, phrase(status), b"", "")]
+        return [Replied(self.id, exchange, status, phrase(status), b"", "", warning)]
 
     def media_ended(self, reason: str) -> Outs:
         if self.gone:

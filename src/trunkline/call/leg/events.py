@@ -63,6 +63,8 @@ class Replied(msgspec.Struct, frozen=True, gc=False):
     phrase: str
     body: bytes
     content_type: str
+    warning: str = ""
+    """The value of a refusal's Warning, where it says what is wrong with a session description."""
 
 
 class Withdrawn(msgspec.Struct, frozen=True, gc=False):
