@@ -6,8 +6,8 @@ import pytest
 
 from tests.simulation.edge import AGENT, EDGE, Edge
 from tests.simulation.peer import Peer
-from tests.simulation.phone import OFFER
-from tests.simulation.scene import connect, hang_up
+from tests.simulation.phone import ANSWER, MOVED, OFFER
+from tests.simulation.scene import connect, hang_up, pending
 from tests.simulation.world import World
 from trunkline.sip.message import Response
 
@@ -107,4 +107,38 @@ def test_what_is_wrong_with_replaces_is_said(world: World, edge: Edge, carrier: 
     carrier.invite(OFFER, "Replaces: c;to-tag=a;from-tag=b", call_id="c2")
     world.run(0.1)
     assert carrier.response(481).header("Warning") is None
+    assert edge.clean() == {}
+
+
+def test_a_change_that_waits_is_told_that_it_came(world: World, edge: Edge, carrier: Peer) -> None:
+    waiting = pending(world, carrier)
+    before = len(carrier.heard)
+    carrier.inside("INVITE", MOVED)
+    world.run(0.19)
+    assert carrier.heard[before:] == []
+    world.run(0.1)
+    assert carrier.statuses("INVITE")[-2:] == [200, 100]
+    waiting.peer.reply(waiting.invite, 200, ANSWER)
+    world.run(0.1)
+    carrier.inside("INVITE", OFFER)
+    world.run(0.1)
+    waiting.peer.reply(waiting.invite, 200, ANSWER)
+    world.run(1.0)
+    assert carrier.statuses("INVITE")[-4:] == [200, 100, 200, 200]
+    hang_up(world, edge)
+
+
+def test_a_prack_without_a_rack_is_told_so_where_nothing_is_reliable_too(
+    world: World, edge: Edge, carrier: Peer
+) -> None:
+    agent = Peer(world, AGENT)
+    carrier.invite()
+    world.run(0.1)
+    agent.reply(agent.request("INVITE"), 180)
+    world.run(0.1)
+    carrier.inside("PRACK")
+    world.run(0.1)
+    assert carrier.response(400, "PRACK").header("Warning") == '399 Trunkline "a PRACK needs a RAck"'
+    agent.reply(agent.request("INVITE"), 486)
+    world.run(200.0)
     assert edge.clean() == {}

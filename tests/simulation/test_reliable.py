@@ -225,19 +225,22 @@ def test_they_go_one_after_the_other(world: World, edge: Edge) -> None:
     end(world, edge)
 
 
-@pytest.mark.parametrize("rack", ["1 1 INVITE", "{rseq} 2 INVITE", "{rseq} 1 UPDATE", "{rseq}", "x", ""])
-def test_a_prack_of_nothing_is_481(world: World, edge: Edge, rack: str) -> None:
+@pytest.mark.parametrize(
+    ("rack", "status"),
+    [("1 1 INVITE", 481), ("{rseq} 2 INVITE", 481), ("{rseq} 1 UPDATE", 481), ("{rseq}", 400), ("x", 400), ("", 400)],
+)
+def test_a_prack_of_nothing_is_refused(world: World, edge: Edge, rack: str, status: int) -> None:
     carrier, agent = begin(world, REQUIRES, pracks=False)
     agent.ring(180)
     world.run(0.1)
     rseq = carrier.response(180).header("RSeq")
     carrier.inside("PRACK", extra=f"RAck: {rack.format(rseq=rseq)}" if rack else "")
     world.run(0.1)
-    assert carrier.statuses("PRACK") == [481]
+    assert carrier.statuses("PRACK") == [status]
     carrier.prack(int(rseq or 0))
     carrier.prack(int(rseq or 0))
     world.run(0.1)
-    assert carrier.statuses("PRACK") == [481, 200, 481]
+    assert carrier.statuses("PRACK") == [status, 200, 481]
     end(world, edge)
 
 

@@ -26,6 +26,9 @@ from trunkline.sip.dialog.session_timer import NOTHING, Said, SessionTimer, said
 from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request, Response
 
+TRYING: Final = "trying"
+"""The wait after which a re-INVITE that has no answer yet is told that it came."""
+_SOON: Final = 0.2
 _MOST_WAITING: Final = 16
 """Requests of one peer that cross at the same time; more of them are a flood."""
 
@@ -169,7 +172,8 @@ class Session:
             if self.dialog.refresh(request):
                 outs += self.asking.route(self.dialog.flow)
         if method == "INVITE":
-            outs += self._answer(key, 100, now)
+            # What is answered sooner needs no 100 (§17.2.1); what is not gets one before it is sent again.
+            self.ua.timers.arm(now, _SOON, (self.leg, TRYING, key))
         return outs + self.take(request, key, told)
 
     def take(self, request: Request, key: str, told: Said = NOTHING) -> Outs:
@@ -203,6 +207,8 @@ class Session:
         """A wait of this session's is over."""
         if what == SESSION:
             return self._session_due(now)
+        if what == TRYING:
+            return self._answer(transaction, 100, now) if transaction in self._incoming else []
         acceptance = self._acceptance
         if not acceptance.concerns(transaction):
             return []

@@ -26,6 +26,7 @@ from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
 _SECONDS: Final = re.compile(r"[0-9]{1,10}").fullmatch
+_RACK: Final = re.compile(r"[0-9]{1,10}[ \t]+[0-9]{1,10}[ \t]+[^ \t]+").fullmatch
 _RINGING: Final = {180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress"}
 
 
@@ -220,6 +221,10 @@ class UasLeg(SipLeg):
 
     def receive(self, request: Request, flow: Flow, now: float) -> Outs:
         """A request inside the dialog, or inside one of the early ones."""
+        if request.method == "PRACK" and not _RACK((request.get("rack") or "").strip()):
+            words = f'Warning: 399 {self.ua.brand} "a PRACK needs a RAck"\r\n'
+            key = self.ua.layer.open(request, flow, self.id, self.call).key
+            return [*self.ua.layer.respond(key, 400, now, self.tag, words)]
         if self._reliable:
             if request.method == "PRACK":
                 return self._pracked(request, flow, now)
