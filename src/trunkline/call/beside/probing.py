@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trunkline.call.leg.course import retry_after
-from trunkline.call.leg.user_agent import UserAgent
+from trunkline.call.leg.user_agent import CAPABLE, UserAgent
 from trunkline.call.outputs import Observed, Output, Resolve
 from trunkline.model.agent import Agent
 from trunkline.model.trunk import Trunk
@@ -172,7 +172,7 @@ class Probing:
             call_id,
             "1 OPTIONS",
             f"{route}From: <sip:{ua.tokens.worker}@{bracketed(address[0])}>;tag={tag}\r\nTo: <{party(uri)}>\r\n"
-            f"{ua.contact(flow, ua.tokens.worker)}Accept: application/sdp\r\nUser-Agent: {ua.brand}\r\n",
+            f"{ua.contact(flow, ua.tokens.worker)}{CAPABLE}Accept: application/sdp\r\nUser-Agent: {ua.brand}\r\n",
         )
         watch.flow = flow
         watch.transaction, told = ua.layer.request(data, "OPTIONS", branch, flow, f"{OWNER}{record.id}", "", now)

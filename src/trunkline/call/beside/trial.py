@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from trunkline.call.beside.probing import target
 from trunkline.call.leg.credentials import Credentials, Shown, authorize
-from trunkline.call.leg.user_agent import UserAgent
+from trunkline.call.leg.user_agent import CAPABLE, UserAgent
 from trunkline.call.outputs import Output, Resolve, Tried
 from trunkline.model.trunk import Trunk
 from trunkline.routing.select import leg_transport
@@ -162,7 +162,7 @@ class Trials:
             us = f"sip:{ua.tokens.worker}@{bracketed(ua.address(flow)[0])}"
             parties = (
                 f"From: <{us}>;tag={trial.tag}\r\nTo: <{party(uri)}>\r\n"
-                f"{ua.contact(flow, ua.tokens.worker)}Accept: application/sdp\r\n"
+                f"{ua.contact(flow, ua.tokens.worker)}{CAPABLE}Accept: application/sdp\r\n"
             )
         route = f"Route: <{trunk.outbound_proxy}>\r\n" if trunk.outbound_proxy else ""
         data = compose.request(
