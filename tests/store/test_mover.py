@@ -75,6 +75,25 @@ class Faulty(Store):
             raise Unavailable("the connection was lost")
 
 
+class Counting(Store):
+    """A store that counts its transactions."""
+
+    __slots__ = ("writes",)
+    writes: int
+
+    @classmethod
+    def over(cls, store: Store) -> Counting:
+        counting = cls(store.database, store.seal)
+        counting.writes = 0
+        return counting
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Unit]:
+        self.writes += 1
+        async with super().write() as unit:
+            yield unit
+
+
 async def test_a_call_is_in_the_log_from_its_beginning_to_its_end(edge: Edge) -> None:
     states = (
         Began(call(100, ended=False, answered=False)),
@@ -94,6 +113,36 @@ async def test_nothing_new_is_no_work(edge: Edge) -> None:
     async with edge.store.write():
         # Nobody else can write now; nothing is to be written.
         await edge.mover.flush()
+
+
+async def test_readers_share_what_they_wait_for(edge: Edge) -> None:
+    counting = Counting.over(edge.store)
+    edge.mover = Mover(edge.journal, counting, at=edge.journal.writer.end)
+
+    async def read(number: int) -> None:
+        edge.journal.append([Ended(call(number))])
+        await edge.mover.settle()
+        async with edge.store.read() as unit:
+            assert await unit.calls.get(call(number).id, organization=None) is not None
+
+    await read(0)
+    for start in range(1, 101, 10):
+        await asyncio.gather(*[read(number) for number in range(start, start + 10)])
+    assert len(await edge.log()) == 101
+    assert counting.writes < 60
+    writes = counting.writes
+    await edge.mover.settle()
+    assert counting.writes == writes
+
+
+async def test_a_reader_is_told_when_nothing_can_be_moved(edge: Edge) -> None:
+    faulty = Faulty.over(edge.store)
+    edge.mover = Mover(edge.journal, faulty, at=edge.journal.writer.end)
+    faulty.before = 2
+    edge.journal.append([Ended(call(1))])
+    told = await asyncio.gather(*[edge.mover.settle() for _ in range(3)], return_exceptions=True)
+    assert [type(each) for each in told] == [Unavailable, Unavailable, type(None)]
+    assert len(await edge.log()) == 1
 
 
 async def test_files_go_when_their_entries_are_moved(edge: Edge, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ class Port:
     async def _settle(self) -> None:
         # A database that fails shows in readiness; the reader then gets what there is.
         with contextlib.suppress(StoreError, TimeoutError):
-            await asyncio.wait_for(self._mover.flush(), _SETTLE)
+            await asyncio.wait_for(self._mover.settle(), _SETTLE)
 
     async def _try(self, query: TryTrunk) -> TrunkTrial:
         id = self._core.ua.tokens.token()

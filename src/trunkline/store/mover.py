@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from trunkline.store.journal.segments import HEADER, Position
 from trunkline.store.store import Store, Unit
 
 _LONGEST_PAUSE = 10.0
+_GATHER = 0.02
+"""Seconds between two moves that readers ask for."""
 _GROUP = 250
 """Entries a transaction: the loop and other writers wait no longer than that takes."""
 
@@ -62,6 +65,9 @@ class Mover:
         "_name",
         "_reason",
         "_rejected",
+        "_settled",
+        "_settled_at",
+        "_settling",
         "_stop",
         "_store",
         "_tried",
@@ -82,6 +88,9 @@ class Mover:
         self._fresh = True
         self._tried: list[Position] = []
         self._busy = asyncio.Lock()
+        self._settling = asyncio.Lock()
+        self._settled = 0
+        self._settled_at = 0.0
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -112,6 +121,27 @@ class Mover:
                 raise
             self._fresh = True
             self._reason = ""
+
+    async def settle(self) -> None:
+        """As `flush`, for readers, of whom there may be hundreds a second: all that ask while one waits share a move,
+        and the next one waits a moment. Nothing is moved when nothing is there."""
+        if not (self._journal.fresh or self._journal.behind or self._busy.locked()):
+            return
+        before = self._settled
+        async with self._settling:
+            if self._settled > before:
+                return  # it began after this one had asked
+            wait = self._settled_at + _GATHER - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._settled += 1
+            try:
+                await self.flush()
+            except BaseException:
+                self._settled -= 1
+                raise
+            finally:
+                self._settled_at = time.monotonic()
 
     def health(self) -> Health:
         journal = self._journal
