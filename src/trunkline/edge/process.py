@@ -24,9 +24,6 @@ from trunkline.transport.errors import TransportError
 Greeting = Callable[[Started], None]
 """Tells the operator."""
 _COULD_NOT_START, _INTERRUPTED = 1, 130
-_TURN = 0.0005
-"""Seconds after which a thread of the interpreter gives way to another: calls wait no longer for one of the database's
-than that, where Python's own 5 ms would be more than all else that a set-up takes."""
 
 
 def serve(
@@ -41,7 +38,6 @@ def serve(
     and may raise SettingsError; None: only certificates are read again."""
     log = Log(settings.log.format, settings.log.level)
     log.start()
-    sys.setswitchinterval(_TURN)
     try:
         with asyncio.Runner(loop_factory=_event_loop) as runner:
             return runner.run(_serve(Edge(settings, log), demo, seed, greeting, read or (lambda: settings)))

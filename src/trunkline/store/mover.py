@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +23,6 @@ from trunkline.store.journal.segments import HEADER, Position
 from trunkline.store.store import Store, Unit
 
 _LONGEST_PAUSE = 10.0
-_GATHER = 0.02
-"""Seconds between two moves that readers ask for."""
 _GROUP = 250
 """Entries a transaction: the loop and other writers wait no longer than that takes."""
 
@@ -66,7 +63,6 @@ class Mover:
         "_reason",
         "_rejected",
         "_settled",
-        "_settled_at",
         "_settling",
         "_stop",
         "_store",
@@ -90,7 +86,6 @@ class Mover:
         self._busy = asyncio.Lock()
         self._settling = asyncio.Lock()
         self._settled = 0
-        self._settled_at = 0.0
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -123,25 +118,20 @@ class Mover:
             self._reason = ""
 
     async def settle(self) -> None:
-        """As `flush`, for readers, of whom there may be hundreds a second: all that ask while one waits share a move,
-        and the next one waits a moment. Nothing is moved when nothing is there."""
+        """As `flush`, for readers, of whom there may be hundreds a second: those that ask while one is served share the
+        next move."""
         if not (self._journal.fresh or self._journal.behind or self._busy.locked()):
             return
         before = self._settled
         async with self._settling:
             if self._settled > before:
                 return  # it began after this one had asked
-            wait = self._settled_at + _GATHER - time.monotonic()
-            if wait > 0:
-                await asyncio.sleep(wait)
             self._settled += 1
             try:
                 await self.flush()
             except BaseException:
                 self._settled -= 1
                 raise
-            finally:
-                self._settled_at = time.monotonic()
 
     def health(self) -> Health:
         journal = self._journal
