@@ -1,197 +1,332 @@
-"""A million calls and a hundred thousand numbers: how long does each question to the store take?
+"""A million calls and a hundred thousand numbers: is everything that one can ask, or change, still quick?
 
-    python -m loadtest.scale --calls 1000000                      # on SQLite, in a temporary folder
-    python -m loadtest.scale --url postgresql://user@host/empty   # on PostgreSQL, in an empty database
+    python -m loadtest.scale                                      # on SQLite, in a temporary folder
+    python -m loadtest.scale --postgres                           # on a PostgreSQL server of its own
+    python -m loadtest.scale --url postgresql://user@host/empty   # in an empty database
 
-The store is filled by its own writers, with the calls of a busy house: one organization has nine of ten, one number a
-tenth of them. Then every list, filter, sum and detail is asked for again and again, as the API asks for it.
+The store is filled, an edge starts on it, and all is asked by HTTP as people and programs ask it: every list, filter,
+sum and detail, near and far pages. Then one number is changed, again and again, and each change is followed by an
+INVITE that has to meet it; ten thousand numbers are imported, and deleted with their trunk. `GOALS` says what is held.
+Times are those of the client, on whatever else the machine does; how long the loop was kept from others is the
+processor's time (`watched`).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from trunkline.model.call import CallRecord, LegRecord
-from trunkline.model.ids import mint
-from trunkline.model.number import Number
-from trunkline.model.organization import Organization
-from trunkline.store.store import Store, Unit
+import msgspec
 
-WALL = 1_770_000_000.0
-_GROUP = 5000
-_LIMIT = 0.05
-"""Seconds, at the median, that a page that people look at may take."""
+from loadtest.edges import EDGE
+from loadtest.edges.trunkline import write
+from loadtest.house import BUSY, CARRIED, WALL, e164, fill, ident
+from loadtest.machine import describe
+from loadtest.process import Failed, alone, end
+from loadtest.switched import Switch
+from tests.postgres import Cluster, installed
+from trunkline.store.store import Store
 
-Ask = Callable[[Unit], Awaitable[Any]]
-
-
-def ident(number: int) -> str:
-    """An id; a greater number is a later one."""
-    return mint(WALL + number / 10, number.to_bytes(10, "big"))
+API = ("127.0.0.21", 8021)
+_PATIENCE = 300.0
+"""Seconds that a start may take."""
 
 
-def e164(place: int) -> str:
-    return f"+1202{place:07}"
+class Goals(NamedTuple):
+    """Seconds."""
+
+    page: float = 0.020
+    """A page that people look at, its total, a sum, a detail: 95 of 100."""
+    far: float = 0.100
+    """A page far down the list: 95 of 100."""
+    change: float = 0.050
+    """From the request that changes a number to what the next INVITE is answered: 95 of 100."""
+    block: float = 0.050
+    """The longest piece of work of the loop while thousands of records change."""
+    health: float = 1.0
+    """While the edge starts, until `/healthz` answers."""
 
 
-BUSY, QUIET = (Organization(id=ident(n), name=f"House {n}", created_at=WALL, updated_at=WALL) for n in (1, 2))
+GOALS = Goals()
 
 
-def a_call(place: int, numbers: int) -> CallRecord:
-    start = WALL + place / 10
-    failed = place % 7 == 0
-    number = e164(0 if place % 10 == 3 else place * 7919 % numbers)
-    legs = tuple(
-        LegRecord(
-            side=side,
-            sip_call_id=f"{side}-{place:032x}@192.0.2.1",
-            peer="udp:192.0.2.1:5060",
-            uri="sip:+12025550100@192.0.2.9",
-            started_at=start,
-            answered_at=None if failed else start + 2,
-            ended_at=start + 60,
-            status=486 if failed else 200,
-            codec="PCMU",
-        )
-        for side in ("caller", "agent")
-    )
-    return CallRecord(
-        id=ident(place),
-        organization_id=(QUIET if place % 10 == 5 else BUSY).id,
-        direction="outbound" if place % 3 == 0 else "inbound",
-        number_id=ident(30),
-        phone_number=number,
-        caller="+14155550123",
-        callee=number,
-        status="failed" if failed else "completed",
-        cause="busy" if failed else "normal",
-        hung_up_by="caller",
-        started_at=start,
-        answered_at=None if failed else start + 2,
-        ended_at=start + 60,
-        legs=legs,
-    )
+class Client:
+    """Of the edge's API, with the first operator's key."""
+
+    def __init__(self, key: str = "") -> None:
+        self._connection = HTTPConnection(*API, timeout=120)
+        self._headers = {"Content-Type": "application/json", "X-Organization-Id": f"org_{BUSY.id}"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    def ask(self, method: str, path: str, body: Any = None, organization: str = BUSY.id) -> Any:
+        raw = None if body is None else msgspec.json.encode(body)
+        headers = self._headers | {"X-Organization-Id": f"org_{organization}"}
+        self._connection.request(method, path, raw, headers)
+        answer = self._connection.getresponse()
+        read = answer.read()
+        if answer.status not in (200, 201):
+            raise Failed(f"{method} {path}: {answer.status} {read[:300]!r}")
+        return msgspec.json.decode(read)
 
 
-async def fill(store: Store, calls: int, numbers: int) -> None:
-    async with store.write() as unit:
-        await unit.organizations.insert(BUSY)
-        await unit.organizations.insert(QUIET)
-    for first in range(0, numbers, _GROUP):
-        rows = [
-            Number(
-                id=ident(place),
-                organization_id=BUSY.id,
-                e164=e164(place),
-                state="active",
-                created_at=WALL,
-                updated_at=WALL,
-            )
-            for place in range(first, min(first + _GROUP, numbers))
-        ]
-        async with store.write() as unit:
-            await unit.numbers.insert_all(rows)
-    for first in range(0, calls, _GROUP):
-        records = [a_call(place, numbers) for place in range(first, min(first + _GROUP, calls))]
-        async with store.write() as unit:
-            await unit.calls.write(records)
-        if sys.stderr.isatty():
-            print(f"\r{first:,} calls", end="", file=sys.stderr)
+def questions(calls: int, numbers: int) -> dict[str, str]:
+    """What is asked, by the words that a report has for it. `far`: a page far down the list."""
+    mine = calls * 9 // 10
+    middle = WALL + calls / 20
 
+    def at(second: float) -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
 
-def questions(calls: int, numbers: int) -> dict[str, Ask]:
-    """What is asked, by the words that a report has for it."""
-    busy, middle, many = BUSY.id, WALL + calls / 20, 100
-
-    def page(**more: Any) -> Ask:
-        return lambda unit: unit.calls.page(**{"organization": busy, "per_page": many, **more})
-
-    def listed(**more: Any) -> Ask:
-        return lambda unit: unit.numbers.page(**{"organization": busy, "per_page": many, **more})
-
+    listed, number = "/v1/calls?per_page=100", "%2B" + e164(17)[1:]
+    busiest = "%2B" + e164(0)[1:]
     return {
-        "calls": page(),
-        "calls, page 100": page(page=100),
-        "calls, last page": page(page=calls * 9 // 10 // many),
-        "calls of all organizations": page(organization=None),
-        "calls, one status": page(status="failed"),
-        "calls, a status that none has": page(status="no-answer"),
-        "calls, outbound": page(direction="outbound"),
-        "calls of a day": page(start=middle, end=middle + 8640),
-        "calls of a number": page(phone_number=e164(17)),
-        "calls of the busiest number": page(phone_number=e164(0)),
-        "calls of all organizations, one status": page(organization=None, status="failed"),
-        "one call": lambda unit: unit.calls.get(ident(calls // 2), organization=busy),
-        "one call by SIP Call-ID": lambda unit: unit.calls.by_sip_call_id(
-            f"caller-{calls // 2:032x}@192.0.2.1", organization=busy
-        ),
-        "sums of a number": lambda unit: unit.calls.stats(busy, e164(17)),
-        "sums of the busiest number": lambda unit: unit.calls.stats(busy, e164(0)),
-        "outbound minutes of a day": lambda unit: unit.calls.outbound_minutes(WALL + calls / 10 - 8640),
-        "numbers": listed(),
-        "numbers, last page": listed(page=numbers // many),
-        "numbers of a state": listed(states=["suspended"]),
-        "number by its E.164": lambda unit: unit.numbers.by_e164(e164(numbers // 2)),
+        "calls": listed,
+        "calls, page 10": f"{listed}&page=10",
+        "calls, half way down (far)": f"{listed}&page={mine // 200}",
+        "calls, last page (far)": f"{listed}&page={mine // 100}",
+        "calls, one status": f"{listed}&status=failed",
+        "calls, one status, last page (far)": f"{listed}&status=failed&page={mine // 700}",
+        "calls, a rare status": f"{listed}&status=no-answer",
+        "calls, outbound": f"{listed}&direction=outbound",
+        "calls, outbound and failed": f"{listed}&direction=outbound&status=failed",
+        "calls of a day": f"{listed}&start_date={at(middle)[:10]}&end_date={at(middle)[:10]}",
+        "calls of an hour and a bit": f"{listed}&start_date={at(middle)}&end_date={at(middle + 4567)}",
+        "calls since then, failed": f"{listed}&start_date={at(middle)}&status=failed",
+        "calls of a number": f"{listed}&phone_number={number}",
+        "calls of the busiest number": f"{listed}&phone_number={busiest}",
+        "calls of the busiest number, rare": f"{listed}&phone_number={busiest}&status=no-answer",
+        "calls of the busiest number, far": f"{listed}&phone_number={busiest}&page={calls // 1100} (far)",
+        "one call": f"/v1/calls/call_{ident(calls // 2 + (calls // 2 % 10 == 5))}",
+        "a number with its sums": f"/v1/phone-numbers/phone_{ident(17)}",
+        "the busiest number with its sums": f"/v1/phone-numbers/phone_{ident(0)}",
+        "numbers": "/v1/phone-numbers?per_page=100",
+        "numbers, last page": f"/v1/phone-numbers?per_page=100&page={numbers // 100}",
+        "numbers of a trunk": f"/v1/phone-numbers?per_page=100&trunk_id=trunk_{CARRIED.id}",
+        "numbers of a state": "/v1/phone-numbers?per_page=100&status=inactive",
+        "numbers of an engine": "/v1/phone-numbers?per_page=100&engine=openai",
+        "the audit log": "/v1/audit?per_page=100",
+        "the audit log of a key": "/v1/audit?per_page=100&resource=phone_number",
     }
 
 
-async def asked(store: Store, ask: Ask, times: int) -> list[float]:
-    """Seconds of each try, after one that warms the caches."""
+def asked(client: Client, words: str, path: str, times: int) -> bool:
+    """Prints how long it took; whether that is well."""
+    far = path.endswith(" (far)") or words.endswith(" (far)")
+    path = path.removesuffix(" (far)")
     taken = []
     for _ in range(times + 1):
         begin = time.perf_counter()
-        async with store.read() as unit:
-            await ask(unit)
+        client.ask("GET", path)
         taken.append(time.perf_counter() - begin)
-        if sum(taken) > 10:
-            break
-    return sorted(taken[1:])
+    return judged(words, taken[1:], GOALS.far if far else GOALS.page)
 
 
-async def measure(url: str, folder: Path, calls: int, numbers: int, times: int) -> bool:
-    """Prints a line for each question; whether all were answered in time."""
-    store = await Store.open(url, folder / "secret.key")
+def judged(words: str, taken: list[float], goal: float) -> bool:
+    taken = sorted(taken)
+    late = taken[-1 - len(taken) // 20]
+    good = late <= goal
+    print(
+        f"{words:40} {statistics.median(taken) * 1e3:8.1f} {late * 1e3:8.1f} ms, goal {goal * 1e3:.0f}"
+        f"{'' if good else '  MISSED'}",
+        flush=True,
+    )
+    return good
+
+
+class Watched:
+    """The edge under its watch."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        sections: dict[str, dict[str, object]] = {
+            "api": {"host": API[0], "port": API[1], "requests_per_hour": 0, "imports_per_minute": 1_000_000},
+            "store": {"url": url, "records_kept_days": 0},
+        }
+        write(folder, [{"transport": "udp", "host": EDGE[0], "port": EDGE[1]}], {}, sections)
+        self._file = folder / "watch"
+        self._file.touch()
+        self.folder = folder
+        environ = {**os.environ, "WATCH": str(self._file)}
+        command = [sys.executable, "-m", "loadtest.watched", "serve", "--config", str(folder / "trunkline.toml")]
+        with (folder / "trunkline.out").open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environ)
+
+    def longest(self) -> float:
+        """Seconds of the longest piece of work since this was asked last."""
+        lines = len(self._file.read_text().splitlines())
+        self.process.send_signal(signal.SIGUSR1)
+        give_up = time.monotonic() + 10
+        while len(found := self._file.read_text().splitlines()) == lines:
+            if time.monotonic() > give_up or self.process.poll() is not None:
+                raise Failed(f"the edge does not tell; see {self.folder}/trunkline.out")
+            time.sleep(0.01)
+        return float(found[-1])
+
+    def blocked(self, words: str, begin: float) -> bool:
+        longest = self.longest()
+        good = longest <= GOALS.block
+        print(
+            f"{words:40} took {time.perf_counter() - begin:5.1f} s; the loop's longest piece {longest * 1e3:6.1f} ms,"
+            f" goal {GOALS.block * 1e3:.0f}{'' if good else '  MISSED'}",
+            flush=True,
+        )
+        return good
+
+
+def started(edge: Watched) -> bool:
+    """Until it is ready; prints how that went."""
     begin = time.perf_counter()
+    told: list[str] = []
+    answered = ready = longest = 0.0
+    while not ready:
+        if edge.process.poll() is not None or time.perf_counter() - begin > _PATIENCE:
+            raise Failed(f"the edge did not start; see {edge.folder}/trunkline.out")
+        connection = HTTPConnection(*API, timeout=30)
+        asked_at = time.perf_counter()
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            body = msgspec.json.decode(answer.read())
+        except OSError:
+            time.sleep(0.01)
+            continue
+        finally:
+            connection.close()
+        now = time.perf_counter()
+        if not answered:
+            answered = now
+        else:
+            longest = max(longest, now - asked_at)
+        told += [each for each in body["reasons"] if each not in told]
+        ready = now if answer.status == 200 else 0.0
+        time.sleep(0.002)
+    block = edge.longest()
+    good = longest <= GOALS.health
+    print(
+        f"the start: health after {answered - begin:.1f} s, ready after {ready - begin:.1f} s, {len(told)} words of"
+        f" progress; an answer took {longest * 1e3:.0f} ms at most, goal {GOALS.health * 1e3:.0f}"
+        f"{'' if good else '  MISSED'}; the loop's longest piece {block * 1e3:.0f} ms"
+    )
+    return good
+
+
+def changed(client: Client, numbers: int, times: int) -> bool:
+    """One number among all, off and on again."""
+    answers, live = [], []
+    with Switch() as switch:
+        for turn in range(times):
+            place = turn * 7919 % numbers
+            number = f"/v1/phone-numbers/phone_{ident(place)}"
+            for status in ("inactive", "active"):
+                begin = time.perf_counter()
+                client.ask("PATCH", number, {"status": status})
+                answers.append(time.perf_counter() - begin)
+                if switch.reaches(e164(place)) != (status == "active"):
+                    raise Failed(f"the INVITE after the change met {e164(place)} as it was before")
+                live.append(time.perf_counter() - begin)
+    good = judged("a number changed: answered", answers, GOALS.change)
+    return judged("a number changed: an INVITE obeyed", live, GOALS.change) and good
+
+
+def thousands(client: Client, edge: Watched, count: int) -> bool:
+    """Imported by the API, and deleted with their trunk."""
+    trunk = client.ask(
+        "POST", "/v1/sip/trunks", {"name": "Bulk", "provider": "generic", "config": {"networks": ["192.0.2.77/32"]}}
+    )["id"]
+    edge.longest()
+    begin = time.perf_counter()
+    for first in range(0, count, 1000):
+        numbers = [{"phone_number": f"+1303{place:07}"} for place in range(first, min(first + 1000, count))]
+        told = client.ask("POST", "/v1/phone-numbers/bulk-import", {"trunk_id": trunk, "numbers": numbers})
+        if told["failed"]:
+            raise Failed(f"{told['failed']} numbers were not imported: {told['results'][-1]}")
+    good = edge.blocked(f"{count:,} numbers imported", begin)
+    begin = time.perf_counter()
+    client.ask("DELETE", f"/v1/sip/trunks/{trunk}?cascade=true")
+    return edge.blocked(f"{count:,} numbers deleted with their trunk", begin) and good
+
+
+async def filled(url: str, folder: Path, calls: int, numbers: int) -> None:
+    store = await Store.open(url, folder / "data" / "secret.key")
     await fill(store, calls, numbers)
     if store.database.backend == "postgresql":
         async with store.read() as unit:  # what it does by itself after a minute
             await (await unit.session.connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql(
                 "VACUUM ANALYZE"
             )
-    print(f"\rfilled with {calls:,} calls and {numbers:,} numbers in {time.perf_counter() - begin:.0f} s")
-    good = True
-    for words, ask in questions(calls, numbers).items():
-        taken = await asked(store, ask, times)
-        median, worst = statistics.median(taken), taken[-1 - len(taken) // 100]
-        good &= median <= _LIMIT
-        print(f"{words:40} {median * 1e3:9.1f} {worst * 1e3:9.1f} ms{'' if median <= _LIMIT else '  slow'}", flush=True)
-    begin = time.perf_counter()
-    found = len(await store.load_snapshot())
-    print(f"{found:,} records read for the start in {time.perf_counter() - begin:.1f} s")
     await store.close()
+
+
+@contextmanager
+def running(folder: Path, url: str) -> Iterator[Watched]:
+    edge = Watched(folder, url)
+    try:
+        yield edge
+    finally:
+        end(edge.process)
+
+
+def measure(url: str, folder: Path, calls: int, numbers: int, times: int) -> bool:
+    """Prints a line for each thing; whether all was well."""
+    (folder / "data").mkdir(mode=0o700)
+    begin = time.perf_counter()
+    asyncio.run(filled(url, folder, calls, numbers))
+    print(f"\rfilled with {calls:,} calls and {numbers:,} numbers in {time.perf_counter() - begin:.0f} s", flush=True)
+    with running(folder, url) as edge:
+        good = started(edge)
+        client = Client((folder / "data" / "operator.key").read_text().strip())
+        for words, path in questions(calls, numbers).items():
+            good &= asked(client, words, path, times)
+        print(f"{'':40} the loop's longest piece {edge.longest() * 1e3:.1f} ms", flush=True)
+        good &= changed(client, numbers, times)
+        good &= thousands(client, edge, min(10_000, numbers))
+        begin = time.perf_counter()
+        client.ask("DELETE", f"/v1/sip/trunks/trunk_{CARRIED.id}?cascade=true")
+        good &= edge.blocked(f"{numbers:,} numbers deleted with their trunk", begin)
     return good
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="an empty database; a SQLite file in a temporary folder")
+    parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own, gone afterwards")
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--numbers", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=50, help="how often each question is asked")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="load-scale-") as folder:
-        home = Path(folder)
-        url = given.url or f"sqlite:///{home}/trunkline.db"
-        return not asyncio.run(measure(url, home, given.calls, given.numbers, given.times))
+    with ExitStack() as stack:
+        stack.enter_context(alone())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="load-scale-")))
+        url = given.url or f"sqlite:///{folder}/data/trunkline.db"
+        if given.postgres:
+            programs = installed()
+            if programs is None:
+                raise Failed("no PostgreSQL server is installed here")
+            cluster = Cluster.make(programs, ("shared_buffers=256MB", "max_wal_size=4GB", "checkpoint_timeout=30min"))
+            stack.callback(cluster.close)
+            asyncio.run(cluster.command("CREATE DATABASE scale"))
+            url = cluster.url("scale")
+        for name, value in describe(Path(sys.executable)).items():
+            print(f"{name}: {value}")
+        good = measure(url, folder, given.calls, given.numbers, given.times)
+        print(f"load average at the end: {os.getloadavg()[0]:.2f}")
+        return not good
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Failed as error:
+        sys.exit(str(error))

@@ -150,6 +150,7 @@ class Door:
             async def work() -> Given:
                 answer = await route.handler(ask)
                 reply = answer if isinstance(answer, Reply) else Reply(answer, route.status)
+                headers.update(reply.headers)
                 encoded = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
                 return Given(reply.status, reply.content_type, encoded)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -50,11 +50,12 @@ class Ask(Generic[B, Q]):
 
 
 class Reply(NamedTuple):
-    """An answer that is not the route's ordinary one: another status, or not JSON."""
+    """An answer that is not the route's ordinary one: another status, headers of its own, or not JSON."""
 
-    body: msgspec.Struct | bytes
+    body: msgspec.Struct | Sequence[msgspec.Struct] | bytes
     status: int = 200
     content_type: str = "application/json"
+    headers: Mapping[str, str] = _NO_HEADERS
 
 
 Handler = Callable[[Ask[Any, Any]], Awaitable[Any]]

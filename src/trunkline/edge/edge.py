@@ -187,7 +187,13 @@ class Edge:
         self._undo.push_async_callback(providers.close)
         self._undo.push_async_callback(post.close)
         services = Services(
-            self.store, port, brand=self.settings.brand, providers=providers, post=post, patience=patience
+            self.store,
+            port,
+            brand=self.settings.brand,
+            imports_per_minute=self.settings.api.imports_per_minute,
+            providers=providers,
+            post=post,
+            patience=patience,
         )
         self._undo.push_async_callback(services.provisioning.close)
         return services

@@ -165,6 +165,8 @@ class Api(Section, frozen=True, kw_only=True):
     private_key: Path | None = None
     requests_per_hour: Count = 1000
     """Of one key; 0: no limit."""
+    imports_per_minute: Positive = 10
+    """Phone numbers that an organization may import in a minute."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of the reverse proxies whose X-Forwarded-For is believed."""
 

@@ -69,8 +69,10 @@ async def _write(unit: Unit, journal: str, entries: Sequence[JournalEntry], fres
 
 async def _tell(unit: Unit, entries: Sequence[JournalEntry], group: Collapsed) -> None:
     """Note the events for webhooks, before the rows of open calls go: they say which calls had begun."""
-    wanted = await unit.webhooks.wanted()
-    if not any(entry.record.organization_id in wanted for entry in entries):
+    if not entries:
+        return
+    wanted = await unit.webhooks.wanted({entry.record.organization_id for entry in entries})
+    if not wanted:
         return
     known = await unit.open_calls.known([call.id for call in group.ended])
     await unit.webhooks.note(of_group(entries, group, known), wanted=wanted)

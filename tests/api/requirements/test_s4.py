@@ -368,3 +368,14 @@ async def test_s4_16_a_verification_is_its_organizations(
     assert (await stranger.get(f"{BASE}/verification")).json["status"] == "missing"
     test = await client(organization, live=False)
     assert (await test.get(f"{BASE}/verification")).json["status"] == "missing"
+
+
+async def test_a_bare_list_says_in_headers_how_many_there_are(admin: Client, trunk: str) -> None:
+    for last in range(3):
+        await admin.post(f"{BASE}/import", {"e164": f"+1212555000{last}", "sipTrunkId": trunk})
+    first = await admin.get(f"{BASE}?perPage=2")
+    assert (len(first.json), first.headers["X-Total-Count"]) == (2, "3")
+    assert first.headers["Link"] == f'<{BASE}?page=2&perPage=2>; rel="next"'
+    second = await admin.get(f"{BASE}?page=2&perPage=2")
+    assert (len(second.json), second.headers["X-Total-Count"]) == (1, "3")
+    assert "Link" not in second.headers

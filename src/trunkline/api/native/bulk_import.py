@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,6 +13,9 @@ from trunkline.api.native.shape import Request
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.errors import Conflict, Invalid, Limited, NotFound
 from trunkline.control.routing.numbers import NumberWanted
+
+_PART = 100
+"""Numbers after which others may run, though nothing had to be waited for."""
 
 
 class BulkNumber(Request, frozen=True, kw_only=True):
@@ -49,7 +53,9 @@ async def import_phone_numbers(ask: Ask[PhoneBulkImport, None]) -> Reply:
     body = ask.body
     results: list[BulkResult] = []
     spent: Limited | None = None
-    for asked in body.numbers:
+    for seen, asked in enumerate(body.numbers, 1):
+        if seen % _PART == 0:
+            await asyncio.sleep(0)
         wanted = NumberWanted(
             e164=asked.phone_number, trunk_id=body.trunk_id, engine=body.engine, agent_id=asked.agent_id
         )

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import moment, moment_or_none, shown
-from trunkline.api.route import Ask, Handler, Route
+from trunkline.api.route import Ask, Handler, Reply, Route
 from trunkline.api.telephony.shape import Answer, Request
 from trunkline.control import fields
 from trunkline.control.calls.readiness import Setup
@@ -121,10 +121,14 @@ class Released(Answer, frozen=True, kw_only=True, omit_defaults=True):
     """Said when there is no account at a provider to release it in."""
 
 
-async def list_phone_numbers(ask: Ask[None, NumbersQuery]) -> list[PhoneNumber]:
-    asked = NumberFilter(page=ask.query.page, per_page=ask.query.per_page)
-    found, _ = ask.services.numbers.page(ask.organization_id, asked)
-    return await shape(ask.services, found)
+async def list_phone_numbers(ask: Ask[None, NumbersQuery]) -> Reply:
+    """A bare list has no place for how many there are: headers say it, and where the next page is (RFC 8288)."""
+    page, per_page = ask.query.page, ask.query.per_page
+    found, total = ask.services.numbers.page(ask.organization_id, NumberFilter(page=page, per_page=per_page))
+    headers = {"X-Total-Count": str(total)}
+    if page * per_page < total:
+        headers["Link"] = f'<{BASE}?page={page + 1}&perPage={per_page}>; rel="next"'
+    return Reply(await shape(ask.services, found), headers=headers)
 
 
 async def provision_phone_number(ask: Ask[NumberProvision, None]) -> PhoneNumber:
@@ -296,7 +300,7 @@ ROUTES = (
         "GET",
         "",
         list_phone_numbers,
-        f"List phone numbers, at most {MOST} at once",
+        f"List phone numbers, at most {MOST} at once: X-Total-Count says how many there are, Link leads to the next",
         "phone_numbers:read",
         query=NumbersQuery,
         response=list[PhoneNumber],

@@ -7,13 +7,13 @@ first that is still pending is ever due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from time import time
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Row, and_, delete, desc, exists, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, desc, exists, func, insert, select, update
 
 from trunkline.model.webhook import Event, Webhook
 from trunkline.store.database.database import Session
@@ -22,6 +22,9 @@ from trunkline.store.database.paging import Page
 from trunkline.store.database.seal import Seal
 from trunkline.store.database.upsert import insert_missing
 
+_WANTED = select(WEBHOOKS.c.id, WEBHOOKS.c.organization_id, WEBHOOKS.c.events).where(
+    WEBHOOKS.c.organization_id.in_(bindparam("organizations", expanding=True)), WEBHOOKS.c.enabled
+)
 Wanted = dict[str, list[tuple[str, frozenset[str]]]]
 """Who wants to be told of what: by organization, the enabled webhooks and their events."""
 DeliveryState = Literal["pending", "delivered", "failed"]
@@ -87,11 +90,10 @@ class Webhooks:
             await self.update(webhook)
         return len(found)
 
-    async def wanted(self) -> Wanted:
-        """Who wants to be told of what."""
-        columns = (WEBHOOKS.c.id, WEBHOOKS.c.organization_id, WEBHOOKS.c.events)
+    async def wanted(self, organizations: Collection[str]) -> Wanted:
+        """Who of these organizations wants to be told of what."""
         found: Wanted = {}
-        for row in await self._session.rows(select(*columns).where(WEBHOOKS.c.enabled)):
+        for row in await self._session.rows(_WANTED, {"organizations": list(organizations)}):
             found.setdefault(row.organization_id, []).append((row.id, frozenset(_EVENTS.decode(row.events))))
         return found
 
@@ -101,7 +103,7 @@ class Webhooks:
         told = list(events)
         if not told:
             return 0
-        wanted = await self.wanted() if wanted is None else wanted
+        wanted = await self.wanted({event.organization_id for event in told}) if wanted is None else wanted
         wall = time() if wall is None else wall
         rows = [
             {
