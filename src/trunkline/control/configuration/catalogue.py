@@ -71,10 +71,10 @@ class Catalogue:
         """Take a record in, in place of the one with its id."""
         match record:
             case Number():
-                if record.id in self.numbers:
-                    self._unlink(self.numbers[record.id])
+                if (before := self.numbers.get(record.id)) is not None:
+                    self._unlink(before, record)
                 self.numbers[record.id] = record
-                # It keeps its place here, in the order in which they were made.
+                # It keeps its place in each list that it stays in.
                 _enter(self._numbers_by_organization, record.organization_id, record.id)
                 _enter(self._numbers_by_trunk, record.trunk_id, record.id)
                 _enter(self._numbers_by_agent, record.agent_id, record.id)
@@ -107,7 +107,7 @@ class Catalogue:
     def remove(self, kind: str, id: str) -> None:
         if kind == "number" and (number := self.numbers.pop(id, None)):
             _leave(self._numbers_by_organization, number.organization_id, id)
-            self._unlink(number)
+            self._unlink(number, None)
         elif kind == "trunk" and (trunk := self.trunks.pop(id, None)):
             _leave(self._trunks_by_organization, trunk.organization_id, id)
         elif kind == "agent" and (agent := self.agents.pop(id, None)):
@@ -123,11 +123,14 @@ class Catalogue:
         elif kind == "organization" and (organization := self.organizations.pop(id, None)):
             self._sandboxes.pop(organization.sandbox_of or "", None)
 
-    def _unlink(self, number: Number) -> None:
-        """Out of what may change about a number."""
-        _leave(self._numbers_by_trunk, number.trunk_id, number.id)
-        _leave(self._numbers_by_agent, number.agent_id, number.id)
-        _leave(self._numbers_by_state, number.state, number.id)
+    def _unlink(self, number: Number, after: Number | None) -> None:
+        """Out of the lists that it leaves."""
+        if after is None or after.trunk_id != number.trunk_id:
+            _leave(self._numbers_by_trunk, number.trunk_id, number.id)
+        if after is None or after.agent_id != number.agent_id:
+            _leave(self._numbers_by_agent, number.agent_id, number.id)
+        if after is None or after.state != number.state:
+            _leave(self._numbers_by_state, number.state, number.id)
         if self._numbers_by_e164.get(self._place(number)) == number.id:
             del self._numbers_by_e164[self._place(number)]
 
@@ -162,15 +165,15 @@ class Catalogue:
     def numbers_of(self, organization_id: str) -> Iterator[Number]:
         return map(self.numbers.__getitem__, self._numbers_by_organization.get(organization_id, ()))
 
-    def number_ids(self, organization_id: str, trunk_id: str | None = None) -> list[str]:
-        """Ids of the organization's numbers, or of those of them that are on a trunk, oldest first; a copy."""
+    def number_ids(self, organization_id: str, trunk_id: str | None = None) -> Mapping[str, None]:
+        """Ids of the organization's numbers, oldest first, or of those of them that are on a trunk, as they came onto
+        it."""
         if trunk_id is None:
-            return list(self._numbers_by_organization.get(organization_id, ()))
+            return self._numbers_by_organization.get(organization_id, {})
         trunk = self.trunks.get(trunk_id)
         if trunk is None or trunk.organization_id != organization_id:
-            return []
-        there = self._numbers_by_trunk.get(trunk_id, {})
-        return [id for id in self._numbers_by_organization.get(organization_id, ()) if id in there]
+            return {}
+        return self._numbers_by_trunk.get(trunk_id, {})
 
     def numbers_in(self, state: str) -> Mapping[str, None]:
         """Ids of all numbers in this state, whosever they are."""

@@ -116,12 +116,13 @@ class CallCounts:
     async def sums(self, among: Among, start: float | None, end: float | None) -> dict[str, Sums]:
         """What these calls of a number come to, by direction; without those of which there are none."""
         found: dict[str, Sums] = {}
-        for piece in _pieces(start, end, (DAY,)):
+        for piece in _days(start, end):
+            change = operator.sub if piece.less else operator.add
             statement = _summed(among.shape, piece.shape)
             for row in await self._session.rows(statement, {**among.values, **piece.values("")}):
                 before = found.get(row.direction, NOTHING)
-                found[row.direction] = Sums._make(map(int, map(operator.add, before, row[1:])))
-        return found
+                found[row.direction] = Sums._make(map(int, map(change, before, row[1:])))
+        return {direction: sums for direction, sums in found.items() if sums.calls}
 
     async def reached(self, organization: str, phone_numbers: Sequence[str]) -> set[str]:
         """Those of an organization's numbers that have an inbound call."""
@@ -132,7 +133,8 @@ class CallCounts:
         return {row.phone_number for row in await self._session.rows(statement.distinct())}
 
     async def _total(self, among: Among, start: float | None, end: float | None, spans: Sequence[int]) -> int:
-        pieces = list(_pieces(start, end, spans))
+        whole_days = among.phone_number is not None and spans
+        pieces = list(_days(start, end) if whole_days else _pieces(start, end, spans))
         values = among.values
         for place, piece in enumerate(pieces):
             values |= piece.values(str(place))
@@ -171,18 +173,21 @@ class PieceShape(NamedTuple):
     span: int
     starts: bool
     ends: bool
+    less: bool
 
 
 class Piece(NamedTuple):
-    """A part of a range: whole spans, of which counts are kept, or (0) what is counted one by one."""
+    """A part of a range: whole spans, of which counts are kept, or (0) what is counted one by one; `less`: of what the
+    other parts have too much."""
 
     span: int
     start: float | None
     end: float | None
+    less: bool = False
 
     @property
     def shape(self) -> PieceShape:
-        return PieceShape(self.span, self.start is not None, self.end is not None)
+        return PieceShape(self.span, self.start is not None, self.end is not None, self.less)
 
     def values(self, mark: str) -> dict[str, float]:
         """Of the parameters `first` and `end`, with this mark: places of spans, or Unix seconds."""
@@ -202,6 +207,21 @@ def _pieces(start: float | None, end: float | None, spans: Sequence[int]) -> Ite
     for part in (newer, older):
         if part is not None:
             yield from _pieces(*part, spans[1:])
+
+
+def _days(start: float | None, end: float | None) -> Iterator[Piece]:
+    """The same of a number. Its first day is whole, less what was before: where a number is asked for since it was
+    imported, that is nothing."""
+    first = None if start is None else math.floor(start / DAY) * DAY
+    last = None if end is None else math.floor(end / DAY) * DAY
+    if first is not None and last is not None and first >= last:
+        yield Piece(0, start, end)
+        return
+    yield Piece(DAY, first, last)
+    if start is not None and first is not None and first < start:
+        yield Piece(0, first, start, less=True)
+    if end is not None and last is not None and last < end:
+        yield Piece(0, last, end)
 
 
 def _parts(start: float | None, end: float | None, span: int) -> tuple[Range | None, Range | None, Range | None]:
@@ -229,7 +249,8 @@ def _counted(shape: Shape, pieces: tuple[PieceShape, ...]) -> Select[Any]:
             count = select(func.coalesce(func.sum(shape.table.c.calls), 0))
         else:
             count = select(func.count()).select_from(CALLS)
-        counts.append(count.where(_within(shape, piece, str(place))).scalar_subquery())
+        asked = count.where(_within(shape, piece, str(place))).scalar_subquery()
+        counts.append(-asked if piece.less else asked)
     return select(functools.reduce(operator.add, counts))
 
 
