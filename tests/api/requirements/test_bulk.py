@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import ELEVENLABS, Client, Clock
+from trunkline.control.services import Services
+from trunkline.model.ids import mint
+from trunkline.model.number import Number
+from trunkline.store.store import Store
 
 pytestmark = pytest.mark.both_stores
 
@@ -72,3 +76,24 @@ async def test_s2_29_a_trunk_that_is_not_there_fails_all(admin: Client) -> None:
     body = await example(admin)
     for change, status in (({"trunk_id": "trunk_x"}, 404), ({"engine": "openai"}, 400), ({"numbers": []}, 400)):
         assert (await admin.post(PATH, {**body, **change})).status == status
+
+
+async def test_many_are_imported_in_few_transactions_and_each_alone_when_one_is_taken_elsewhere(
+    admin: Client, services: Services, store: Store, organization: str
+) -> None:
+    services.numbers.imports.limit = 1000
+    body = await example(admin)
+    body["numbers"] = [{"phone_number": f"+1212555{number:04d}", "agent_id": "agent_new"} for number in range(150)]
+    # Another process has one of them, which this one does not know of yet.
+    there = Number(id=mint(1.0, bytes(10)), organization_id=organization, e164="+12125550007", created_at=1.0)
+    async with store.write() as unit:
+        await unit.numbers.insert(there)
+    answer = await admin.post(PATH, body)
+    assert (answer.status, answer.json["imported"], answer.json["failed"]) == (201, 149, 1)
+    failed = [each for each in answer.json["results"] if each["status"] == "failed"]
+    assert [(each["phone_number"], each["error"]["code"]) for each in failed] == [
+        ("+12125550007", "phone_number_exists")
+    ]
+    assert services.numbers.budget(organization).remaining == 1000 - 149
+    # One agent was made for the engine's id, however many name it.
+    assert len([agent for agent in services.state.catalogue.agents.values() if agent.external_id == "agent_new"]) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,11 +10,8 @@ from msgspec import UNSET, UnsetType
 from trunkline.api.native.phone_numbers import Engine
 from trunkline.api.native.shape import Request
 from trunkline.api.route import Ask, Reply, Route
-from trunkline.control.errors import Conflict, Invalid, Limited, NotFound
+from trunkline.control.errors import Limited, Refusal
 from trunkline.control.routing.numbers import NumberWanted
-
-_PART = 100
-"""Numbers after which others may run, though nothing had to be waited for."""
 
 
 class BulkNumber(Request, frozen=True, kw_only=True):
@@ -51,24 +47,23 @@ class PhoneBulkImported(msgspec.Struct, frozen=True, kw_only=True):
 
 async def import_phone_numbers(ask: Ask[PhoneBulkImport, None]) -> Reply:
     body = ask.body
+    wanted = [
+        NumberWanted(e164=asked.phone_number, trunk_id=body.trunk_id, engine=body.engine, agent_id=asked.agent_id)
+        for asked in body.numbers
+    ]
     results: list[BulkResult] = []
     spent: Limited | None = None
-    for seen, asked in enumerate(body.numbers, 1):
-        if seen % _PART == 0:
-            await asyncio.sleep(0)
-        wanted = NumberWanted(
-            e164=asked.phone_number, trunk_id=body.trunk_id, engine=body.engine, agent_id=asked.agent_id
-        )
-        try:
-            number = await ask.services.numbers.import_(ask.organization_id, wanted)
-        except (Invalid, Conflict, Limited, NotFound) as refusal:
-            if refusal.field == "trunk_id" or refusal.field == "engine":
-                raise  # of all of them
-            spent = refusal if isinstance(refusal, Limited) else spent
-            error = BulkError(code=refusal.code, message=refusal.message)
+    for asked, found in zip(
+        body.numbers, await ask.services.numbers.import_all(ask.organization_id, wanted), strict=True
+    ):
+        if isinstance(found, Refusal):
+            if found.field == "trunk_id" or found.field == "engine":
+                raise found  # of all of them
+            spent = found if isinstance(found, Limited) else spent
+            error = BulkError(code=found.code, message=found.message)
             results.append(BulkResult(phone_number=asked.phone_number, status="failed", id=None, error=error))
         else:
-            results.append(BulkResult(phone_number=number.e164, status="success", id=f"phone_{number.id}"))
+            results.append(BulkResult(phone_number=found.e164, status="success", id=f"phone_{found.id}"))
     imported = sum(result.status == "success" for result in results)
     if spent is not None and not imported and all(each.error and each.error.code == spent.code for each in results):
         raise spent

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
+from trunkline.control.breath import parts
 from trunkline.control.configuration.state import Draft, State
-from trunkline.control.errors import Conflict, Forbidden, Invalid, Limited, NotFound, Unavailable
+from trunkline.control.errors import Conflict, Forbidden, Invalid, Limited, NotFound, Refusal, Unavailable
 from trunkline.control.routing.agents import external_id
 from trunkline.control.routing.reach import stands_for
 from trunkline.control.window import Budget, Windows
@@ -28,6 +29,10 @@ IMPORTS = 10
 
 _AT_REST = ("inactive", "suspended")
 """States that a number keeps on another trunk: somebody took it out of use."""
+
+
+_TOGETHER = 100
+"""Numbers that are imported in one transaction."""
 
 
 class ConfigWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,18 +149,13 @@ class Numbers:
     async def import_(self, organization_id: str, wanted: NumberWanted, *, counted: bool = True) -> Number:
         """A new number on a trunk. Raises `Invalid`, `NotFound`, `Conflict` and, when too many were imported in the
         last minute, `Limited`. Only what is imported spends the budget, and nothing unless it is `counted`."""
-        for field in ("e164", "trunk_id"):
-            if getattr(wanted, field) in (UNSET, None):
-                raise Invalid("missing_required_field", f"{field} is required.", field=field)
-        e164 = fields.phone_number(str(wanted.e164), "e164")
         spent = False
         try:
             async with self._state.change() as draft:
-                number = self._new(draft, organization_id, e164, wanted)
-                spent = counted and self.imports.take(organization_id, self._clock())
-                if counted and not spent:
-                    message = f"At most {self.imports.limit} numbers are imported a minute."
-                    raise Limited("import_limit_exceeded", message)
+                number = self._new(draft, organization_id, wanted)
+                if counted:
+                    self._spend(organization_id)
+                    spent = True
                 draft.put(number)
         except (Conflict, Unavailable) as refusal:
             if spent and not refusal.stands:
@@ -163,7 +163,60 @@ class Numbers:
             raise
         return number
 
-    def _new(self, draft: Draft, organization_id: str, e164: str, wanted: NumberWanted) -> Number:
+    async def import_all(self, organization_id: str, wanted: Sequence[NumberWanted]) -> list[Number | Refusal]:
+        """Each of these as by `import_`, but many in one transaction: the number, or in its place why it was refused.
+        Raises `Unavailable`; those before are then imported."""
+        found: list[Number | Refusal] = []
+        async for part in parts(wanted, _TOGETHER):
+            found += await self._import_together(organization_id, part)
+        return found
+
+    async def _import_together(self, organization_id: str, wanted: Sequence[NumberWanted]) -> list[Number | Refusal]:
+        found: list[Number | Refusal] = []
+        spent = 0
+        try:
+            async with self._state.change() as draft:
+                taken: set[str] = set()
+                for each in wanted:
+                    before = len(draft.changes)
+                    try:
+                        number = self._new(draft, organization_id, each)
+                        if number.e164 in taken:
+                            raise _there(number.e164)
+                        self._spend(organization_id)
+                    except (Invalid, Conflict, Limited, NotFound) as refusal:
+                        del draft.changes[before:]
+                        found.append(refusal)
+                    else:
+                        spent += 1
+                        taken.add(number.e164)
+                        draft.put(number)
+                        found.append(number)
+        except (Conflict, Unavailable) as refusal:
+            if refusal.code != "engine_unavailable":
+                self.imports.give_back(organization_id, self._clock(), spent)
+            if isinstance(refusal, Unavailable):
+                raise
+            # Another process took one of them meanwhile: each by itself, then.
+            return [await self._import_alone(organization_id, each) for each in wanted]
+        return found
+
+    async def _import_alone(self, organization_id: str, wanted: NumberWanted) -> Number | Refusal:
+        try:
+            return await self.import_(organization_id, wanted)
+        except (Invalid, Conflict, Limited, NotFound) as refusal:
+            return refusal
+
+    def _spend(self, organization_id: str) -> None:
+        if not self.imports.take(organization_id, self._clock()):
+            message = f"At most {self.imports.limit} numbers are imported a minute."
+            raise Limited("import_limit_exceeded", message)
+
+    def _new(self, draft: Draft, organization_id: str, wanted: NumberWanted) -> Number:
+        for field in ("e164", "trunk_id"):
+            if getattr(wanted, field) in (UNSET, None):
+                raise Invalid("missing_required_field", f"{field} is required.", field=field)
+        e164 = fields.phone_number(str(wanted.e164), "e164")
         trunk = self._named_trunk(organization_id, str(wanted.trunk_id))
         if isinstance(wanted.engine, str) and trunk.engine and trunk.provider != wanted.engine:
             fields.refuse("engine", f"The trunk is one of {trunk.provider}.", wanted.engine)
@@ -179,7 +232,7 @@ class Numbers:
         )
         number = self._applied(draft, blank, trunk, wanted)
         if self._state.catalogue.number_called(e164, organization_id) is not None:
-            raise Conflict("phone_number_exists", "This phone number is imported already.", field="e164", provided=e164)
+            raise _there(e164)
         return number
 
     async def change(self, organization_id: str, id: str, wanted: NumberWanted, *, operator: bool = False) -> Number:
@@ -256,7 +309,8 @@ class Numbers:
         if trunk is None or not trunk.engine or id is not None:
             raise NotFound("agent_not_found", "There is no agent with this id.", field="agent_id", provided=text)
         external_id(text, "agent_id")
-        for known in catalogue.agents_on(trunk.id):
+        made_just_now = [each for each in draft.changes if isinstance(each, Agent) and each.trunk_id == trunk.id]
+        for known in itertools.chain(catalogue.agents_on(trunk.id), made_just_now):
             if known.external_id == text:
                 return known.id
         wall = self._state.wall()
@@ -273,6 +327,10 @@ class Numbers:
         )
         draft.put(made)
         return made.id
+
+
+def _there(e164: str) -> Conflict:
+    return Conflict("phone_number_exists", "This phone number is imported already.", field="e164", provided=e164)
 
 
 def agent_shown(agent: Agent | None) -> str | None:
