@@ -321,7 +321,7 @@ def test_a_proxy_for_a_whole_uri(run: Run) -> None:
 def test_the_caller_is_at_the_address_that_is_taken(run: Run) -> None:
     with running() as peer:
         run("call", "100", "--to", peer.place, "--from", "+13035559876", *SHORT)
-        assert re.match(r"<sip:\+13035559876@127\.0\.0\.1:\d+>;tag=", peer.requests[0].header("from") or "")
+        assert (peer.requests[0].header("from") or "").startswith("<sip:+13035559876@127.0.0.1>;tag=")
 
 
 def test_a_host_that_leads_nowhere(run: Run) -> None:
