@@ -59,6 +59,18 @@ def statuses(edge: Edge) -> list[int | None]:
     return [leg.status for leg in edge.record.legs if leg.side == "agent"]
 
 
+def test_an_agent_at_whose_port_nobody_listens_costs_no_time() -> None:
+    edge = group(FIRST_AGENT, SECOND_AGENT)
+    edge.world.closed.add((AGENT, 5060))
+    carrier, second = Peer(edge.world, CARRIER, polite), Peer(edge.world, SECOND, answers)
+    carrier.invite()
+    edge.world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert second.methods == ["INVITE", "ACK"]
+    finish(edge, carrier)
+    assert statuses(edge) == [503, 200]
+
+
 def finish(edge: Edge, carrier: Peer) -> None:
     carrier.inside("BYE")
     edge.world.run(200.0)

@@ -25,11 +25,8 @@ def invite(branch: str, uri: str = "sip:bot@example.com") -> bytes:
 
 
 def closed(host: str) -> Address:
-    """An address of this host where nobody listens."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind((host, 0))
-        address: Address = taken.getsockname()[:2]
-    return address
+    """The port of discard, at which nobody listens any more."""
+    return host, 9
 
 
 def udp(host: str) -> ListenerSpec:
