@@ -10,7 +10,7 @@ from tests.simulation.edge import CARRIER, ECHO_AGENT, EDGE, NUMBER_RECORD, ORGA
 from tests.simulation.registrar import Registrar
 from tests.simulation.world import World
 from trunkline.call.decision.verdict import Policy
-from trunkline.call.inputs import Certified, FlowClosed
+from trunkline.call.inputs import Certified, FlowClosed, HangUp
 from trunkline.model.agent import Agent
 from trunkline.model.change import Change, Put, Removed
 from trunkline.model.secret import Secret
@@ -386,6 +386,43 @@ def test_a_silent_device_does_not_speak_for_the_others() -> None:
     world.run(1.5)
     assert carrier.responses[-1].status == 200
     assert len(second.calls) == 1
+
+
+@pytest.mark.parametrize("nobody_listens", [False, True])
+def test_a_device_that_failed_is_called_last_for_a_while(nobody_listens: bool) -> None:
+    """A phone that was pulled out, whose registration goes on, costs one call its patience, and not each."""
+    world = World()
+    edge = started(world)
+    first, second, third = (Device(world, f"192.0.2.4{n}") for n in (1, 2, 3))
+    for n, device in enumerate((first, second, third)):
+        device.register(device.contact(f";q=0.{9 - n}"))
+    world.remove(first.address)
+    if nobody_listens:
+        world.closed.add(first.address)
+    carrier = called(world)
+    world.run(2.0)
+    assert carrier.responses[-1].status == 200
+    hang_up(world, edge)
+    carrier.responses.clear()
+    carrier.call(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
+    world.run(0.1)
+    assert carrier.responses[-1].status == 200, world.ladder()
+    assert len({call.call_id for call in second.calls}) == 2
+    hang_up(world, edge)
+    world.add(first.address, first)
+    world.closed.clear()
+    world.run(20.0)
+    carrier.call(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
+    world.run(0.1)
+    assert len(first.calls) == 1, "it is first again"
+    assert not third.calls
+    hang_up(world, edge)
+
+
+def hang_up(world: World, edge: Edge) -> None:
+    for live in list(edge.core.calls):
+        edge.give(HangUp(live))
+    world.run(1.0)
 
 
 def test_without_a_device_the_call_is_refused_with_a_word() -> None:

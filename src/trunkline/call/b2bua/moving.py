@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final, NamedTuple
 
-from trunkline.call.b2bua import hunt
+from trunkline.call.b2bua import devices, hunt
 from trunkline.call.b2bua.digits import Digits
 from trunkline.call.b2bua.exchange import Party
 from trunkline.call.b2bua.joining import Joining
@@ -24,6 +24,7 @@ from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
 from trunkline.routing.select import Candidate
 from trunkline.sip.timers import Alarms
+from trunkline.trunk.penalty import Penalties
 
 NOTIFY: Final = "notify "
 """What the names of our NOTIFYs begin with."""
@@ -147,6 +148,12 @@ class Transfer:
         """The call that the new party is in until it is joined to this one; empty when it is in none."""
         self.subscriber: Subscriber | None = None
         """Of a REFER that we sent."""
+
+    def begin(self, penalties: Penalties, now: float) -> None:
+        """A candidate is called: the first is the beginning."""
+        if self.began == inf:
+            self.began = now
+            self.candidates = devices.ordered(self.candidates, penalties, now)
 
     def leads_on(self, event: Failed) -> bool:
         """Whether the failure of who was tried leads to the next."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from trunkline.call.b2bua import hunt, invitation
+from trunkline.call.b2bua import devices, hunt, invitation
 from trunkline.call.b2bua.ledger import Ledger, LegEntry, peer
 from trunkline.call.b2bua.media_plan import MediaPlan, Terms, policy_of
 from trunkline.call.b2bua.redirect import Redirects
@@ -154,6 +154,8 @@ class Search:
         ua, ledger, wanted = self._ua, self._ledger, self._wanted
         if self._began is None:
             self._began = now
+            if ua.penalties and len(self._candidates) > 1:
+                self._candidates = devices.ordered(self._candidates, ua.penalties, now)
         candidate = self._next_with_room()
         if candidate is None and ledger.direction == "outbound":
             headers = 'Reason: SIP;cause=503;text="carrier-full"\r\n'

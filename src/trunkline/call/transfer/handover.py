@@ -60,7 +60,7 @@ class Handover:
     def attempt(self, call: Call, moving: Moving, transfer: Transfer, now: float) -> Outs:
         """Call the next candidate."""
         name = moving.name()
-        transfer.began = min(transfer.began, now)
+        transfer.begin(self._ua.penalties, now)
         candidate = self._next_with_room(name, transfer)
         if candidate is None:
             return self.fail(call, moving, 503, "Service Unavailable", "The trunk it goes by is full.", now)
