@@ -181,6 +181,47 @@ async def test_r30_live_calls_by_both_ways(admin: Client, live: CallRecord, log:
     assert (await admin.get(f"/v1/calls/call_{live.id}")).json["status"] == "in-progress"
 
 
+async def test_a_call_is_found_by_the_call_id_of_either_leg(
+    admin: Client,
+    client: Keys,
+    organization: str,
+    services: Services,
+    store: Store,
+    engine: Engine,
+    log: list[CallRecord],
+) -> None:
+    """As a carrier names it in a complaint."""
+    legs = (
+        LegRecord(side="caller", sip_call_id="a@carrier.example", started_at=DAY),
+        LegRecord(side="agent", sip_call_id="b@192.0.2.9", started_at=DAY),
+    )
+    async with store.write() as unit:
+        await unit.calls.write([record(organization, DAY + 100, legs=legs)])
+    going_on = record(
+        organization,
+        DAY + 200,
+        status="in-progress",
+        ended_at=None,
+        legs=(LegRecord(side="caller", sip_call_id="c", started_at=DAY),),
+    )
+    engine.live[going_on.id] = going_on
+    for query, count in [
+        ("a%40carrier.example", 1),
+        ("b%40192.0.2.9", 1),
+        ("b%40192.0.2.9&direction=inbound&status=completed&start_date=2024-01-15", 1),
+        ("b%40192.0.2.9&status=failed", 0),
+        ("b%40192.0.2.9&direction=outbound", 0),
+        ("b%40192.0.2.9&page=2", 0),
+        ("nobody", 0),
+        ("c", 1),
+    ]:
+        answer = await admin.get(f"/v1/calls?sip_call_id={query}")
+        assert (query, len(answer.json["data"])) == (query, count)
+    other = await client((await services.organizations.create("Other")).id)
+    assert (await other.get("/v1/calls?sip_call_id=b%40192.0.2.9")).json["data"] == []
+    assert (await admin.get("/v1/calls?sip_call_id=")).status == 400
+
+
 async def test_r22_live_is_no_id(admin: Client) -> None:
     assert (await admin.delete("/v1/calls/live")).status == 405
     assert (await admin.post("/v1/calls/live/hangup")).status == 404

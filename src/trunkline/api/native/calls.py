@@ -55,6 +55,7 @@ class CallQuery(PageQuery, frozen=True, kw_only=True):
     status: CallStatus | None = None
     start_date: Moment | None = None
     end_date: Moment | None = None
+    sip_call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
 
 
 class TraceQuery(Request, frozen=True, kw_only=True):
@@ -168,6 +169,7 @@ async def list_calls(ask: Ask[None, CallQuery]) -> CallList:
         status=query.status,
         start=beginning(query.start_date, "start_date"),
         end=ending(query.end_date, "end_date"),
+        sip_call_id=query.sip_call_id,
         page=query.page,
         per_page=query.per_page,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -26,16 +27,19 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds: calls that started then or later."""
     end: float | None = None
     """Unix seconds: calls that started before."""
+    sip_call_id: str | None = None
+    """The Call-ID of any of its legs, as it is."""
     page: int = 1
     per_page: int = 20
 
     def passes(self, call: CallRecord) -> bool:
-        """Whether a call that goes on is among those asked for."""
+        """Whether a call is among those asked for, whatever its status."""
         return (
             self.phone_number in (None, call.phone_number)
             and self.direction in (None, call.direction)
             and (self.start is None or call.started_at >= self.start)
             and (self.end is None or call.started_at < self.end)
+            and (self.sip_call_id is None or any(leg.sip_call_id == self.sip_call_id for leg in call.legs))
         )
 
 
@@ -52,6 +56,8 @@ class Calls:
             found = [call for call in await self.live(organization_id) if asked.passes(call)]
             start = (asked.page - 1) * asked.per_page
             return Page(found[start : start + asked.per_page], len(found))
+        if asked.sip_call_id is not None:
+            return await self._by_sip_call_id(organization_id, asked, asked.sip_call_id)
         await self._settle()
         try:
             async with self._store.read() as unit:
@@ -67,6 +73,25 @@ class Calls:
                 )
         except store_errors.Unavailable:
             raise _unreadable() from None
+
+    async def _by_sip_call_id(self, organization_id: str, asked: CallFilter, sip_call_id: str) -> Page[CallRecord]:
+        """The few calls that have a leg by this name, whether they go on or have ended."""
+        live: dict[str, CallRecord] = {}
+        if asked.status is None:
+            # Without the engine none goes on.
+            with contextlib.suppress(Unavailable):
+                live = {call.id: call for call in await self.live(organization_id)}
+        await self._settle()
+        try:
+            async with self._store.read() as unit:
+                logged = await unit.calls.by_sip_call_id(sip_call_id, organization=organization_id)
+        except store_errors.Unavailable:
+            raise _unreadable() from None
+        # A call may be in both: what is logged is the last word.
+        every = (live | {call.id: call for call in logged if asked.status in (None, call.status)}).values()
+        found = sorted(filter(asked.passes, every), key=lambda call: (call.started_at, call.id), reverse=True)
+        start = (asked.page - 1) * asked.per_page
+        return Page(found[start : start + asked.per_page], len(found))
 
     async def live(self, organization_id: str) -> list[CallRecord]:
         """The organization's calls that go on, newest first. Raises `Unavailable`."""
