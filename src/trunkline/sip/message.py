@@ -23,6 +23,7 @@ LARGEST_CSEQ: Final = 2**32 - 1
 
 _METHODS: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO"})
 """The usual ones, which are tokens without a look."""
+_STATUSES: Final = {str(code): code for code in range(100, 700)}
 _SINGLE: Final = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
 _REPEATED: Final = ("from", "to", "call-id", "cseq")
 _PRIVATE: Final = ("X-", "x-")
@@ -241,6 +242,8 @@ def parse(data: bytes) -> Request | Response | Malformed:
 
 
 def _start_line(line: str) -> Request | Response | Malformed:
+    if line.startswith("SIP/2.0 ") and line[11:12] == " " and line[8:11] in _STATUSES:
+        return Response(_STATUSES[line[8:11]], line[12:])
     parts = line.split(" ")
     if len(parts) == 3 and parts[2] == "SIP/2.0" and parts[0] != "SIP/2.0":
         method, uri = parts[0], parts[1]
@@ -268,7 +271,7 @@ def _start_line(line: str) -> Request | Response | Malformed:
     return Malformed(400, "the request line is malformed", Request(method, uri))
 
 
-def _fill(message: Request | Response, lines: list[str], rest: bytes, complete: bool) -> Malformed | None:
+def _fill(message: _Message, lines: list[str], rest: bytes, complete: bool) -> Malformed | None:
     """Index the header lines, cut the body, and type what messages are matched by."""
     values: dict[str, str] = {}
     more: dict[str, list[str]] = {}
@@ -302,9 +305,7 @@ def _fill(message: Request | Response, lines: list[str], rest: bytes, complete: 
     return problem or _essentials(message, values, more, rest)
 
 
-def _essentials(
-    message: Request | Response, values: dict[str, str], more: dict[str, list[str]], rest: bytes
-) -> Malformed | None:
+def _essentials(message: _Message, values: dict[str, str], more: dict[str, list[str]], rest: bytes) -> Malformed | None:
     via = values.get("via")
     if via is None:
         return Malformed(400, "there is no Via")

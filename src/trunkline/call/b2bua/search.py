@@ -274,8 +274,9 @@ class Search:
             # The first answer counts, wherever it stood (§13.2.1).
             body, kind = early.body, early.content_type
         self._locate()
-        cross = self._plan.answer if self._wanted.offer else self._plan.offer
-        return cross("agent", body, kind), kind
+        if self._wanted.offer:
+            return self._plan.answer("agent", body, kind), kind
+        return self._plan.offer("agent", body, kind), kind
 
     def _locate(self) -> None:
         """Our o= lines name what we advertise on the flow that the INVITE took."""

@@ -38,11 +38,12 @@ class Acceptance:
         """Whether this is the ACK that was waited for; none is any more."""
         if not self._transaction or ack.cseq != self._sequence:
             return False
-        self._transaction = ""
+        self.drop()
         return True
 
     def drop(self) -> None:
-        """Wait no longer: the dialog has ended."""
+        """Wait no longer: it was acknowledged, or the dialog has ended."""
+        self._ua.layer.settle(self._transaction)
         self._transaction = ""
 
     def concerns(self, transaction: str) -> bool:

@@ -20,7 +20,7 @@ class Unwanted:
         self._call = call
         self._acks: dict[str, Transmit] = {}
         """By To-tag."""
-        self._byes: set[str] = set()
+        self._byes: tuple[str, ...] = ()
         """The BYEs that have no answer yet."""
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Unwanted:
         branch = ua.tokens.branch()
         bye = dialog.request("BYE", sent_by, branch, reason)
         key, told = ua.layer.request(bye, "BYE", branch, dialog.flow, self._leg, self._call, now)
-        self._byes.add(key)
+        self._byes += (key,)
         return [ack, *told]
 
     def again(self, tag: str) -> Outs:
@@ -54,4 +54,5 @@ class Unwanted:
 
     def ended(self, transaction: str) -> None:
         """A BYE has its answer, or will have none."""
-        self._byes.discard(transaction)
+        if self._byes:
+            self._byes = tuple([bye for bye in self._byes if bye != transaction])

@@ -102,6 +102,12 @@ class TransactionLayer:
         server = self.servers.get(key)
         return [] if server is None else cast("list[Transmit]", self._server(server, "2xx", now, None))
 
+    def settle(self, key: str) -> None:
+        """The 2xx of an INVITE is not sent again, and so not kept."""
+        server = self.servers.get(key)
+        if server is not None:
+            server.last = b""
+
     def failed(self, key: str, reason: str, now: float) -> list[Told]:
         """The transport could not send a request of ours; or a final response, which then takes its detour."""
         client = self.clients.get(key)
