@@ -313,6 +313,16 @@ def test_a_call_over_a_connection() -> None:
     assert {flow.connection for flow, data in edge.sent if data.startswith(b"INVITE")} == {"in:1"}
 
 
+def test_a_datagrams_flow_is_not_one_that_the_phone_is_to_keep() -> None:
+    """We answer no STUN, so who believed it would register for ever."""
+    world = World()
+    started(world)
+    phone = Device(world)
+    phone.register(phone.contact(';+sip.instance="<urn:uuid:1>";reg-id=1'), lines="Supported: outbound, path\r\n")
+    assert phone.responses[-1].header("Require") is None
+    assert phone.bound[0].endswith(';+sip.instance="<urn:uuid:1>";reg-id=1')
+
+
 def test_a_new_flow_of_a_device_replaces_the_old_one() -> None:
     world = World()
     edge = started(world, msgspec.structs.replace(PHONES, transport="tcp"))

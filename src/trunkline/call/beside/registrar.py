@@ -187,9 +187,9 @@ class Registrar:
         for change in done:
             if change.what in ("new", "refreshed"):
                 self._keep_alive(change.binding, now)
-        return [*ua.layer.respond(key, 200, now, tag, self._accepted(request, trunk, wall)), *self._said(done)]
+        return [*ua.layer.respond(key, 200, now, tag, self._accepted(request, flow, trunk, wall)), *self._said(done)]
 
-    def _accepted(self, request: Request, trunk: Trunk, wall: float) -> str:
+    def _accepted(self, request: Request, flow: Flow, trunk: Trunk, wall: float) -> str:
         """The lines of a 200: all that is bound now."""
         lines: list[str] = []
         flows = False
@@ -206,7 +206,9 @@ class Registrar:
         lines += [f"Path: {line}\r\n" for line in request.headers("path")]
         lines.append(f"Supported: {', '.join(REGISTRAR)}\r\n")
         offered = ",".join(request.headers("supported")).lower()
-        if flows and "outbound" in [tag.strip() for tag in offered.split(",")]:
+        # Who is told so over UDP takes our silence to its STUN for the end of the flow (RFC 5626 §4.4.2).
+        kept = flow.reliable or request.get("path") is not None
+        if flows and kept and "outbound" in [tag.strip() for tag in offered.split(",")]:
             lines.append("Require: outbound\r\n")
         lines.append(f"Server: {self._ua.brand}\r\n")
         return "".join(lines)
