@@ -281,6 +281,13 @@ def test_nobody_is_there(run: Run) -> None:
     assert f"✗ Nothing answers at udp {peer.place}." in ended.out
 
 
+def test_nobody_listens(run: Run) -> None:
+    """The host says so, and nobody waits for an answer."""
+    ended = run("call", "100", "--to", "127.0.0.1:9", "--timeout", "30")
+    assert ended.code == 1
+    assert "✗ udp 127.0.0.1:9 cannot be reached: connection refused." in ended.out
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_hangs_up(run: Run, number: int) -> None:
     def interrupting(peer: Peer, request: Request, say: Say) -> list[bytes]:
