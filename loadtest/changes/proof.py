@@ -58,6 +58,7 @@ class Proof:
         self.carriers: dict[str, Carrier] = {}
         self.places: dict[Address, Agents] = {}
         self._callers = 3_035_550_000
+        self._over = False
 
     async def set_up(self, sources: tuple[str, ...], places: tuple[str, ...], steady: tuple[str, str]) -> None:
         """Open the phones and make the first records. `steady`: addresses of the carrier and the agent of the steady
@@ -115,8 +116,8 @@ class Proof:
                         flush=True,
                     )
         finally:
-            steady.cancel()
-            await asyncio.gather(steady, return_exceptions=True)
+            self._over = True  # a call of these that has begun is seen through
+            await steady
         for caller in list(self.up):
             await self._end(caller)
 
@@ -268,7 +269,7 @@ class Proof:
     async def _keep_calling(self, rate: float) -> None:
         """Steady calls, one after the other, so many a second."""
         carrier, wanted, record = self._steady
-        while rate:
+        while rate and not self._over:
             begun = asyncio.get_running_loop().time()
             caller, calling, met = await self._dial(carrier.at[0], STEADY)
             asked = self.notes.get(caller, [])
