@@ -246,7 +246,7 @@ def test_the_api_tries_an_echo_agent_and_hangs_up(edge: Running, peers: Peers) -
         ({"from": "+13035550199"}, 404, "phone_not_found"),
         ({"to": "+442071234567"}, 403, "destination_not_allowed"),
         ({"to": "+19005551234"}, 403, "destination_not_allowed"),
-        ({"to": "3035550142"}, 400, "invalid_parameter"),
+        ({"to": "3035550142"}, 400, "invalid_phone_number"),
         ({"agent_id": "agent_nobody"}, 404, "agent_not_found"),
     ],
 )
