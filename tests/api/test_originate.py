@@ -49,8 +49,8 @@ async def test_r32_it_begins(admin: Client, engine: Engine, ready: dict[str, str
     ("fields", "status", "code", "field"),
     [
         ({"from": "+12125550000"}, 404, "phone_not_found", "from"),
-        ({"from": "2125551234"}, 400, "invalid_parameter", "from"),
-        ({"to": "911"}, 400, "invalid_parameter", "to"),
+        ({"from": "2125551234"}, 400, "invalid_phone_number", "from"),
+        ({"to": "911"}, 400, "invalid_phone_number", "to"),
         ({"to": "+442071234567"}, 403, "destination_not_allowed", "to"),
         ({"to": "+19005551234"}, 403, "destination_not_allowed", "to"),
         ({"agent_id": "agent_01hm6jv4qg0000000000000000"}, 404, "agent_not_found", "agent_id"),

@@ -313,6 +313,29 @@ async def test_s2_13_changed_credentials_are_seen_to_ask_for_provisioning(admin:
     assert (await admin.get(f"/v1/sip/trunks/{id}")).json["reprovision_required"] is True
 
 
+async def test_s2_13_a_number_that_was_told_since_then_is_not_stale(
+    client: Keys, organization: str, clock: Clock
+) -> None:
+    test = await client(organization, live=False)
+    id = (await test.post("/v1/sip/trunks", ELEVENLABS)).json["id"]
+    wanted = {"trunk_id": id, "agent_id": "agent_def456"}
+    phones = [
+        (await test.post("/v1/phone-numbers/import", {**wanted, "phone_number": number})).json["id"]
+        for number in ("+12125551234", "+12125551237")
+    ]
+    clock.pass_(1)
+    await test.patch(f"/v1/sip/trunks/{id}", {"credentials": {"password": "other"}})
+    clock.pass_(1)
+    later = await test.post("/v1/phone-numbers/import", {**wanted, "phone_number": "+12125551238"})
+    assert (await test.post(f"/v1/phone-numbers/{phones[0]}/provision")).json["status"] == "active"
+    stale = [
+        (await test.get(f"/v1/phone-numbers/{each}")).json["reprovision_required"]
+        for each in (*phones, later.json["id"])
+    ]
+    assert stale == [False, True, False]
+    assert (await test.get(f"/v1/sip/trunks/{id}")).json["reprovision_required"] is True
+
+
 async def test_s2_14_delete(admin: Client, trunk: str) -> None:
     answer = await admin.delete(f"/v1/sip/trunks/{trunk}")
     assert (answer.status, answer.json) == (200, {"success": True, "message": "Trunk deleted successfully"})

@@ -140,6 +140,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, tag="trunk"):
     enabled: bool = True
     """The admin state: the only state that blocks calls."""
     reprovision_required: bool = False
+    credentials_changed_at: float | None = None
+    """When its credentials were last changed: what was told of them before is out of date."""
     provisioned_at: float | None = None
     """When an engine's project was last found good as a whole: numbers that come after it work at once."""
     settings: dict[str, Secret] = {}

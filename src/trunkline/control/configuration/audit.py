@@ -35,7 +35,9 @@ Kind = str
 
 HIDDEN = "•••"
 _LONGEST = 200
-_SILENT = frozenset({"id", "organization_id", "created_at", "updated_at", "last_used_at", "digest"})
+_SILENT = frozenset(
+    {"id", "organization_id", "created_at", "updated_at", "last_used_at", "credentials_changed_at", "digest"}
+)
 """Fields that say nothing beside the entry's own."""
 _CREDENTIALS = frozenset({"username", "sip_config"})
 """Fields that are no `Secret` but half of a pair that is."""

@@ -186,6 +186,7 @@ class Provisioning:
             async with self._store.write() as unit:
                 await unit.jobs.remove(job.number_id)
             return None
+        begun = self._state.wall()
         try:
             told = await self._tell(number)
         except ProviderError as error:
@@ -193,7 +194,11 @@ class Provisioning:
         async with self._state.change() as draft:
             number = self._state.catalogue.numbers.get(job.number_id)
             if number is not None:
-                draft.put(structs.replace(_working(number, self._state.wall()), **told))
+                trunk = self._state.catalogue.trunks.get(number.trunk_id or "")
+                # Credentials that were changed meanwhile were not told of.
+                again = trunk is not None and (trunk.credentials_changed_at or 0.0) > begun
+                working = _working(number, self._state.wall())
+                draft.put(structs.replace(working, reprovision_required=again, **told))
                 draft.along.append(EndJob(number.id))
         return None
 

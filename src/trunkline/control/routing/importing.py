@@ -109,8 +109,13 @@ class Importing:
 def _same(one: Trunk, other: Trunk) -> bool:
     """Whether they are the same but for when they were made, and what was learnt since."""
     return structs.replace(
-        one, id=other.id, created_at=other.created_at, updated_at=other.updated_at, reprovision_required=False
-    ) == structs.replace(other, reprovision_required=False)
+        one,
+        id=other.id,
+        created_at=other.created_at,
+        updated_at=other.updated_at,
+        reprovision_required=False,
+        credentials_changed_at=None,
+    ) == structs.replace(other, reprovision_required=False, credentials_changed_at=None)
 
 
 def _place(server: str | None) -> dict[str, Any]:

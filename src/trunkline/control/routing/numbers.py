@@ -144,7 +144,10 @@ class Numbers:
     def stale(self, number: Number) -> bool:
         """Whether credentials changed since the provider was told of it."""
         trunk = self.trunk(number)
-        return number.reprovision_required or (trunk is not None and trunk.reprovision_required)
+        if number.reprovision_required or trunk is None or not trunk.reprovision_required:
+            return number.reprovision_required
+        told = number.created_at if number.provisioned_at is None else number.provisioned_at
+        return trunk.credentials_changed_at is None or told <= trunk.credentials_changed_at
 
     async def import_(self, organization_id: str, wanted: NumberWanted, *, counted: bool = True) -> Number:
         """A new number on a trunk. Raises `Invalid`, `NotFound`, `Conflict` and, when too many were imported in the

@@ -192,11 +192,10 @@ class Trunks:
             whole(trunk)
             if trunk == before:
                 return before
-            trunk = structs.replace(
-                trunk,
-                updated_at=self._state.wall(),
-                reprovision_required=before.reprovision_required or _credentials(trunk) != _credentials(before),
-            )
+            wall = self._state.wall()
+            if _credentials(trunk) != _credentials(before):
+                trunk = structs.replace(trunk, reprovision_required=True, credentials_changed_at=wall)
+            trunk = structs.replace(trunk, updated_at=wall)
             self.alone(trunk)
             draft.put(trunk)
         return trunk

@@ -109,6 +109,7 @@ TRUNKS = Table(
     Column("probe_hits", Integer, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("reprovision_required", Boolean, nullable=False),
+    Column("credentials_changed_at", Double),
     Column("provisioned_at", Double),
     Column("settings", Text, nullable=False),
     *stamps(),
