@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 from pathlib import Path
 
@@ -128,6 +129,42 @@ async def test_a_reader_sees_one_state_and_waits_for_nobody(store: Store) -> Non
         assert len(await reader.organizations.all()) == 2
     async with store.read() as reader:
         assert len(await reader.organizations.all()) == 1
+
+
+async def test_who_stops_waiting_leaves_nothing_behind(store: Store) -> None:
+    """A reader and a writer that are cancelled in the middle of a statement: those after them see what is there."""
+    await owners(store)
+    count = 300_000
+    long = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT max(i) FROM n"
+
+    async def read() -> None:
+        async with store.read() as unit:
+            await unit.organizations.all()
+            await unit.session.run(long)
+
+    async def write() -> None:
+        async with store.write() as unit:
+            await unit.organizations.delete(OTHER.id)
+            await unit.session.run(long)
+
+    for work in (read, write):
+        for _ in range(8):  # more than there are connections
+            task = asyncio.create_task(work())
+            _, pending = await asyncio.wait((task,), timeout=0.005)
+            for each in pending:
+                each.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            if work is write and not task.cancelled():
+                async with store.write() as unit:
+                    await unit.organizations.insert(OTHER)
+    async with store.read() as unit:
+        assert len(await unit.organizations.all()) == 2
+    async with store.write() as unit:
+        await unit.organizations.delete(OTHER.id)
+    for _ in range(8):
+        async with store.read() as unit:
+            assert len(await unit.organizations.all()) == 1
 
 
 async def test_a_locked_database_is_unavailable(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
