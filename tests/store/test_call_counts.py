@@ -72,6 +72,7 @@ async def test_counts_are_those_of_the_log_whatever_is_written_and_deleted(store
 async def test_each_filter_and_page_is_what_the_whole_log_says(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every page is a far one, so that the counts lead to it.
     monkeypatch.setattr("trunkline.store.rows.calls._FAR", 0)
+    monkeypatch.setattr("trunkline.store.rows.call_counts._LITTLE", 1)
     records = calls_over_days(90)
     async with store.write() as unit:
         await unit.calls.write(records)
