@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadtest.edges import trunkline
-from loadtest.peers.ports import free, listening, udp_taken
+from loadtest.peers.ports import free, udp_taken
 from loadtest.process import end, wait_until
 from loadtest.scenario import ANSWER, OFFER, Script
 from loadtest.sipp import Party
@@ -104,7 +104,7 @@ def play(folder: Path) -> list[str]:
     parties: list[Party] = []
     edge = trunkline.serve(folder)
     try:
-        wait_until(lambda: listening(*api), 30, f"the edge (see {folder}/trunkline.out)", edge)
+        wait_until(lambda: trunkline.ready(api), 30, f"the edge (see {folder}/trunkline.out)", edge)
         for pair, port in zip(every, ports, strict=True):
             place = (AGENT, port)
             agent = Party(pair.agent.name, pair.agent.write(folder), folder, place, calls=1, seconds=90.0)

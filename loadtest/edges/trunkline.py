@@ -111,6 +111,15 @@ def seed() -> dict[str, object]:
     }
 
 
+def ready(api: tuple[str, int]) -> bool:
+    """Whether the edge has started: its API listens before that."""
+    try:
+        with urllib.request.urlopen(f"http://{api[0]}:{api[1]}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 def tables(folder: Path, api: tuple[str, int] = API) -> dict[str, int]:
     """How many entries each of the engine's tables has now. The first operator's key lies with the edge's data."""
     key = (folder / "data" / "operator.key").read_text().strip()

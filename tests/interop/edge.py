@@ -39,7 +39,8 @@ class Edge:
         }
         trunkline.write(self.folder, listeners, routing(self.ports, self.authority.path), sections)
         self.process = trunkline.serve(self.folder)
-        for place in (self.api, self.address("IPv4", "tls"), self.address("IPv6", "tls")):
+        wait_until(lambda: trunkline.ready(self.api), 30, f"the edge (see {self.folder}/trunkline.out)", self.process)
+        for place in (self.address("IPv4", "tls"), self.address("IPv6", "tls")):
             what = f"the edge at {place} (see {self.folder}/trunkline.out)"
             wait_until(lambda place=place: listening(*place), 30, what, self.process)  # type: ignore[misc]
 

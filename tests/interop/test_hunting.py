@@ -114,7 +114,7 @@ class Place:
         }
         trunkline.write(self.folder, listeners, routing, sections)
         self.process = trunkline.serve(self.folder)
-        wait_until(lambda: listening(*self.api), 30, f"the edge (see {self.folder}/trunkline.out)", self.process)
+        wait_until(lambda: trunkline.ready(self.api), 30, f"the edge (see {self.folder}/trunkline.out)", self.process)
         time.sleep(1.0)  # its duty has looked the carrier's name up
 
     def stop(self) -> None:

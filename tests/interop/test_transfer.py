@@ -17,7 +17,7 @@ import pytest
 from loadtest.edges import trunkline
 from loadtest.peers import baresip
 from loadtest.peers.certificates import Authority
-from loadtest.peers.ports import free, listening, udp_taken
+from loadtest.peers.ports import free, udp_taken
 from loadtest.process import end, wait_until
 from loadtest.scenario import ANSWER, EVENTS, OFFER, PCMU, Script, audio
 from loadtest.sipp import Party
@@ -110,7 +110,7 @@ def edge(needs: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -
     )
     process = trunkline.serve(folder)
     try:
-        wait_until(lambda: listening(*running.api), 30, f"the edge (see {folder}/trunkline.out)", process)
+        wait_until(lambda: trunkline.ready(running.api), 30, f"the edge (see {folder}/trunkline.out)", process)
         yield running
     finally:
         end(process)
