@@ -23,6 +23,8 @@ from trunkline.store.store import Store
 if TYPE_CHECKING:
     from tests.postgres import Cluster
 
+pytest_plugins = ["tests.watch"]
+
 ROOT = Path(__file__).resolve().parent.parent
 LACKING = ("tool:", "data:")
 

@@ -20,6 +20,7 @@ from yarl import URL
 from tests.control.conftest import Clock, clock, engine, services, store
 from tests.control.engine import Engine
 from tests.secrets import leaks, secrets
+from tests.watch import WATCH
 from trunkline.api import app, server
 from trunkline.call.decision.refusals import Refused
 from trunkline.control.access.keys import KeyWanted
@@ -83,7 +84,9 @@ class Client:
     ) -> Answer:
         sent = {"Authorization": f"Bearer {self.key}"} if self.key is not None else {}
         body = raw
-        self.told |= set(secrets(json))
+        for secret in secrets(json):
+            self.told.add(secret)
+            WATCH.tell(secret)
         if json is not None:
             body = msgspec.json.encode(json)
             sent["Content-Type"] = "application/json"

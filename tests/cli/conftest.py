@@ -14,6 +14,7 @@ import pytest
 
 from loadtest.peers.ports import free
 from tests.transport.wire import Authority
+from tests.watch import WATCH
 from trunkline.cli import main
 
 PATIENCE = 30.0
@@ -44,6 +45,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         said = capsys.readouterr()
+        WATCH.show("what a command printed", said.out + said.err)
         return Ended(code, said.out, said.err)
 
     return command

@@ -11,6 +11,8 @@ from loadtest.peers.certificates import Authority
 from loadtest.peers.ports import bracketed, listening
 from loadtest.process import end, wait_until
 from tests.interop.world import PLACES, Family, Transport, choose_ports, routing
+from tests.secrets import secrets
+from tests.watch import WATCH
 
 Log = dict[tuple[object, ...], int]
 """How many calls by status, SIP status and who hung up."""
@@ -37,7 +39,10 @@ class Edge:
             "api": {"host": self.api[0], "port": self.api[1]},
             "media": {"first_port": 21000, "last_port": 21999},
         }
-        trunkline.write(self.folder, listeners, routing(self.ports, self.authority.path), sections)
+        seed = routing(self.ports, self.authority.path)
+        for secret in secrets(seed):
+            WATCH.tell(secret)
+        trunkline.write(self.folder, listeners, seed, sections)
         self.process = trunkline.serve(self.folder)
         wait_until(lambda: trunkline.ready(self.api), 30, f"the edge (see {self.folder}/trunkline.out)", self.process)
         for place in (self.address("IPv4", "tls"), self.address("IPv6", "tls")):

@@ -67,7 +67,7 @@ class Carrier:
             return response
         if fault == "garbage":
             return web.Response(text="<html>", content_type="text/html")
-        message = f"Something is wrong with {TOKEN} and {KEY}"
+        message = f"Something is wrong with {_proof(request)}"
         return web.json_response(
             {"code": 20003, "message": message, "errors": [{"code": "1", "title": message}], "detail": message},
             status=int(fault),
@@ -326,6 +326,12 @@ async def open_for_business() -> AsyncIterator[Carrier]:
 
 async def _unknown(request: web.Request) -> web.Response:
     return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
+
+
+def _proof(request: web.Request) -> str:
+    """The credential that a request bears: some carriers repeat it."""
+    scheme, _, proof = request.headers.get("Authorization", "").partition(" ")
+    return _basic(request)[1] if scheme == "Basic" else proof or request.headers.get("xi-api-key", "")
 
 
 def _basic(request: web.Request) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tests.secrets import leaks, secrets
+from tests.watch import WATCH
 
 A = TypeVar("A")
 HOST = "127.0.31.1"
@@ -202,7 +203,9 @@ class Edge:
             headers["Authorization"] = f"Bearer {self.key}"
         if self.organization:
             headers["X-Organization-Id"] = self.organization
-        self.sent |= set(secrets(body))
+        for secret in secrets(body):
+            self.sent.add(secret)
+            WATCH.tell(secret)
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
@@ -211,6 +214,7 @@ class Edge:
         except urllib.error.HTTPError as error:
             found = Answer(error.code, error.read().decode(), dict(error.headers))
         self.seen.append(found.text)
+        WATCH.show(f"the answer to {method} {path}", found.text)
         return found
 
     def get(self, path: str) -> Json:
