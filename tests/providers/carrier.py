@@ -34,6 +34,8 @@ class Carrier:
         self.engine: dict[str, dict[str, Any]] = {}
         self.accepted: list[tuple[str, dict[str, Any]]] = []
         self.base = ""
+        self.faults_at: dict[int, str] = {}
+        """The same by which request it is: 1 is the next after `asked` was cleared."""
 
     def fail(self, path: str, *faults: str) -> None:
         self.faults.setdefault(path, []).extend(faults)
@@ -42,7 +44,7 @@ class Carrier:
     async def meet(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         line = f"{request.method} {request.path}"
         self.asked.append(line)
-        fault = ""
+        fault = self.faults_at.pop(len(self.asked), "")
         for part, waiting in self.faults.items():
             if part in line and waiting:
                 fault = waiting.pop(0)
@@ -223,9 +225,13 @@ class Carrier:
         return web.json_response({"data": found, "meta": {"total_pages": 1}})
 
     async def telnyx_number(self, request: web.Request) -> web.Response:
-        found = next(each for each in self.owned.values() if each["id"] == request.match_info["id"])
+        found = next((each for each in self.owned.values() if each["id"] == request.match_info["id"]), None)
+        if found is None:
+            return web.json_response({"errors": [{"code": "10005", "title": "Resource not found"}]}, status=404)
         if request.method == "PATCH":
             found |= await request.json()
+        if request.method == "DELETE":
+            del self.owned[found["phone_number"]]
         return web.json_response({"data": found})
 
     async def made(self, request: web.Request) -> web.Response:
@@ -243,6 +249,31 @@ class Carrier:
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             return web.json_response({"errors": [{"code": "10009", "title": "Authentication failed"}]}, status=401)
         return web.json_response({"data": {"balance": "1.00", "currency": "USD"}})
+
+    # ── Vonage ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def vonage(self, request: web.Request) -> web.Response:
+        if (request.query.get("api_key"), request.query.get("api_secret")) != (SID, TOKEN):
+            return web.json_response({"error-code": "401", "error-code-label": "authentication failed"}, status=401)
+        verb = request.path.split("/")[-1]
+        if verb == "get-balance":
+            return web.json_response({"value": 10.0})
+        if verb == "numbers":
+            wanted = request.query.get("pattern", "")
+            found = [each for each in self.owned.values() if wanted in each["msisdn"]]
+            return web.json_response({"count": len(found), "numbers": found})
+        form = await request.post()
+        e164 = "+" + str(form["msisdn"])
+        if verb == "buy" and e164 not in self.owned:
+            self.sold.append(e164)
+            self.owned[e164] = {"msisdn": e164[1:], "country": str(form["country"]), "features": ["VOICE"]}
+        elif verb == "cancel" and e164 in self.owned:
+            del self.owned[e164]
+        elif verb == "update" and e164 in self.owned:
+            self.owned[e164] |= {key: str(value) for key, value in form.items() if key.startswith("voice")}
+        else:
+            return web.json_response({"error-code": "420", "error-code-label": "method failed"})
+        return web.json_response({"error-code": "200", "error-code-label": "success"})
 
     # ── engines ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -298,6 +329,11 @@ class Carrier:
                 web.route("*", "/v2/fqdn_connections", self.made),
                 web.route("*", "/v2/fqdns", self.made),
                 web.route("*", "/v2/outbound_voice_profiles", self.made),
+                web.route("*", "/account/{verb}", self.vonage),
+                web.route("*", "/number/{verb}", self.vonage),
+                web.get(f"/api/laml{api}/{SID}", self.account),
+                web.route("*", f"/api/laml{api}/{SID}/IncomingPhoneNumbers", self.incoming),
+                web.route("*", f"/api/laml{api}/{SID}/IncomingPhoneNumbers/{{sid}}", self.one_incoming),
                 web.get("/v2/connections/{id}", self.telnyx_connection),
                 web.get("/v2/balance", self.balance),
                 web.route("*", "/v1/convai/phone-numbers", self.eleven),

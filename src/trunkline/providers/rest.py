@@ -152,6 +152,13 @@ def read(provider: str, reply: Reply, kind: type[T], *, changed: bool = False) -
         ) from None
 
 
+def done(provider: str, reply: Reply) -> None:
+    """The answer to a request whose answer says nothing: empty, or JSON. Anything else was said by somebody between,
+    and leaves it uncertain. Raises `ProviderError`."""
+    if reply.body.strip():
+        read(provider, reply, msgspec.Raw, changed=True)
+
+
 def _refusal(provider: str, reply: Reply, words: Words, hide: Sequence[Secret], repeatable: bool) -> ProviderError:
     said: str | None = None
     try:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import structs
 
 from trunkline.model.secret import Secret
-from trunkline.providers.rest import Reply, Rest, read
+from trunkline.providers.rest import Reply, Rest, done, read
 from trunkline.providers.values import (
     Account,
     Check,
@@ -217,13 +217,17 @@ class Telnyx:
             status = _order_status(order)
             if status == "failure":
                 raise ProviderError("refused", f"Telnyx did not fill the order {order.id}.", provider=self.name)
-            if status == "success":
-                owned = await self.owned(credentials, e164)
-                if owned:
-                    return owned[0]
-            await self._sleep(_POLL_EVERY)
-            reply = await self._send(credentials, "GET", f"/number_orders/{order.id}")
-            order = read(self.name, reply, _OneOrder, changed=True).data
+            try:
+                if status == "success":
+                    owned = await self.owned(credentials, e164)
+                    if owned:
+                        return owned[0]
+                await self._sleep(_POLL_EVERY)
+                reply = await self._send(credentials, "GET", f"/number_orders/{order.id}")
+                order = read(self.name, reply, _OneOrder).data
+            except ProviderError as error:
+                # It is ordered, whatever becomes of the question how it stands.
+                raise ProviderError("uncertain", error.message, provider=self.name, status=error.status) from None
         raise ProviderError("uncertain", f"Telnyx has not filled the order {order.id} yet.", provider=self.name)
 
     async def owned(self, credentials: Credentials, e164: str | None = None) -> list[Owned]:
@@ -249,7 +253,8 @@ class Telnyx:
 
     async def release(self, credentials: Credentials, number: Owned) -> None:
         try:
-            await self._send(credentials, "DELETE", f"/phone_numbers/{number.resource_id}", safe=True)
+            path = f"/phone_numbers/{number.resource_id}"
+            done(self.name, await self._send(credentials, "DELETE", path, safe=True))
         except ProviderError as error:
             if error.status != 404:
                 raise

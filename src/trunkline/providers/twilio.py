@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from trunkline.model.secret import Secret
-from trunkline.providers.rest import Reply, Rest, read
+from trunkline.providers.rest import Reply, Rest, done, read
 from trunkline.providers.values import (
     Account,
     Check,
@@ -202,7 +202,7 @@ class TwilioNumbers:
         """Give it back. One that is not there any more is released."""
         path = f"{self._account(credentials)}/IncomingPhoneNumbers/{number.resource_id}{self.suffix}"
         try:
-            await self._send(credentials, "DELETE", path, safe=True)
+            done(self.name, await self._send(credentials, "DELETE", path, safe=True))
         except ProviderError as error:
             if error.status != 404:
                 raise
