@@ -17,8 +17,9 @@ from trunkline.telemetry.report import Report
 from trunkline.telemetry.tally import Histogram, Tally
 from trunkline.telemetry.trace import Traces
 
-DELAYS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-DURATIONS: Final = (1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
+# Tuples of no fixed length: of a fixed one of floats mypyc believes that it was never set.
+DELAYS: Final[tuple[float, ...]] = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+DURATIONS: Final[tuple[float, ...]] = (1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 
 _REFUSALS: Final = frozenset({"refused", "challenged", "dropped", "malformed", "shed", "draining"})
 _BANS: Final = frozenset({"banned", "ban-ended"})
