@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -57,6 +58,13 @@ def compiled(root: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
 )
 def test_what_a_call_passes_through_is_compiled(compiled: set[str], module: str) -> None:
     assert f"trunkline.{module}" in compiled
+
+
+def test_no_final_tuple_of_floats_is_compiled(root: Path, compiled: set[str]) -> None:
+    """mypyc takes one of a fixed length for unset whenever it is read. `Final[tuple[float, ...]]` is none."""
+    bad = re.compile(r"^\s*\w+: Final = \(-?\d+\.\d", re.MULTILINE)
+    files = {name: root / "src" / f"{name.replace('.', '/')}.py" for name in compiled}
+    assert [name for name, file in files.items() if bad.search(file.read_text())] == []
 
 
 def parts(kind: msgspec.inspect.Type) -> Iterator[type]:
