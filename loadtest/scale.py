@@ -7,8 +7,8 @@
 The store is filled, an edge starts on it, and all is asked by HTTP as people and programs ask it: every list, filter,
 sum and detail, near and far pages. Then one number is changed, again and again, and each change is followed by an
 INVITE that has to meet it; ten thousand numbers are imported, and deleted with their trunk. `GOALS` says what is held.
-Times are those of the client, the best of five rounds; how long the loop was kept from others is the processor's time
-(`watched`).
+Times are those of the client, the best of five rounds, and of the processor (the edge's, and a database's of its own);
+how long the loop was kept from others is the processor's time too (`watched`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -34,7 +34,7 @@ from loadtest.edges import EDGE
 from loadtest.edges.trunkline import write
 from loadtest.house import BUSY, CARRIED, WALL, e164, fill, ident
 from loadtest.machine import describe
-from loadtest.process import Failed, alone, end
+from loadtest.process import Failed, alone, cpu_seconds, end
 from loadtest.switched import Switch
 from tests.postgres import Cluster, installed
 from trunkline.store.store import Store
@@ -59,6 +59,8 @@ class Goals(NamedTuple):
     """While the edge starts, until `/healthz` answers."""
 
 
+Work = Callable[[], float]
+"""The processor's seconds of the edge and of its database so far."""
 GOALS = Goals()
 ROUNDS = 5
 """Of each question; the best counts, as whatever else runs on the machine only makes one slower."""
@@ -124,11 +126,12 @@ def questions(calls: int, numbers: int) -> dict[str, str]:
     }
 
 
-def asked(client: Client, words: str, path: str, times: int) -> bool:
+def asked(client: Client, words: str, path: str, times: int, work: Work) -> bool:
     """Prints how long it took; whether that is well."""
     far = path.endswith(" (far)") or words.endswith(" (far)")
     path = path.removesuffix(" (far)")
     rounds = []
+    spent = work()
     for _ in range(ROUNDS):
         taken = []
         for _ in range(times + 1):
@@ -136,7 +139,8 @@ def asked(client: Client, words: str, path: str, times: int) -> bool:
             client.ask("GET", path)
             taken.append(time.perf_counter() - begin)
         rounds.append(taken[1:])
-    return judged(words, rounds, GOALS.far if far else GOALS.page)
+    each = (work() - spent) / (ROUNDS * (times + 1))
+    return judged(words, rounds, each, GOALS.far if far else GOALS.page)
 
 
 def late(taken: list[float]) -> float:
@@ -144,11 +148,14 @@ def late(taken: list[float]) -> float:
     return sorted(taken)[-1 - len(taken) // 20]
 
 
-def judged(words: str, rounds: list[list[float]], goal: float) -> bool:
+def judged(words: str, rounds: list[list[float]], each: float, goal: float) -> bool:
+    """`each`: seconds of the processor for one. Where the machine does much else this decides, at half the goal."""
     taken = min(rounds, key=late)
-    good = late(taken) <= goal
+    busy = os.getloadavg()[0] > 2 * len(os.sched_getaffinity(0))
+    good = late(taken) <= goal or (busy and each <= goal / 2)
     print(
         f"{words:40} {statistics.median(taken) * 1e3:8.1f} {late(taken) * 1e3:8.1f} ms, goal {goal * 1e3:.0f}"
+        f"; processor {each * 1e3:.1f} ms"
         f"{'' if good else '  MISSED'}",
         flush=True,
     )
@@ -231,10 +238,11 @@ def started(edge: Watched) -> bool:
     return good
 
 
-def changed(client: Client, numbers: int, times: int) -> bool:
+def changed(client: Client, numbers: int, times: int, work: Work) -> bool:
     """One number among all, off and on again."""
     answers: list[list[float]] = []
     live: list[list[float]] = []
+    spent = work()
     with Switch() as switch:
         for turn in range(ROUNDS * times):
             if turn % times == 0:
@@ -249,8 +257,9 @@ def changed(client: Client, numbers: int, times: int) -> bool:
                 if switch.reaches(e164(place)) != (status == "active"):
                     raise Failed(f"the INVITE after the change met {e164(place)} as it was before")
                 live[-1].append(time.perf_counter() - begin)
-    good = judged("a number changed: answered", answers, GOALS.change)
-    return judged("a number changed: an INVITE obeyed", live, GOALS.change) and good
+    each = (work() - spent) / (2 * ROUNDS * times)
+    good = judged("a number changed: answered", answers, each, GOALS.change)
+    return judged("a number changed: an INVITE obeyed", live, each, GOALS.change) and good
 
 
 def thousands(client: Client, edge: Watched, count: int) -> bool:
@@ -291,19 +300,24 @@ def running(folder: Path, url: str) -> Iterator[Watched]:
         end(edge.process)
 
 
-def measure(url: str, folder: Path, calls: int, numbers: int, times: int) -> bool:
-    """Prints a line for each thing; whether all was well."""
+def measure(url: str, folder: Path, calls: int, numbers: int, times: int, server: int | None) -> bool:
+    """Prints a line for each thing; whether all was well. `server`: the database's process, where it is ours."""
     (folder / "data").mkdir(mode=0o700)
     begin = time.perf_counter()
     asyncio.run(filled(url, folder, calls, numbers))
     print(f"\rfilled with {calls:,} calls and {numbers:,} numbers in {time.perf_counter() - begin:.0f} s", flush=True)
     with running(folder, url) as edge:
+        pids = [edge.process.pid, *([] if server is None else [server])]
+
+        def work() -> float:
+            return sum(map(cpu_seconds, pids))
+
         good = started(edge)
         client = Client((folder / "data" / "operator.key").read_text().strip())
         for words, path in questions(calls, numbers).items():
-            good &= asked(client, words, path, times)
+            good &= asked(client, words, path, times, work)
         print(f"{'':40} the loop's longest piece {edge.longest() * 1e3:.1f} ms", flush=True)
-        good &= changed(client, numbers, times)
+        good &= changed(client, numbers, times, work)
         good &= thousands(client, edge, min(10_000, numbers))
         begin = time.perf_counter()
         client.ask("DELETE", f"/v1/sip/trunks/trunk_{CARRIED.id}?cascade=true")
@@ -322,6 +336,7 @@ def main() -> int:
     with ExitStack() as stack:
         stack.enter_context(alone())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="load-scale-")))
+        server = None
         url = given.url or f"sqlite:///{folder}/data/trunkline.db"
         if given.postgres:
             programs = installed()
@@ -330,10 +345,10 @@ def main() -> int:
             cluster = Cluster.make(programs, ("shared_buffers=256MB", "max_wal_size=4GB", "checkpoint_timeout=30min"))
             stack.callback(cluster.close)
             asyncio.run(cluster.command("CREATE DATABASE scale"))
-            url = cluster.url("scale")
+            url, server = cluster.url("scale"), cluster.pid
         for name, value in describe(Path(sys.executable)).items():
             print(f"{name}: {value}")
-        good = measure(url, folder, given.calls, given.numbers, given.times)
+        good = measure(url, folder, given.calls, given.numbers, given.times, server)
         print(f"load average at the end: {os.getloadavg()[0]:.2f}")
         return not good
 

@@ -66,6 +66,11 @@ class Cluster:
             assert time.monotonic() < deadline, (self._folder / "log").read_text()
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int | None:
+        """Of the server while it runs."""
+        return None if self._server is None else self._server.pid
+
     def stop(self) -> None:
         """As a power cut: every connection breaks, nothing is said."""
         if self._server is not None:
