@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, column, insert, table
 
@@ -137,6 +137,8 @@ async def test_each_filter_and_page_is_what_the_whole_log_says(store: Store, mon
     st.none() | st.floats(-3e10, 3e10) | st.integers(-9, 9).map(lambda n: n * HOUR),
     st.sampled_from([DAY, HOUR]),
 )
+@example(None, -5e-324, DAY)
+@example(5e-324, None, HOUR)
 def test_the_parts_of_a_range_are_all_of_it(start: float | None, end: float | None, span: int) -> None:
     def has(at: float, part: tuple[float | None, float | None] | None) -> bool:
         return part is not None and (part[0] is None or at >= part[0]) and (part[1] is None or at < part[1])

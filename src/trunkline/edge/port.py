@@ -81,9 +81,11 @@ class Port:
 
     async def apply(self, changes: tuple[Change, ...]) -> None:
         left = iter(changes)
+        trunks: list[str] = []
         try:
             while part := tuple(itertools.islice(left, _PART)):
                 self._core.apply(part, monotonic())
+                trunks += [change.record.id for change in part if _is_trunk(change)]
                 if len(part) == _PART:
                     await asyncio.sleep(0)
         except asyncio.CancelledError:
@@ -93,7 +95,7 @@ class Port:
             self._engine.pump.start()
         names = self._engine.names
         if names is not None:
-            await names.meet([change.record.id for change in changes if _is_trunk(change)])
+            await names.meet(trunks)
 
     async def ask(self, query: Query[A]) -> A:
         answer: Any = None

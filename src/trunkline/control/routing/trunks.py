@@ -216,10 +216,12 @@ class Trunks:
                     "Agents are reached by this trunk: remove them first, or delete with cascade=true.",
                     listed={"agents": [agent.id for agent in others][:MOST_LISTED]},
                 )
+            gone: set[str] = set()
             async for part in parts(numbers):
                 for number in part:
                     draft.remove("number", number.id)
-            self._release(draft, [agent.id for agent in made_here + others], {number.id for number in numbers})
+                    gone.add(number.id)
+            self._release(draft, [agent.id for agent in made_here + others], gone)
             organization = catalogue.organizations[organization_id]
             if organization.default_trunk_id == id:
                 draft.put(structs.replace(organization, default_trunk_id=None, updated_at=self._state.wall()))

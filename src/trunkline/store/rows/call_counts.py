@@ -11,7 +11,6 @@ A call counts where it started (UTC).
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -225,8 +224,8 @@ def _pieces(start: float | None, end: float | None, spans: Sequence[int]) -> Ite
 def _days(start: float | None, end: float | None) -> Iterator[Piece]:
     """The same of a number. Its first day is whole, less what was before: where a number is asked for since it was
     imported, that is nothing."""
-    first = None if start is None else math.floor(start / DAY) * DAY
-    last = None if end is None else math.floor(end / DAY) * DAY
+    first = None if start is None else int(start // DAY) * DAY
+    last = None if end is None else int(end // DAY) * DAY
     if first is not None and last is not None and first >= last:
         yield Piece(0, start, end)
         return
@@ -239,8 +238,8 @@ def _days(start: float | None, end: float | None) -> Iterator[Piece]:
 
 def _parts(start: float | None, end: float | None, span: int) -> tuple[Range | None, Range | None, Range | None]:
     """A range as what is newer than its whole spans, these, and what is older."""
-    first = None if start is None else math.ceil(start / span) * span
-    last = None if end is None else math.floor(end / span) * span
+    first = None if start is None else -int(-start // span) * span
+    last = None if end is None else int(end // span) * span
     if first is not None and last is not None and first >= last:
         return (start, end), None, None
     newer = None if end is None or last is None or end == last else (float(last), end)
