@@ -40,7 +40,7 @@ def trunk(number: int = 10, **changes: Any) -> Trunk:
         port=5061,
         transport="tls",
         outbound_proxy="sip:proxy.example.com;lr",
-        tls=TlsProfile(server_name="sip.example.com", certificate="PEM", private_key=Secret("private key")),
+        tls=TlsProfile(server_name="sip.example.com", certificate="PEM", private_key=Secret("a key in PEM, 7f3a")),
         networks=("192.0.2.0/24", "2001:db8::/32"),
         username="user",
         password=Secret("pass wörd"),

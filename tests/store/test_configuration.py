@@ -223,7 +223,7 @@ async def test_no_credential_is_in_the_files(store: Store, tmp_path: Path) -> No
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     if store.database.backend == "sqlite":
         assert b"sip.example.com" in held
-    for secret in ("pass wörd", "private key", "sk-1", "p-1", "90125"):
+    for secret in ("pass wörd", "a key in PEM, 7f3a", "sk-1", "p-1", "90125"):
         assert secret.encode() not in held
 
 
