@@ -30,7 +30,7 @@ _SLACK: Final = 0.01
 """Seconds a deadline may be late, so that those that fall close together cost one wake-up."""
 _FULL: Final = 32
 """Messages in one batch from which on other sockets are heard before the turn."""
-_MOST_WAITING: Final = 8192
+MOST_WAITING: Final = 8192
 """New INVITEs that wait at most; their senders repeat those beyond."""
 
 _IN_DIALOG: Final = re.compile(rb"\r\n(?:To|t)[ \t]*+:[^\r\n]*;[ \t]*+tag[ \t]*+=", re.IGNORECASE).search
@@ -88,10 +88,10 @@ class Pump:
         for item in batch:
             data = item[0]
             if data.startswith(b"INVITE ") and not _IN_DIALOG(data):
-                if len(fresh) >= _MOST_WAITING:
+                if len(fresh) >= MOST_WAITING:
                     self.dropped += 1
                     continue
-            elif not fresh or len(fresh) >= _MOST_WAITING or not data.startswith(b"CANCEL "):
+            elif not fresh or len(fresh) >= MOST_WAITING or not data.startswith(b"CANCEL "):
                 self._urgent.append(item)
                 continue
             # A CANCEL among them must not overtake its INVITE: it would find nothing to end.
