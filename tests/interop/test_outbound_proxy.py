@@ -32,6 +32,8 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
     made.listeners.append({**made.listeners[0], "transport": "tcp"})
     made.start()
     made.operate()
+    # The scenes follow each other in less than a second.
+    made.patch(f"/v1/organizations/{made.organization}", {"outbound": {"calls_per_second": 100}})
     yield made
     made.close()
     assert "Traceback" not in made.log, made.log
