@@ -291,12 +291,12 @@ async def test_twenty_thousand_numbers_load_in_no_time(store: Store) -> None:
     snapshot = await store.load_snapshot()
     taken = time.process_time() - begin
     assert len(snapshot) == 20_002
-    assert taken < 5.0
+    assert taken < 4.0
     async with store.read() as unit:
         begin = time.process_time()
         page = await unit.numbers.page(organization=ORGANIZATION.id, page=999)
         assert (len(page.rows), page.total) == (20, 20_000)
-        assert time.process_time() - begin < 0.5
+        assert time.process_time() - begin < 0.1
 
 
 async def test_an_organizations_numbers_are_counted_in_an_index(store: Store) -> None:
