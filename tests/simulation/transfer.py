@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.simulation.edge import (
-    AGENT,
-    CARRIER,
-    EDGE,
-    NUMBER,
-    ORGANIZATION,
-    TRUNK,
-    Edge,
-    id_of,
-    records,
-)
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, ORGANIZATION, TRUNK, Edge, id_of, records
 from tests.simulation.phone import ANSWER, OFFER, Behaviour, Phone
 from tests.simulation.world import Weather, World
 from trunkline.call.leg.events import Asked, Replied
@@ -25,6 +15,7 @@ from trunkline.model.call import TransferRecord
 from trunkline.model.number import Number
 from trunkline.model.organization import Organization
 from trunkline.model.trunk import Trunk
+from trunkline.sdp.description import parse
 from trunkline.sip.refer import read_sipfrag
 
 HUMAN = "192.0.2.20"
@@ -127,6 +118,12 @@ class Scene:
 def agree(phone: Phone, leg: UacLeg | UasLeg, event: Asked, sdp: bytes) -> None:
     """Say yes, with the same description as ever."""
     phone.reply(leg, event.exchange, 200, sdp if event.method == "INVITE" else b"")
+
+
+def version(data: bytes) -> tuple[str, int]:
+    """Session id and version of a message's o= line."""
+    origin = parse(data.split(b"\r\n\r\n", 1)[1]).origin
+    return origin.session, int(origin.version)
 
 
 def allowing(trunk: Trunk = TRUNK) -> Trunk:
