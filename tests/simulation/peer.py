@@ -11,6 +11,7 @@ from trunkline.sip.flow import Address, Flow, Transport
 from trunkline.sip.message import Malformed, Request, Response, parse
 
 Message = Request | Response
+Reaction = Callable[["Peer", Message], None]
 
 
 class Peer:
@@ -20,7 +21,7 @@ class Peer:
         self,
         world: World,
         host: str,
-        react: Callable[[Peer, Message], None] | None = None,
+        react: Reaction | None = None,
         transport: Transport = "udp",
         connection: str = "",
     ) -> None:
@@ -193,6 +194,18 @@ def polite(peer: Peer, message: Message) -> None:
             peer.reply(message, 200, ANSWER if message.method == "INVITE" else b"")
     elif message.cseq_method == "INVITE" and 200 <= message.status < 300:
         peer.ack(message.cseq)
+
+
+def refusing(status: int, extra: str = "", *, ring: bool = False) -> Reaction:
+    """An agent that says no to each INVITE, after ringing where it is to `ring`."""
+
+    def react(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            if ring:
+                peer.reply(message, 180)
+            peer.reply(message, status, extra=extra)
+
+    return react
 
 
 def _lines(extra: str) -> str:

@@ -65,3 +65,15 @@ def works_still(world: World, edge: Edge, carrier: Peer, waiting: Agent) -> None
     world.run(0.1)
     assert carrier.statuses("INVITE").count(200) == before + 1, world.ladder()
     hang_up(world, edge)
+
+
+def statuses(edge: Edge) -> list[int | None]:
+    """Of the agent legs of the only record, in order."""
+    return [leg.status for leg in edge.record.legs if leg.side == "agent"]
+
+
+def finish(edge: Edge, carrier: Peer) -> None:
+    carrier.inside("BYE")
+    edge.world.run(200.0)
+    assert edge.clean() == {}, edge.world.ladder()
+    edge.whole()

@@ -1,8 +1,7 @@
-"""Several agents for one number, several addresses for one agent, and agents that ask for a password."""
+"""Several agents for one number: which is called when, and which answers end the search."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,19 +19,15 @@ from tests.simulation.edge import (
     id_of,
     records,
 )
-from tests.simulation.peer import Message, Peer, answers, polite
+from tests.simulation.peer import Message, Peer, answers, polite, refusing
 from tests.simulation.phone import ANSWER
+from tests.simulation.scene import finish, statuses
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp, Input, Resolved, Unresolvable
-from trunkline.call.outputs import Resolve
+from trunkline.call.inputs import HangUp
 from trunkline.model.agent import Agent, Step
-from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
-from trunkline.sip.digest import answer as digest_answer
-from trunkline.sip.flow import Flow
 from trunkline.sip.message import Request
 
-Reaction = Callable[[Peer, Message], None]
 SECOND = "192.0.2.90"
 FIRST_AGENT = msgspec.structs.replace(SIP_AGENT, ring_timeout=5.0)
 SECOND_AGENT = Agent(
@@ -54,11 +49,6 @@ def group(*members: Agent) -> Edge:
     return Edge(world, records(*members, both, called))
 
 
-def statuses(edge: Edge) -> list[int | None]:
-    """Of the agent legs of the only record, in order."""
-    return [leg.status for leg in edge.record.legs if leg.side == "agent"]
-
-
 def test_an_agent_at_whose_port_nobody_listens_costs_no_time() -> None:
     edge = group(FIRST_AGENT, SECOND_AGENT)
     edge.world.closed.add((AGENT, 5060))
@@ -69,23 +59,6 @@ def test_an_agent_at_whose_port_nobody_listens_costs_no_time() -> None:
     assert second.methods == ["INVITE", "ACK"]
     finish(edge, carrier)
     assert statuses(edge) == [503, 200]
-
-
-def finish(edge: Edge, carrier: Peer) -> None:
-    carrier.inside("BYE")
-    edge.world.run(200.0)
-    assert edge.clean() == {}, edge.world.ladder()
-    edge.whole()
-
-
-def refusing(status: int, *, ring: bool = False) -> Reaction:
-    def react(peer: Peer, message: Message) -> None:
-        if isinstance(message, Request) and message.method == "INVITE":
-            if ring:
-                peer.reply(message, 180)
-            peer.reply(message, status)
-
-    return react
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -290,208 +263,8 @@ def test_a_caller_who_gives_up_stops_the_hunt() -> None:
     assert edge.clean() == {}
 
 
-# ── addresses ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Named(Edge):
-    """Its resolver gives what the test says."""
-
-    found: Input
-
-    def _resolve(self, question: Resolve) -> Input:
-        return msgspec.structs.replace(self.found, leg=question.leg)
-
-
-def to(*hosts: str) -> Resolved:
-    return Resolved("", tuple([Flow("udp", ("192.0.2.5", 5060), (host, 5060)) for host in hosts]))
-
-
-def test_the_next_address_of_the_same_agent_is_tried_first() -> None:
-    """RFC 3263 §4.3: after a 503, a failed transmission, and silence."""
-    world = World()
-    edge = Named(world, records(msgspec.structs.replace(SIP_AGENT, ring_timeout=100.0)))
-    edge.found = to("192.0.2.60", "192.0.2.61", "192.0.2.62", AGENT)
-    edge.unreachable.add("192.0.2.60")
-    carrier = Peer(world, CARRIER, polite)
-    busy = Peer(world, "192.0.2.62", refusing(503))
-    agent = Peer(world, AGENT, answers)
-    carrier.invite()
-    world.run(3.9)
-    assert busy.heard == [], "192.0.2.61 is silent"
-    world.run(0.2)
-    assert busy.methods == ["INVITE", "ACK"]
-    assert carrier.statuses("INVITE")[-1] == 200
-    invites = [busy.request("INVITE"), agent.request("INVITE")]
-    assert len({invite.call_id for invite in invites}) == 1
-    assert [invite.cseq for invite in invites] == [3, 4]
-    finish(edge, carrier)
-
-
-@pytest.mark.parametrize("found", [Unresolvable("", "no such name"), Resolved("", ())])
-def test_no_address_at_all(found: Input) -> None:
-    world = World()
-    edge = Named(world)
-    edge.found = found
-    carrier = Peer(world, CARRIER, polite)
-    carrier.invite()
-    world.run(100.0)
-    assert carrier.statuses("INVITE")[:2] == [100, 503]
-    assert edge.clean() == {}
-    # An answer that comes when nobody asks any more.
-    edge.give(Resolved(f"{edge.record.id}:1", (Flow("udp", ("192.0.2.5", 5060), (AGENT, 5060)),)))
-    assert edge.clean() == {}
-
-
-class Slow(Edge):
-    """Its resolver takes its time."""
-
-    def _resolve(self, question: Resolve) -> Input:
-        self.asked = question
-        return Resolved("nobody", ())
-
-    def answer(self, *hosts: str) -> None:
-        self.give(msgspec.structs.replace(to(*hosts) if hosts else Unresolvable("", "no"), leg=self.asked.leg))
-
-
-@pytest.mark.parametrize("hosts", [(), (AGENT,)])
-def test_a_cancel_while_the_address_is_sought(hosts: tuple[str, ...]) -> None:
-    world = World()
-    edge = Slow(world)
-    carrier, agent = Peer(world, CARRIER, polite), Peer(world, AGENT, answers)
-    branch = carrier.invite()
-    world.run(0.1)
-    carrier.inside("CANCEL", cseq=1, branch=branch, to_tag="")
-    world.run(0.1)
-    assert carrier.statuses("INVITE") == [100, 487]
-    edge.answer(*hosts)
-    world.run(100.0)
-    assert agent.heard == []
-    assert edge.clean() == {}
-    edge.whole()
-
-
-@pytest.mark.parametrize("hosts", [(), (CARRIER,)])
-def test_requests_wait_for_the_address_of_a_contact(hosts: tuple[str, ...]) -> None:
-    """An unknown name leads where its peer was met."""
-    world = World()
-    edge = Slow(world)
-    carrier, agent = Peer(world, CARRIER, polite), Peer(world, AGENT, answers)
-    carrier.invite(contact="sip:peer@carrier.example")
-    world.run(0.1)
-    edge.answer(AGENT)
-    world.run(0.1)
-    assert edge.asked.uri == "sip:peer@carrier.example"
-    call_id = agent.request("INVITE").call_id
-    agent.inside("INFO", b"x", call_id=call_id, extra="Content-Type: text/plain")
-    world.run(0.1)
-    assert carrier.methods == []
-    edge.answer(*hosts)
-    world.run(0.1)
-    assert carrier.methods == ["INFO"]
-    assert carrier.request("INFO").uri == "sip:peer@carrier.example"
-    finish(edge, carrier)
-
-
-# ── passwords ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-CHALLENGE = 'Digest realm="agents", nonce="n", qop="auth", algorithm=MD5'
-AGENT_TRUNK = Trunk(
-    id=id_of(40), organization_id=ORGANIZATION.id, name="agents", host=AGENT, username="edge", password=Secret("pw")
-)
-
-
-def guarded(password: str = "pw", status: int = 401) -> Reaction:
-    """An agent that takes no request but an ACK without the right answer."""
-
-    def react(peer: Peer, message: Message) -> None:
-        if not isinstance(message, Request) or message.method in ("ACK", "CANCEL"):
-            return
-        given = message.header("Authorization" if status == 401 else "Proxy-Authorization")
-        if given is not None:
-            values = dict(part.strip().split("=", 1) for part in given.removeprefix("Digest ").split(","))
-            cnonce = values["cnonce"].strip('"')
-            right = digest_answer([CHALLENGE], message.method, values["uri"].strip('"'), "edge", password, cnonce)
-            if right == given:
-                answers(peer, message)
-                return
-        asks = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
-        peer.reply(message, status, extra=f"{asks}: {CHALLENGE}")
-
-    return react
-
-
-def password_edge() -> Edge:
-    agent = msgspec.structs.replace(SIP_AGENT, trunk_id=AGENT_TRUNK.id)
-    return Edge(World(), records(AGENT_TRUNK, agent))
-
-
-@pytest.mark.parametrize("status", [401, 407])
-def test_a_challenge_is_answered_in_every_request(status: int) -> None:
-    edge = password_edge()
-    carrier = Peer(edge.world, CARRIER, polite)
-    agent = Peer(edge.world, AGENT, guarded(status=status))
-    carrier.invite()
-    edge.world.run(0.1)
-    assert carrier.statuses("INVITE")[-1] == 200
-    assert agent.methods[:4] == ["INVITE", "ACK", "INVITE", "ACK"]
-    carrier.inside("INVITE", ANSWER)
-    carrier.inside("INFO", b"x", extra="Content-Type: text/plain")
-    edge.world.run(0.1)
-    assert carrier.statuses("INVITE")[-1] == 200
-    assert carrier.statuses("INFO") == [200]
-    carrier.inside("BYE")
-    edge.world.run(0.1)
-    assert agent.methods[-2:] == ["BYE", "BYE"]
-    edge.world.run(200.0)
-    assert edge.clean() == {}
-    assert edge.record.status == "completed"
-
-
-def test_a_wrong_password_is_tried_once() -> None:
-    edge = password_edge()
-    carrier = Peer(edge.world, CARRIER, polite)
-    agent = Peer(edge.world, AGENT, guarded("other"))
-    carrier.invite()
-    edge.world.run(100.0)
-    assert agent.methods == ["INVITE", "ACK", "INVITE", "ACK"]
-    assert carrier.statuses("INVITE")[-1] == 502
-    assert edge.clean() == {}
-    assert statuses(edge) == [401]
-
-
-def test_a_challenge_that_cannot_be_answered_is_a_refusal() -> None:
-    edge = password_edge()
-    carrier = Peer(edge.world, CARRIER, polite)
-    extra = 'WWW-Authenticate: Digest realm="x", nonce="n", algorithm=UNKNOWN'
-
-    def ask(peer: Peer, message: Message) -> None:
-        if isinstance(message, Request) and message.method == "INVITE":
-            peer.reply(message, 401, extra=extra)
-
-    agent = Peer(edge.world, AGENT, ask)
-    carrier.invite()
-    edge.world.run(100.0)
-    assert agent.methods[0] == "INVITE"
-    assert carrier.statuses("INVITE")[-1] == 502
-    assert edge.clean() == {}
-
-
-def test_a_bye_whose_password_is_refused_is_the_end_all_the_same() -> None:
-    edge = Edge(World())
-    carrier = Peer(edge.world, CARRIER, polite)
-    agent = Peer(edge.world, AGENT, answers)
-    carrier.invite()
-    edge.world.run(0.1)
-    agent.react = guarded()
-    finish(edge, carrier)
-    assert agent.methods.count("BYE") == 1
-
-
-# ── limits of an agent's trunk ────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_full_trunk_is_passed_over() -> None:
-    full = msgspec.structs.replace(AGENT_TRUNK, max_concurrent_calls=1, username=None, password=None)
+    full = Trunk(id=id_of(40), organization_id=ORGANIZATION.id, name="agents", host=AGENT, max_concurrent_calls=1)
     first = msgspec.structs.replace(FIRST_AGENT, trunk_id=full.id)
     both = Agent(
         id=id_of(31), organization_id=ORGANIZATION.id, name="g", kind="group", members=(first.id, SECOND_AGENT.id)
