@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tests.transport.wire import PATIENCE, Authority, Heard
+from tests.transport.wire import PATIENCE, Authority, Heard, Stranger
+from trunkline.sip.flow import Address
 from trunkline.transport.layer import TransportLayer
 from trunkline.transport.limits import Limits
 from trunkline.transport.listener import ListenerSpec
 
 Opened = tuple[TransportLayer, Heard]
 OpenLayer = Callable[..., Awaitable[Opened]]
+Visit = Callable[[Address], Awaitable[Stranger]]
+Door = Callable[[], Awaitable[tuple[Address, Callable[[], Awaitable[Stranger]]]]]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,3 +88,43 @@ def peer(host: str) -> Iterator[socket.socket]:
         other.bind((host, 0))
         other.settimeout(5)
         yield other
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visit]:
+    """Connects to an address of ours."""
+    with_ends: list[socket.socket] = []
+
+    async def connect(to: Address) -> Stranger:
+        stream = socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET, socket.SOCK_STREAM)
+        with_ends.append(stream)
+        stream.setblocking(False)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.get_running_loop().sock_connect(stream, to)
+        return Stranger(stream)
+
+    yield connect
+    for stream in with_ends:
+        stream.close()
+
+
+@pytest.fixture
+async def door(host: str) -> AsyncIterator[Door]:
+    """A listening socket of somebody else: its address, and how to take the next connection."""
+    async with AsyncExitStack() as stack:
+
+        async def listen() -> tuple[Address, Callable[[], Awaitable[Stranger]]]:
+            listening = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            stack.callback(listening.close)
+            listening.setblocking(False)
+
+            async def take() -> Stranger:
+                async with asyncio.timeout(PATIENCE):
+                    stream, _ = await asyncio.get_running_loop().sock_accept(listening)
+                stack.callback(stream.close)
+                return Stranger(stream)
+
+            bound_host, port = listening.getsockname()[:2]
+            return (bound_host, port), take
+
+        yield listen

@@ -1,10 +1,11 @@
-"""What the tests of sockets share: a sink that can be waited on, messages, certificates."""
+"""What the tests of sockets share: a sink that can be waited on, messages, the other end of a stream, certificates."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime
 import ipaddress
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -16,8 +17,10 @@ from cryptography.x509.oid import NameOID
 
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import TlsProfile
-from trunkline.sip.flow import Flow
+from trunkline.sip.flow import Address, Flow
 from trunkline.sip.framing import FramingError
+from trunkline.transport.layer import TransportLayer
+from trunkline.transport.listener import ListenerSpec
 
 T = TypeVar("T")
 PATIENCE = 5.0
@@ -79,6 +82,56 @@ async def until(so: Callable[[], bool]) -> None:
 def message(call: str = "1", body: bytes = b"") -> bytes:
     head = f"OPTIONS sip:a@example.com SIP/2.0\r\nCall-ID: {call}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+class Stranger:
+    """The other end of a stream, on the plain loop."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.stream = stream
+        self.stream.setblocking(False)
+
+    @property
+    def address(self) -> Address:
+        host, port = self.stream.getsockname()[:2]
+        return host, port
+
+    async def send(self, data: bytes) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.get_running_loop().sock_sendall(self.stream, data)
+
+    async def receive(self, size: int) -> bytes:
+        """Exactly so many bytes, or those that came before the end."""
+        data = b""
+        async with asyncio.timeout(PATIENCE):
+            while len(data) < size:
+                more = await asyncio.get_running_loop().sock_recv(self.stream, size - len(data))
+                if not more:
+                    break
+                data += more
+        return data
+
+    async def ended(self) -> bool:
+        """Wait until the other side has ended the stream. Whether it did so in order, without a reset."""
+        try:
+            return await self.receive(1) == b""
+        except ConnectionResetError:
+            return False
+
+
+def tcp(host: str) -> ListenerSpec:
+    return ListenerSpec(transport="tcp", host=host, port=0)
+
+
+def told(heard: Heard) -> list[str]:
+    """The transactions whose failure was told by now."""
+    return [heard.failures.get_nowait().transaction for _ in range(heard.failures.qsize())]
+
+
+async def out(layer: TransportLayer, to: Address) -> Flow:
+    flow = layer.flow_to("tcp", to)
+    assert flow is not None
+    return flow
 
 
 class Pair(NamedTuple):
