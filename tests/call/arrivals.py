@@ -10,7 +10,8 @@ from trunkline.call.decision.admission import Admission
 from trunkline.call.decision.arrival import Arrival
 from trunkline.call.decision.explain import Hypothetical, written
 from trunkline.call.decision.proof import Digest
-from trunkline.call.decision.verdict import Policy, Verdict
+from trunkline.call.decision.refusals import Refused
+from trunkline.call.decision.verdict import Admitted, Policy, Verdict
 from trunkline.guard.nonce import Nonces
 from trunkline.guard.rate import Rate
 from trunkline.model.agent import Agent
@@ -96,6 +97,21 @@ def arrive(where: Arrival, asked: Hypothetical | None = None, now: float = 1.0, 
     request = on_the_wire(where, asked, now)
     assert request is not None
     return where.arrive(request, flow(asked), call, now)
+
+
+def admitted(verdict: Verdict) -> Admitted:
+    assert isinstance(verdict, Admitted), verdict
+    return verdict
+
+
+def refused(verdict: Verdict, cause: str, status: int) -> Refused:
+    assert isinstance(verdict, Refused), verdict
+    assert (verdict.cause, verdict.status) == (cause, status)
+    return verdict
+
+
+def trunk_of(verdict: Verdict) -> str:
+    return admitted(verdict).trunk.id
 
 
 # -- at random: few values, so that they meet; mostly such that calls go through, so that every step is reached

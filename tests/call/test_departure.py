@@ -46,12 +46,6 @@ def _left(verdict: Any) -> Admitted:
     return verdict
 
 
-def _refused(verdict: Any, cause: str, status: int) -> Refused:
-    assert isinstance(verdict, Refused), verdict
-    assert (verdict.cause, verdict.status) == (cause, status)
-    return verdict
-
-
 def test_a_pbx_dials_out_by_its_numbers_carrier() -> None:
     verdict = _left(_out(_world()))
     assert [carrier.trunk.id for carrier in verdict.carriers] == ["t"]
@@ -68,7 +62,7 @@ def test_an_engine_with_networks_dials_out_and_its_numbers_agent_is_known(provid
 
 
 def test_a_carrier_never_dials_out() -> None:
-    _refused(_out(_world(), source=a.CARRIER), "unknown-number", 404)
+    a.refused(_out(_world(), source=a.CARRIER), "unknown-number", 404)
 
 
 def test_an_unknown_source_may_be_a_pbx_that_authenticates() -> None:
@@ -79,7 +73,7 @@ def test_an_unknown_source_may_be_a_pbx_that_authenticates() -> None:
     request = a.on_the_wire(where, a.offer(DIALLED, a.E164, source=PBX, digest_user="user-pbx"), 1.0, "wrong")
     assert request is not None
     verdict = where.arrive(request, a.flow(a.offer(source="203.0.113.9")), "c", 1.0)
-    assert _refused(verdict, "wrong-credentials", 403).trunk is None
+    assert a.refused(verdict, "wrong-credentials", 403).trunk is None
 
 
 def test_an_engine_authenticates_only_where_its_trunk_says_so() -> None:
@@ -92,7 +86,7 @@ def test_an_engine_authenticates_only_where_its_trunk_says_so() -> None:
 def test_organizations_behind_one_network_are_told_by_what_they_show() -> None:
     other = a.protected("other", role="agent", organization_id="p", networks=(f"{PBX}/32",))
     where = _world(other)
-    refused = _refused(_out(where), "not-authenticated", 403)
+    refused = a.refused(_out(where), "not-authenticated", 403)
     assert "share" in refused.detail
     named = f"sip:{DIALLED}@192.0.2.250;trunk=pbx"
     assert isinstance(_out(where, named), Refused)
@@ -107,7 +101,7 @@ def test_organizations_behind_one_network_are_told_by_what_they_show() -> None:
 @pytest.mark.parametrize("caller", ["+14155550199", None, "bob", "sip:anonymous@anonymous.invalid", "+442071234567"])
 def test_only_from_a_number_of_the_organization(caller: str | None) -> None:
     where = _world(a.number("m", organization_id="p", e164="+442071234567", trunk_id=None))
-    refused = _refused(_out(where, caller=caller), "caller-not-owned", 403)
+    refused = a.refused(_out(where, caller=caller), "caller-not-owned", 403)
     assert refused.direction == "outbound"
     assert refused.number is None
 
@@ -133,7 +127,7 @@ def test_a_default_caller_of_somebody_else_calls_nobody() -> None:
     pbx = a.trunk("pbx", role="agent", networks=(f"{PBX}/32",), default_caller="+442071234567")
     for owner in ("p", None):
         others = () if owner is None else (a.number("m", organization_id=owner, e164="+442071234567", trunk_id=None),)
-        refused = _refused(_out(_world(pbx, *others), caller="anna"), "caller-not-owned", 403)
+        refused = a.refused(_out(_world(pbx, *others), caller="anna"), "caller-not-owned", 403)
         assert refused.mend == "Correct default_caller of trunk pbx."
 
 
@@ -148,9 +142,9 @@ def test_from_a_range_that_calls_out_it_is_called_by_the_ranges_carrier() -> Non
     assert (verdict.number.id, verdict.caller, verdict.agent_id) == ("", "+12025551234", "a")
     assert _left(_out(where, caller="12025551234")).caller == "+12025551234"
     for caller in ("+12025552345", "+12025553456"):
-        _refused(_out(where, caller=caller), "caller-not-owned", 403)
+        a.refused(_out(where, caller=caller), "caller-not-owned", 403)
     other = _world(*carriers, a.number("m", organization_id="p", e164="+12025551234", trunk_id=None))
-    _refused(_out(other, caller="+12025551234"), "caller-not-owned", 403)
+    a.refused(_out(other, caller="+12025551234"), "caller-not-owned", 403)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +158,7 @@ def test_from_a_range_that_calls_out_it_is_called_by_the_ranges_carrier() -> Non
     ],
 )
 def test_only_from_a_number_that_can(fields: dict[str, Any], cause: str) -> None:
-    refused = _refused(_out(_world(a.number(**fields))), cause, 403)
+    refused = a.refused(_out(_world(a.number(**fields))), cause, 403)
     assert refused.number is not None
     assert refused.mend
 
@@ -172,7 +166,7 @@ def test_only_from_a_number_that_can(fields: dict[str, Any], cause: str) -> None
 def test_the_asserted_number_counts_where_the_trunk_is_trusted() -> None:
     asserted = (("P-Asserted-Identity", f'"Bot" <sip:{a.E164}@x>'),)
     anonymous = "sip:anonymous@anonymous.invalid"
-    _refused(_out(_world(), caller=anonymous, headers=asserted), "caller-not-owned", 403)
+    a.refused(_out(_world(), caller=anonymous, headers=asserted), "caller-not-owned", 403)
     trusted = _world(a.trunk("pbx", role="agent", networks=(f"{PBX}/32",), trust_identity=True))
     assert _left(_out(trusted, caller=anonymous, headers=asserted)).private
     assert not _left(_out(trusted, caller="bob", headers=asserted)).private
@@ -215,7 +209,7 @@ def test_what_is_dialled_is_read_in_the_country_of_the_trunk_else_of_the_number(
     pbx = a.trunk("pbx", role="agent", networks=(f"{PBX}/32",), country=country)
     verdict = _out(_world(pbx, rules=OutboundRules(allow=("US", "GB"))), dialled)
     if read is None:
-        _refused(verdict, "not-a-number", 484)
+        a.refused(verdict, "not-a-number", 484)
     else:
         assert _left(verdict).callee == read
 
@@ -223,18 +217,18 @@ def test_what_is_dialled_is_read_in_the_country_of_the_trunk_else_of_the_number(
 @pytest.mark.parametrize("dialled", ["100", "bob", "+1", "*67", "sip:192.0.2.250"])
 def test_what_is_no_number_is_incomplete(dialled: str) -> None:
     assert isinstance(_out(_world(), dialled), Refused)
-    _refused(_out(_world(), dialled), "not-a-number", 484)
+    a.refused(_out(_world(), dialled), "not-a-number", 484)
 
 
 def test_the_guards() -> None:
-    _refused(_out(_world(), "+442071234567"), "destination-not-allowed", 403)
-    _refused(_out(_world(), "+19005551234"), "premium-not-allowed", 403)
+    a.refused(_out(_world(), "+442071234567"), "destination-not-allowed", 403)
+    a.refused(_out(_world(), "+19005551234"), "premium-not-allowed", 403)
     where = _world(rules=OutboundRules(calls_per_second=1.0))
     _left(_out(where))
-    assert _refused(_out(where), "outbound-rate", 503).retry_after == 1
+    assert a.refused(_out(where), "outbound-rate", 503).retry_after == 1
     where = _world(rules=OutboundRules(concurrent_calls=1))
     _left(_out(where))
-    _refused(a.arrive(where, a.offer(DIALLED, a.E164, source=PBX), call="d"), "outbound-full", 503)
+    a.refused(a.arrive(where, a.offer(DIALLED, a.E164, source=PBX), call="d"), "outbound-full", 503)
     where.admission.release("c", 1.0)
     _left(_out(where))
     where = _world(rules=OutboundRules(daily_limit=1.0, minute_price=0.5))
@@ -242,13 +236,13 @@ def test_the_guards() -> None:
     assert where.admission.longest("o", OutboundRules(daily_limit=1.0, minute_price=0.5), 1.0) == 60.0
     _left(_out(where))
     where.admission.tolls.restore({"o": 1}, 1.0)
-    _refused(_out(where), "outbound-limit", 403)
+    a.refused(_out(where), "outbound-limit", 403)
 
 
 def test_a_refused_call_takes_nothing() -> None:
     where = _world(a.trunk(enabled=False), rules=OutboundRules(calls_per_second=1.0, concurrent_calls=1))
     for _ in range(3):
-        _refused(_out(where), "no-carrier", 404)
+        a.refused(_out(where), "no-carrier", 404)
     assert len(where.admission.capacity) == len(where.admission.rates) == 0
 
 
@@ -258,12 +252,12 @@ def test_emergency_numbers_go_out_when_enabled_and_past_every_guard(dialled: str
     carrier = a.trunk(host="carrier.example.com", prefixes=("+7",))
     none = {"calls_per_second": 0.01, "concurrent_calls": 0, "daily_limit": 0.0, "allow": ("FR",)}
     where = _world(pbx, carrier, rules=OutboundRules(**none))  # type: ignore[arg-type]
-    _refused(_out(where, dialled), "emergency-not-enabled", 403)
+    a.refused(_out(where, dialled), "emergency-not-enabled", 403)
     where = _world(pbx, carrier, rules=OutboundRules(emergency=True, **none), max_calls=0)  # type: ignore[arg-type]
     verdict = _left(_out(where, dialled))
     assert verdict.rules is None
     assert verdict.carriers[0].uri == f"sip:{dialled}@carrier.example.com"
-    _refused(_out(where), "destination-not-allowed", 403)
+    a.refused(_out(where), "destination-not-allowed", 403)
 
 
 def test_an_outbound_call_is_explained_step_by_step() -> None:
