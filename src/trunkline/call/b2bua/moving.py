@@ -12,6 +12,7 @@ from trunkline.call.b2bua.exchange import Party
 from trunkline.call.b2bua.joining import Joining
 from trunkline.call.b2bua.ledger import LegEntry, TransferEntry, peer
 from trunkline.call.b2bua.media_plan import End, MediaPlan
+from trunkline.call.b2bua.redirect import Redirects
 from trunkline.call.b2bua.search import AgentLeg, Attempt
 from trunkline.call.b2bua.subscription import SIPFRAG, Notice, Notifier, Subscriber
 from trunkline.call.leg.asking import Outs
@@ -100,6 +101,7 @@ class Transfer:
         "number",
         "orphaned",
         "plan",
+        "redirects",
         "referral",
         "rules",
         "subscriber",
@@ -132,6 +134,8 @@ class Transfer:
         """Who the new party is told is calling."""
         self.referral = Referral()
         self.tried: Attempt | None = None
+        self.redirects: Redirects | None = None
+        """None until a candidate leads elsewhere."""
         self.trunk: Trunk | None = None
         """The new party's, where it was not tried but came."""
         self.leg: AgentLeg | UasLeg | None = None
@@ -156,8 +160,15 @@ class Transfer:
             self.candidates = devices.ordered(self.candidates, penalties, now)
 
     def leads_on(self, event: Failed) -> bool:
-        """Whether the failure of who was tried leads to the next."""
+        """Whether the failure of who was tried leads to the next; a redirection puts its contacts before them."""
         tried, leg, line = self.tried, self.leg, self.line
+        if event.contacts and isinstance(tried, Candidate):
+            redirects = self.redirects = self.redirects or Redirects()
+            self.candidates = [*redirects.follow(event.contacts, tried), *self.candidates]
+            # A contact that leads no further does not speak for those beside it.
+            following = self.candidates[0] if self.candidates else None
+            if isinstance(following, Candidate) and redirects.named(following):
+                return True
         provisional = isinstance(leg, UacLeg) and leg.provisional
         rang = bool(self.early) or (line is not None and line.ringing_at is not None)
         if isinstance(tried, Candidate) and hunt.one_device(tried, event, provisional):

@@ -11,7 +11,7 @@ organization has entered as a trunk or an agent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
@@ -25,7 +25,7 @@ from trunkline.routing.select import Bound, Candidate, Silent, leg_transport, se
 from trunkline.routing.table import Table
 from trunkline.routing.telephone import canonical
 from trunkline.sip.grammar import same_host
-from trunkline.sip.uri import Uri
+from trunkline.sip.uri import Uri, parse_uri
 
 _EXTENSION: Final = 6
 """Digits that a PBX's extension has at most; more of them are a telephone number, and go out as one."""
@@ -104,6 +104,18 @@ def find(table: Table, ours: Collection[str], asker: Asker, target: Uri) -> Dest
     )
     transport = leg_transport(trunk) if trunk is not None else None
     return Destination(str(target), (Candidate(there, str(target), trunk, transport),))
+
+
+def allowed(table: Table, organization: str, candidates: Sequence[Attempt]) -> list[Attempt]:
+    """Those that may be called, after somebody whom nobody configured has led on: to where the organization has a
+    trunk it leads by no rule, and costs what a call there costs."""
+    return [one for one in candidates if not _stray(table, organization, one)]
+
+
+def _stray(table: Table, organization: str, one: Attempt) -> bool:
+    if not isinstance(one, Candidate) or one.agent.id or one.trunk is not None or one.uri is None:
+        return False
+    return _trunk_at(table, organization, parse_uri(one.uri).host) is not None
 
 
 def _number(table: Table, asker: Asker, target: Uri) -> Destination | Unreachable:

@@ -29,13 +29,14 @@ from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Done, Journal
 from trunkline.call.transfer import merging
+from trunkline.call.transfer.destination import allowed
 from trunkline.call.transfer.newcomer import target
 from trunkline.model.journal import Rejoined
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
 from trunkline.routing.outbound import Carrier
+from trunkline.routing.table import Table
 from trunkline.sdp.refusal import Refusal
-from trunkline.sip.flow import Flow
 from trunkline.sip.status import phrase
 
 _FAREWELL: Final = 4.0
@@ -47,10 +48,11 @@ _PATIENCE: Final = 40.0
 class Handover:
     """The transfers of one worker's calls."""
 
-    __slots__ = ("_admission", "_calls", "_legs", "_ua")
+    __slots__ = ("_admission", "_calls", "_legs", "_table", "_ua")
 
-    def __init__(self, ua: UserAgent, admission: Admission, calls: dict[str, Call], legs: Legs) -> None:
+    def __init__(self, ua: UserAgent, table: Table, admission: Admission, calls: dict[str, Call], legs: Legs) -> None:
         self._ua = ua
+        self._table = table
         self._admission = admission
         self._calls = calls
         self._legs = legs
@@ -67,7 +69,8 @@ class Handover:
         end = transfer.end
         stays = call.bridge.seat(opposite(end))
         assert stays is not None
-        flow = _flow(stays.party, call)
+        session = stays.party.session
+        flow = session.dialog.flow if session is not None else call.flow
         ends_here = candidate.uri is None if end == "agent" else isinstance(stays.party, EndpointLeg)
         plan = call.bridge.plan.successor(end, Terms(self._ua.origin(flow), policy_of(candidate.trunk)), ends_here)
         body = plan.agreed(opposite(end))
@@ -124,6 +127,8 @@ class Handover:
             return self._connected(call, moving, transfer, event, now)
         if isinstance(event, Failed):
             leads_on = transfer.leads_on(event)
+            if transfer.redirects is not None:
+                transfer.candidates = allowed(self._table, call.ledger.organization_id, transfer.candidates)
             self._close(call, transfer, event.status, event.phrase, event.reason, now)
             if leads_on and transfer.more(now):
                 return self.attempt(call, moving, transfer, now)
@@ -219,8 +224,7 @@ class Handover:
         if not body:
             self._close(call, transfer, 200, "OK", "", now)
             return self.fail(call, moving, 502, phrase(502), "The new party answered without a session.", now)
-        outs: Outs = [self._journal(call, leg)]
-        outs += self.joining(call, transfer, moving, leg).answered(body, kind, now)
+        outs: Outs = [self._journal(call, leg), *self.joining(call, transfer, moving, leg).answered(body, kind, now)]
         return outs + self.advance(call, moving, transfer, now)
 
     def _complete(self, call: Call, moving: Moving, transfer: Transfer, joining: Joining, now: float) -> Outs:
@@ -394,7 +398,3 @@ class Handover:
     def _journal(self, call: Call, newcomer: Party | None) -> Journal:
         """Who would have to get a BYE if this process ended now."""
         return Journal(Rejoined(call.ledger.record(), call.bridge.states(newcomer)))
-
-
-def _flow(party: Party, call: Call) -> Flow:
-    return party.session.dialog.flow if party.session is not None else call.flow

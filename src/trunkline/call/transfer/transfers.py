@@ -51,7 +51,7 @@ class Transfers:
         self._calls = calls
         self._legs = legs
         headings = Headings(ua, arrival)
-        self._handover = Handover(ua, admission, calls, legs)
+        self._handover = Handover(ua, arrival.table, admission, calls, legs)
         self._delegating = Delegating(ua, legs)
         self._referring = Referring(ua, calls, legs, headings, self._handover)
         self.commands = Commands(ua, headings, self._handover, self._delegating)
