@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, EDGE, Edge
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, Edge, records
 from tests.simulation.peer import Peer, polite
-from tests.simulation.phone import ANSWER
+from tests.simulation.phone import ANSWER, Phone
 from tests.simulation.scene import Agent, connect, hang_up, pending, read
 from tests.simulation.world import World
 from trunkline.call.inputs import Interrupted
@@ -14,6 +15,7 @@ from trunkline.call.outputs import Heard, Transmit
 from trunkline.model.journal import Answered
 from trunkline.sip.compose import Answering
 from trunkline.sip.flow import Flow
+from trunkline.sip.message import Response
 
 
 def test_wrong_tags_are_no_dialog(world: World, edge: Edge, carrier: Peer, agent: Peer) -> None:
@@ -263,4 +265,23 @@ def test_a_refusal_is_heard_before_it_is_acknowledged(world: World, edge: Edge, 
     edge.perform(outs)
     world.run(200.0)
     assert agent.methods == ["INVITE", "ACK"]
+    assert edge.clean() == {}
+
+
+@pytest.mark.parametrize("by_us", [False, True])
+def test_the_ack_of_a_refusal_is_heard_once(world: World, by_us: bool) -> None:
+    number = msgspec.structs.replace(NUMBER_RECORD, state="suspended" if by_us else "active")
+    edge, carrier = Edge(world, records(number)), Peer(world, CARRIER)
+    Phone(world, AGENT, lambda phone, leg: phone.refuse(leg, 486))
+    branch = carrier.invite()
+    world.run(0.2)
+    refusal = [m for m in carrier.heard if isinstance(m, Response) and m.status >= 400][-1]
+    ack = (
+        f"ACK sip:{NUMBER}@{EDGE} SIP/2.0\r\nVia: SIP/2.0/UDP {CARRIER}:5060;branch={branch};rport\r\n"
+        f"Max-Forwards: 70\r\nFrom: {refusal.header('From')}\r\nTo: {refusal.header('To')}\r\n"
+        f"Call-ID: {refusal.call_id}\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+    assert edge.core.receive(ack, carrier.flow, world.now) == [Heard(edge.record.id, carrier.flow, ack)]
+    assert edge.core.receive(ack, carrier.flow, world.now) == []
+    world.run(200.0)
     assert edge.clean() == {}

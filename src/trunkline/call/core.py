@@ -257,10 +257,10 @@ class Core:
                     outs += self.beside.answered(word, flow, now)
                 else:
                     outs += end_late(self.ua, word.transaction, word.response, now)
-            elif type(word) is Acknowledged:
+            elif type(word) is Acknowledged and flow is not None:
+                outs.append(Heard(word.call, flow, data))
                 leg = self.legs.get(word.owner)
-                if leg is not None and not isinstance(leg, EndpointLeg) and flow is not None:
-                    outs.append(Heard(leg.call, flow, data))
+                if leg is not None and not isinstance(leg, EndpointLeg):
                     outs += self._carry(leg.receive(word.request, flow, now), word.owner, now)
             elif isinstance(word, TimedOut | Failed):
                 if word.owner.startswith(OWNERS):

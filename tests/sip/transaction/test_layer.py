@@ -304,7 +304,7 @@ def test_an_ack_on_the_branch_of_its_invite_is_delivered(layer: TransactionLayer
     ack = request("ACK")
     assert layer.receive(ack, 0.0) is None, "nothing was answered yet"
     layer.respond(key, 200, 0.0, "t")
-    assert layer.receive(ack, 0.0) == [Acknowledged("leg", ack)]
+    assert layer.receive(ack, 0.0) == [Acknowledged("leg", "", ack)]
 
 
 def test_a_final_response_is_the_last(layer: TransactionLayer) -> None:

@@ -17,9 +17,12 @@ class Answered(msgspec.Struct, frozen=True, gc=False):
 
 
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
-    """The ACK of a 2xx, on the branch of its INVITE as some peers send it (RFC 6026 §8.7)."""
+    """The ACK of a 2xx, on the branch of its INVITE as some peers send it (RFC 6026 §8.7); or that of a refusal, which
+    concerns no owner any more, and only where there is a call that it is kept for."""
 
     owner: str
+    """Empty for that of a refusal."""
+    call: str
     request: Request
 
 

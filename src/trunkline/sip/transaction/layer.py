@@ -234,7 +234,10 @@ class TransactionLayer:
                     told.append(Transmit(server.flow, server.last, server.key if worth else "", server.call))
             elif action == "deliver":
                 assert request is not None
-                told.append(Acknowledged(server.owner, request))
+                told.append(Acknowledged(server.owner, server.call, request))
+            elif action == "keep":
+                if server.call and request is not None:
+                    told.append(Acknowledged("", server.call, request))
             elif action == "timeout":
                 told.append(TimedOut(server.key, server.owner, server.method, False))
             else:

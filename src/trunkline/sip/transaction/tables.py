@@ -5,6 +5,7 @@ also how a timer is cancelled. Events are methods' and responses' classes as the
 
 Actions:
   deliver    pass the message to the transaction user
+  keep       the same of what concerns nobody but who keeps a call's messages
   resend     send the request, or the last response, again
   send       send the response that the transaction user gave
   ack        send the ACK of a final response that is no 2xx (§17.1.1.3)
@@ -87,7 +88,7 @@ INVITE_SERVER: Final[Table] = {
     ("accepted", "L"): (TERMINATED, ()),
     ("completed", "request"): ("completed", ("resend",)),
     ("completed", "G"): ("completed", ("resend", "G")),
-    ("completed", "ACK"): ("confirmed", ("I",)),
+    ("completed", "ACK"): ("confirmed", ("keep", "I")),
     ("completed", "H"): (TERMINATED, ("timeout",)),
     ("confirmed", "ACK"): ("confirmed", ()),
     ("confirmed", "request"): ("confirmed", ()),
