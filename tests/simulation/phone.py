@@ -83,12 +83,12 @@ class Phone:
         return leg
 
     def ring(self, leg: UasLeg, status: int = 180, body: bytes = b"", early: str = "") -> None:
-        self._carry(leg.ring(status, "Ringing", body, "", early, "", self.world.now))
+        self._carry(leg.ring(status, "Ringing", body, early, "", self.world.now))
 
     def answer(self, leg: UasLeg, body: bytes = ANSWER) -> None:
         if leg.open:
             offered = leg.request is not None and bool(leg.request.body)
-            self._carry(leg.connect(body if offered else OFFER, "", "", "", self.world.now))
+            self._carry(leg.connect(body if offered else OFFER, "", "", self.world.now))
 
     def refuse(self, leg: UasLeg, status: int, headers: str = "") -> None:
         self._carry(leg.refuse(status, None, headers, self.world.now))

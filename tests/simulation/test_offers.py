@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tests.simulation.edge import CARRIER, ECHO_AGENT, NUMBER_RECORD, Edge, records
-from tests.simulation.peer import Peer
-from tests.simulation.phone import ANSWER, OFFER
+from tests.simulation.peer import Peer, polite
+from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.scene import Agent, hang_up
 from tests.simulation.world import World
 from trunkline.call.inputs import MediaFailed
@@ -25,6 +25,41 @@ def test_an_invite_with_isup_alone_is_one_without_offer(world: World, edge: Edge
     assert agent.request("ACK").is_sdp
     hang_up(world, edge)
     assert edge.record.status == "completed"
+
+
+ISUP = b"--b\r\nContent-Type: application/isup\r\nContent-Disposition: signal;handling=optional\r\n\r\n\x01\x02\r\n"
+MIXED = "Content-Type: multipart/mixed;boundary=b"
+
+
+def mixed(sdp: bytes) -> bytes:
+    """A session description beside ISUP, as gateways send it."""
+    return ISUP + b"--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp + b"\r\n--b--\r\n"
+
+
+def test_of_a_multipart_body_the_session_description_alone_crosses(world: World, edge: Edge) -> None:
+    """The other parts may say who calls, and where from, of a caller that withholds it; and few agents read any."""
+    carrier, waiting = Peer(world, CARRIER, polite), Agent(world)
+    carrier.invite(mixed(OFFER), extra=MIXED)
+    world.run(0.1)
+    assert waiting.invite.is_sdp
+    assert waiting.invite.body.startswith(b"v=0")
+    assert b"isup" not in waiting.invite.raw
+    waiting.peer.remote_tag = waiting.invite.from_tag or ""
+    waiting.peer.reply(waiting.invite, 183, mixed(ANSWER), extra=MIXED)
+    waiting.peer.reply(waiting.invite, 200, mixed(ANSWER), extra=MIXED)
+    world.run(0.1)
+    for status in (183, 200):
+        told = carrier.response(status)
+        assert told.header("Content-Type") == "application/sdp"
+        assert told.body.startswith(b"v=0")
+    carrier.inside("INVITE", mixed(MOVED), extra=MIXED)
+    world.run(0.1)
+    again = waiting.peer.request("INVITE")
+    assert again.header("Content-Type") == "application/sdp"
+    assert b"m=audio 4010" in again.body
+    waiting.peer.reply(again, 200, ANSWER)
+    world.run(0.1)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("answer", [b"", b"garbage"])

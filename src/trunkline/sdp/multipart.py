@@ -1,6 +1,7 @@
-"""Where the session description lies in a message body (RFC 5621), so that it can be exchanged in place.
+"""Where the session description lies in a message body (RFC 5621). Nothing else of one crosses.
 
-A body is read only as far as that takes: the other parts (ISUP, PIDF-LO, XML) cross as they came.
+A body is read only as far as that takes: the other parts (ISUP, PIDF-LO, XML) are for others than the callee, and may
+say of a caller what it withholds.
 """
 
 from __future__ import annotations

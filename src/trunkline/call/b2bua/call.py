@@ -194,7 +194,7 @@ class Call:
         if self.ended:
             return []
         if what == "ringback":
-            return self.caller.ring(180, "Ringing", b"", "", "", "", now) if not self.answered else []
+            return self.caller.ring(180, "Ringing", b"", "", "", now) if not self.answered else []
         if what == "identity":
             return self.fetched(None, now)
         if what == "expires":
@@ -310,7 +310,7 @@ class Call:
         if self.answered:
             return []
         body = self._search.rang(event, now)
-        return self.caller.ring(event.status, event.phrase, body, event.content_type, event.early, "", now)
+        return self.caller.ring(event.status, event.phrase, body, event.early, "", now)
 
     def _connected(self, event: Connected, agent: AgentLeg, now: float) -> Outs:
         if self.caller.holds:
@@ -318,9 +318,8 @@ class Call:
             self.ua.alarms.clear((self.id, "ring"))
             return [Journal(Rejoined(self.ledger.record(), self.bridge.states(agent)))]
         crossed: bytes | Refusal = b""
-        kind = ""
         if not event.settled or not self.caller.settled(event.early):
-            crossed, kind = self._search.answer(event)
+            crossed = self._search.answer(event)
         if isinstance(crossed, Refusal):
             if crossed.status != 488:
                 crossed = crossed._replace(status=502, phrase="Bad Gateway")
@@ -343,7 +342,7 @@ class Call:
             alarms.set((self.id, "limit"), now + self._longest)
         if self._tolled:
             self._admission.tolls.begin(ledger.organization_id, self.id, now)
-        outs = self.caller.connect(crossed, kind, event.early, "", now)
+        outs = self.caller.connect(crossed, event.early, "", now)
         outs.append(Journal(Answered(ledger.record(), self.bridge.states())))
         return outs
 

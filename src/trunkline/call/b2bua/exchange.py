@@ -75,7 +75,6 @@ class _Withdrawn(NamedTuple):
     side: End
     body: bytes
     """What the other side was sent before it."""
-    kind: str
 
 
 class Exchanges:
@@ -108,8 +107,8 @@ class Exchanges:
         body = event.body if find_sdp(event.content_type or None, event.body) is not None else b""
         if self._repeats(event, side, session):
             # A refresh of the session (RFC 4028): of one leg, so not for the other.
-            same, kind = session.asking.description if body else (b"", "")
-            return session.reply(event.exchange, 200, "OK", same, kind, "", now)
+            same = session.asking.description if body else b""
+            return session.reply(event.exchange, 200, "OK", same, "", "", now)
         if other.current is not None and other.current.asking.changing:
             return session.reply(event.exchange, 491, "Request Pending", b"", "", "", now)
         if method == "PRACK":
@@ -126,12 +125,12 @@ class Exchanges:
                 )
             body = crossed
         self._open = _Open(event.exchange, side, bool(body), event.method == "INVITE")
-        return other.ask(event.exchange, method, body, event.content_type, event.headers, now)
+        return other.ask(event.exchange, method, body, "", event.headers, now)
 
     def _repeats(self, event: Asked, side: End, session: Session) -> bool:
         """Whether a request says nothing that is new to the other side."""
         if event.body:
-            return bool(session.asking.description[0]) and self._plan.unchanged(side, event.body)
+            return bool(session.asking.description) and self._plan.unchanged(side, event.body)
         return event.method == "UPDATE" and not event.headers
 
     def refreshed(self, event: Refreshed, side: End, other: Party, now: float) -> Outs:
@@ -146,7 +145,7 @@ class Exchanges:
             return []
         self._open = _Open(REFRESHED, side, True, False)
         update = other.current is not None and other.current.asking.allows_update
-        return other.ask(REFRESHED, "UPDATE" if update else "INVITE", crossed, event.content_type, (), now)
+        return other.ask(REFRESHED, "UPDATE" if update else "INVITE", crossed, "", (), now)
 
     def replied(self, event: Replied, asker: Party, other: Party, now: float) -> Outs:
         """`asker` is the leg that asked; the event comes from the other."""
@@ -181,7 +180,7 @@ class Exchanges:
         if session is None:
             return []
         said = warning_line(event.warning, session.ua.brand) if event.warning else ""
-        return session.reply(event.exchange, status, words, body, event.content_type, said, now)
+        return session.reply(event.exchange, status, words, body, "", said, now)
 
     def _unusable(self, current: _Open, refusal: Refusal, asker: Party, other: Party, now: float) -> Outs:
         """The other side agreed with a session description that cannot cross: what was agreed before holds on."""
@@ -223,7 +222,7 @@ class Exchanges:
         if other.current is None:
             return []
         if current.offered:
-            self._withdrawn = _Withdrawn(event.exchange, current.side, *other.current.asking.description)
+            self._withdrawn = _Withdrawn(event.exchange, current.side, other.current.asking.description)
         return other.current.asking.withdraw(event.exchange, now)
 
     def _restored(self, event: Replied, other: Party, now: float) -> Outs:
@@ -235,12 +234,12 @@ class Exchanges:
         self._withdrawn = None
         if event.status >= 300 or not withdrawn.body or self._open is not None or other.current is None:
             return []
-        body = self._plan.again(withdrawn.side, withdrawn.body, withdrawn.kind)
+        body = self._plan.again(withdrawn.side, withdrawn.body)
         if body is None:
             return []
         self._open = _Open(REFRESHED, withdrawn.side, True, False)
         method = "UPDATE" if other.current.asking.allows_update else "INVITE"
-        return other.ask(REFRESHED, method, body, withdrawn.kind, (), now)
+        return other.ask(REFRESHED, method, body, "", (), now)
 
     def abandon(self, side: End, asker: Party, now: float) -> Outs:
         """The other side is gone before the answer: what `asker` asked is told so, and may be asked again."""

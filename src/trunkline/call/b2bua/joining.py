@@ -67,7 +67,7 @@ class Joining:
         self._parties = parties
         self._step: Literal["newcomer", "other", "last"] = "other"
         self._asked: End = newcomer
-        self._waiting: tuple[End, bytes, str] | None = None
+        self._waiting: tuple[End, bytes] | None = None
         self._glares = _MOST_GLARES
         self._busy = _MOST_BUSY
         self.asked: set[End] = set()
@@ -95,16 +95,16 @@ class Joining:
         crossed = self.plan.offer(self.other, body) if body else None
         if crossed is None or isinstance(crossed, Refusal):
             return self._end(488, "Not Acceptable Here")
-        return self._ask(self.newcomer, crossed, "application/sdp", now)
+        return self._ask(self.newcomer, crossed, now)
 
     def answered(self, body: bytes, kind: str, now: float) -> Outs:
         """The newcomer's answer to what the other one said last."""
         crossed = self.plan.answer(self.newcomer, body, kind or None)
         if isinstance(crossed, Refusal):
             return self._end(crossed.status, crossed.phrase)
-        self.plan.propose(self.newcomer, crossed, kind or None)
+        self.plan.propose(self.newcomer, crossed)
         self._step = "other"
-        return self._ask(self.other, crossed, kind, now)
+        return self._ask(self.other, crossed, now)
 
     def restore(self, now: float) -> Outs:
         """Who stays is asked back to the one it had, with what that one said last."""
@@ -118,7 +118,7 @@ class Joining:
         if isinstance(crossed, Refusal):
             return self._end(crossed.status, crossed.phrase)
         self._step = "last"
-        return self._ask(self.other, crossed, kind, now)
+        return self._ask(self.other, crossed, now)
 
     def again(self, now: float) -> Outs:
         """The wait is over."""
@@ -160,7 +160,7 @@ class Joining:
         told = self.plan.offer(self.other, body)
         if isinstance(told, Refusal):
             return []
-        return self._parties[self.newcomer].ask(self.exchange, "INVITE", told, "application/sdp", (), now)
+        return self._parties[self.newcomer].ask(self.exchange, "INVITE", told, "", (), now)
 
     def _told(self, event: Replied) -> None:
         """The newcomer's answer to the last re-INVITE: nobody waits for it, and nothing is undone for a refusal."""
@@ -169,9 +169,9 @@ class Joining:
         if self.plan.offerer == self.other:
             self.plan.withdraw(self.other)
 
-    def _ask(self, end: End, body: bytes, kind: str, now: float) -> Outs:
+    def _ask(self, end: End, body: bytes, now: float) -> Outs:
         party = self._parties[end]
-        self._waiting = (end, body, kind)
+        self._waiting = (end, body)
         self._asked = end
         session = party.session
         if session is not None and session.changing:
@@ -181,7 +181,7 @@ class Joining:
             self.wait = _BUSY
             return []
         self.asked.add(end)
-        return party.ask(self.exchange, "INVITE", body, kind, (), now)
+        return party.ask(self.exchange, "INVITE", body, "", (), now)
 
     def _end(self, status: int, phrase: str) -> Outs:
         self.joined = Joined(status, phrase)

@@ -196,7 +196,7 @@ class MediaPlan:
             target.offered = offer
             self._offerer = side
             return body[span.start : span.end]
-        result = _spliced(body, span, target.origin.stamp(passed))
+        result = target.origin.stamp(passed)
         target.offered = passed
         self._offerer = side
         source.crossed = _Crossed(body, None, result)
@@ -230,7 +230,7 @@ class MediaPlan:
         target.agreed = target.said
         if self.ends_here and side == "caller":
             return body[span.start : span.end]
-        result = _spliced(body, span, target.origin.stamp(passed))
+        result = target.origin.stamp(passed)
         source.crossed = _Crossed(body, source.offered, result)
         return result
 
@@ -252,19 +252,16 @@ class MediaPlan:
         if self._agent is not None:
             self._agent.origin.move(address)
 
-    def again(self, side: End, body: bytes, content_type: str) -> bytes | None:
+    def again(self, side: End, body: bytes) -> bytes | None:
         """The body that offers the other side of `side` once more what it was sent before; None when it cannot."""
         target = self._legs(side)[1]
-        span = find_sdp(content_type or _SDP, body)
-        if span is None:
-            return None
         try:
-            before = parse(body[span.start : span.end])
+            before = parse(body)
         except SdpError:
             return None
         target.offered = before
         self._offerer = side
-        return _spliced(body, span, target.origin.stamp(before))
+        return target.origin.stamp(before)
 
     def withdraw(self, side: End) -> None:
         """`side`'s offer was refused by the other side: what was agreed before it holds on (RFC 3264 §8).
@@ -296,13 +293,11 @@ class MediaPlan:
         leg, _ = other._legs(its)
         return self._with(end, _kept(leg), here)
 
-    def propose(self, side: End, body: bytes, content_type: str | None = _SDP) -> None:
+    def propose(self, side: End, body: bytes) -> None:
         """What `side` answered, as `answer` gave it, goes to the other side as an offer."""
         _, target = self._legs(side)
-        span = find_sdp(content_type, body)
-        if span is not None:
-            target.offered = parse(body[span.start : span.end])
-            self._offerer = side
+        target.offered = parse(body)
+        self._offerer = side
 
     def renew(self, side: End) -> None:
         """What `side` said last is to be sent again, with a version of its own: its other side was told something else
@@ -359,9 +354,3 @@ def _kept(leg: _Leg) -> _Leg:
     kept = _Leg(leg.origin, leg.own)
     kept.said = kept.agreed = leg.agreed
     return kept
-
-
-def _spliced(body: bytes, span: Span, sdp: bytes) -> bytes:
-    if span.start == 0 and span.end == len(body):
-        return sdp
-    return b"".join((body[: span.start], sdp, body[span.end :]))

@@ -17,7 +17,6 @@ from trunkline.call.decision.admission import Admission
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.endpoint_leg import EndpointLeg
 from trunkline.call.leg.events import Connected, Failed, Rang
-from trunkline.call.leg.headers import SDP
 from trunkline.call.leg.headers import reason as reason_line
 from trunkline.call.leg.headers import warning as warning_line
 from trunkline.call.leg.target import Target
@@ -200,7 +199,7 @@ class Search:
             calling = ledger.phone_number or ""
             outward = invitation.outward(candidate, calling, wanted.private, wanted.crossing, wanted.max_forwards)
             outward = invitation.on_its_way(outward, candidate, ua.service_routes, bool(self._candidates))
-            return UacLeg(ua, leg, ledger.id, self._asked(outward, offer), offer, wanted.kind or SDP)
+            return UacLeg(ua, leg, ledger.id, self._asked(outward, offer), offer)
         if candidate.uri is None:
             codecs = wanted.trunk.codecs if wanted.trunk is not None else ()
             return EndpointLeg(leg, ledger.id, candidate.agent.kind, offer or None, wanted.flow, codecs)
@@ -221,7 +220,7 @@ class Search:
         if foreign:
             target = target._replace(credentials=None)
         target = invitation.on_its_way(target, candidate, ua.service_routes, bool(self._candidates))
-        return UacLeg(ua, leg, ledger.id, self._asked(target, offer), offer, wanted.kind or SDP)
+        return UacLeg(ua, leg, ledger.id, self._asked(target, offer), offer)
 
     def _asked(self, target: Target, offer: bytes) -> Target:
         """The target; one that is to make the offer is told whether the other party takes it before the answer."""
@@ -267,16 +266,16 @@ class Search:
         # An early answer that does not fit is left out: the final one decides.
         return b"" if isinstance(crossed, Refusal) else crossed
 
-    def answer(self, event: Connected) -> tuple[bytes | Refusal, str]:
-        """The session description of an agent that answered, as the other party may see it, and its type."""
+    def answer(self, event: Connected) -> bytes | Refusal:
+        """The session description of an agent that answered, as the other party may see it."""
         body, kind = event.body, event.content_type
         if not body and (early := self._early.get(event.early)) is not None:
             # The first answer counts, wherever it stood (§13.2.1).
             body, kind = early.body, early.content_type
         self._locate()
         if self._wanted.offer:
-            return self._plan.answer("agent", body, kind), kind
-        return self._plan.offer("agent", body, kind), kind
+            return self._plan.answer("agent", body, kind)
+        return self._plan.offer("agent", body, kind)
 
     def _locate(self) -> None:
         """Our o= lines name what we advertise on the flow that the INVITE took."""

@@ -75,7 +75,7 @@ class Asking:
         self.timer = timer
         self.allows_update = False
         """Whether the peer's Allow names UPDATE."""
-        self.description = (b"", "")
+        self.description = b""
         """The session description that the peer has of us since both agreed, and its type."""
         self.over = False
         """The dialog has its BYE behind it: nothing is awaited any more."""
@@ -146,7 +146,7 @@ class Asking:
         text = self._ua.contact_in(self._dialog) + CAPABLE
         if self.allows_update:
             return self.send(Question("UPDATE", REFRESH, text), now)
-        return self.send(Question("INVITE", REFRESH, text, *self.description), now)
+        return self.send(Question("INVITE", REFRESH, text, self.description), now)
 
     def send(self, question: Question, now: float) -> Outs:
         if self._resolving:
@@ -179,7 +179,7 @@ class Asking:
                 return []
             sequence, self._offered = self._offered, None
         if body:
-            self.description = (body, SDP)
+            self.description = body
         return self.send(Question("ACK", "", "", body, SDP, sequence=sequence), 0.0)
 
     def withdraw(self, exchange: str, now: float) -> Outs:
@@ -229,7 +229,7 @@ class Asking:
             self.timer.agreed(response, now)
             self.watch()
             if question.body:
-                self.description = (question.body, question.kind)
+                self.description = question.body
         if question.method == "INVITE" and status < 300:
             if self._dialog.refresh(response):
                 outs += self.route(self._dialog.flow)

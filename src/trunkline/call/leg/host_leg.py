@@ -38,10 +38,10 @@ class HostLeg(EndpointLeg):
     def trying(self, now: float) -> Outs:
         return []
 
-    def ring(self, status: int, phrase: str, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
+    def ring(self, status: int, phrase: str, body: bytes, early: str, headers: str, now: float) -> Outs:
         return []
 
-    def connect(self, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
+    def connect(self, body: bytes, early: str, headers: str, now: float) -> Outs:
         """Who was called has answered our offer."""
         return self.acknowledge(body, now)
 

@@ -72,7 +72,7 @@ class Receipts:
             if receipt.owed:
                 rack, receipt.owed = receipt.owed, ""
                 receipt.settled = True
-                receipt.session.asking.description = (body, SDP)
+                receipt.session.asking.description = body
                 return receipt.session.asking.send(Question("PRACK", "", rack, body, SDP), now)
         return []
 

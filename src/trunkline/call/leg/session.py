@@ -241,7 +241,7 @@ class Session:
             if status >= 200 and method in CHANGES:
                 headers += self.begin(waiting.said, now)
             if status >= 200 and body:
-                self.asking.description = (body, content_type)
+                self.asking.description = body
         if body:
             headers += f"Content-Type: {content_type or 'application/sdp'}\r\n"
         if method == "INVITE" and 200 <= status < 300:

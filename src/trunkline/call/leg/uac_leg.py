@@ -53,7 +53,6 @@ class UacLeg(SipLeg):
         "body",
         "ends",
         "flow",
-        "kind",
         "origin",
         "over",
         "provisional",
@@ -61,12 +60,10 @@ class UacLeg(SipLeg):
         "target",
     )
 
-    def __init__(self, ua: UserAgent, leg: str, call: str, target: Target, body: bytes, kind: str = SDP) -> None:
+    def __init__(self, ua: UserAgent, leg: str, call: str, target: Target, body: bytes) -> None:
         super().__init__(ua, leg, call)
         self.target = target
         self.body = body
-        self.kind = kind
-        """The Content-Type of the body."""
         self.origin = ""
         """The address that the body's o= line names, where the flow decides it; else empty."""
         # Begins with the time, as our call ids do: an index of the call log then grows at its end.
@@ -276,7 +273,7 @@ class UacLeg(SipLeg):
         self.ends = Ends(local, self.ends.local_tag, target.callee)
         passed = target.route or ((target.proxy,) if target.proxy else ())
         route = "".join([f"Route: <{uri}>\r\n" for uri in passed])
-        kind = f"Content-Type: {self.kind}\r\n" if self.body else ""
+        kind = f"Content-Type: {SDP}\r\n" if self.body else ""
         contact = self._contact(flow)
         able = CAPABLE if self.body or target.reliable else UNRELIABLE
         origin = ua.origin(flow)
@@ -347,7 +344,7 @@ class UacLeg(SipLeg):
         """A dialog's session, early or confirmed."""
         to = self.target
         session = Session(self.ua, self.id, self.call, dialog, to.nat, to.credentials, to.tls, self._timer)
-        session.asking.description = (self.body, self.kind)
+        session.asking.description = self.body
         return session
 
     def _accepted(self, response: Response, now: float) -> Outs:

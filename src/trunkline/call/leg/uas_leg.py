@@ -109,7 +109,7 @@ class UasLeg(SipLeg):
         stamp = self.request.get("timestamp") if self.request is not None else None
         return [*self.ua.layer.respond(self.invite, 100, now, "", f"Timestamp: {stamp}\r\n" if stamp else "")]
 
-    def ring(self, status: int, phrase: str, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
+    def ring(self, status: int, phrase: str, body: bytes, early: str, headers: str, now: float) -> Outs:
         """Pass on that the other side is alerting, or its early media."""
         request = self.request
         if request is None:
@@ -126,13 +126,13 @@ class UasLeg(SipLeg):
             # The first one counts, and it does arrive.
             body = b""
         if body:
-            headers += f"Content-Type: {kind or SDP}\r\n"
+            headers += f"Content-Type: {SDP}\r\n"
         words = None if _RINGING.get(status) == phrase else phrase
         if self._requires or (body and self._supports and self.ua.extensions.reliable_early_media):
-            return self._ring_reliably(request, tag, Ringing(status, words, headers, body), kind, now)
+            return self._ring_reliably(request, tag, Ringing(status, words, headers, body), now)
         return [*self.ua.layer.respond(self.invite, status, now, tag, headers, body, words)]
 
-    def _ring_reliably(self, request: Request, tag: str, ringing: Ringing, kind: str, now: float) -> Outs:
+    def _ring_reliably(self, request: Request, tag: str, ringing: Ringing, now: float) -> Outs:
         early = self._reliable.get(tag)
         outs: Outs = []
         if early is None:
@@ -144,7 +144,7 @@ class UasLeg(SipLeg):
             outs += session.met(request, self.flow)
             early = self._reliable[tag] = Reliable(self.ua, self.id, self.invite, tag, session, offered)
         if ringing.body:
-            early.session.asking.description = (ringing.body, kind)
+            early.session.asking.description = ringing.body
         return outs + early.send(ringing, now)
 
     def _begin(self, request: Request, tag: str) -> Session:
@@ -153,7 +153,7 @@ class UasLeg(SipLeg):
         dialog.target = self._moved or dialog.target
         return Session(self.ua, self.id, self.call, dialog, self._nat, None)
 
-    def connect(self, body: bytes, kind: str, early: str, headers: str, now: float) -> Outs:
+    def connect(self, body: bytes, early: str, headers: str, now: float) -> Outs:
         """Answer the call."""
         request = self.request
         if not self.open or request is None:
@@ -178,8 +178,8 @@ class UasLeg(SipLeg):
         headers += self.ua.contact(self.flow, self.tag, _secure(request)) + CAPABLE
         headers += self.session.begin(said(request), now)
         if body:
-            self.session.asking.description = (body, kind)
-            headers += f"Content-Type: {kind or SDP}\r\n"
+            self.session.asking.description = body
+            headers += f"Content-Type: {SDP}\r\n"
         outs += self.ua.layer.respond(self.invite, 200, now, tag, headers, body)
         self.session.accepted(self.invite, request.cseq, "", now)
         return outs

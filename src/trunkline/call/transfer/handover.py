@@ -258,7 +258,7 @@ class Handover:
             return Seat(leg, line, tried.trunk, agent), []
         outs: Outs = []
         if isinstance(leg, UasLeg):
-            outs = leg.connect(joining.answer, "", "", "", now)
+            outs = leg.connect(joining.answer, "", "", now)
             line.answered_at, line.status = now + self._ua.epoch, 200
         return Seat(leg, line, transfer.trunk), outs
 
