@@ -1,9 +1,9 @@
 """What crosses from one leg to the other, and what does not.
 
 The legs are dialogs of their own: Via, Route, Contact, Supported, Require, Allow, User-Agent and everything else that
-speaks of a hop or of a user agent stays on its leg. Across go the session description, Max-Forwards less one, private `X-` headers
-(not those this edge itself writes), User-to-User (RFC 7433), and, between trunks that both are trusted, who the caller
-is (`call.privacy`).
+speaks of a hop or of a user agent stays on its leg. Across go the session description, Max-Forwards less one, private
+`X-` headers (not those this edge itself writes), User-to-User (RFC 7433), and, between trunks that both are trusted,
+who the caller is (`call.privacy`).
 """
 
 from __future__ import annotations
