@@ -22,8 +22,9 @@ from setuptools import Extension, setup
 ROOMS = ("sip", "sdp", "rtp", "routing", "trunk", "registrar", "guard", "call")
 """The pure rooms, which every message passes through, whole."""
 SINGLE = (
-    *("build", "engine/perform", "engine/pump", "media/echo", "media/session", "model/ids"),
-    *("telemetry/observe", "telemetry/tally", "transport/layer", "transport/udp"),
+    *("build", "engine/perform", "engine/pump", "media/echo", "media/session", "model/ids", "store/journal/journal"),
+    *("store/journal/segments", "store/journal/writer", "telemetry/observe", "telemetry/tally", "telemetry/trace"),
+    *("transport/finder", "transport/interfaces", "transport/layer", "transport/locate", "transport/udp"),
 )
 """What messages and packets meet elsewhere. The rest waits for the kernel, the disk or an operator."""
 RECORDS = re.compile(r"^(import msgspec|(import|from) enum)\b", re.MULTILINE)

@@ -158,8 +158,7 @@ class Bench:
         bye = self.take(request("BYE", number, target, to), FROM_CARRIER, LENGTH)[b"BYE"]
         self.take(response(bye, "200 OK", ""), FROM_AGENT, 0.001)
         begun = process_time()
-        due = self.core.deadline()
-        if due is not None and due <= self.now:
+        if self.core.deadline() <= self.now:
             self._performer.perform(self.core.expire(self.now), self.core, self.now)
         self.seconds += process_time() - begun
 

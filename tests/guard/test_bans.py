@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +45,7 @@ def test_a_ban_ends_by_itself() -> None:
     assert (bans.list(), bans.deadline()) == ((ban,), 100.0)
     assert bans.expire(99.9) == ()
     assert bans.expire(100.0) == (ban,)
-    assert (len(bans), bans.deadline()) == (0, None)
+    assert (len(bans), bans.deadline()) == (0, inf)
 
 
 def lengths(bans: Bans, times: int, proven: bool, rest: float = 0.0) -> list[float]:
@@ -139,4 +141,4 @@ def test_what_is_listed_is_what_was_begun_and_not_ended(steps: list[tuple[int, b
             assert made is not None
             held[str(source)] = made.until
         assert {ban.source: ban.until for ban in bans.list()} == held
-        assert bans.deadline() == min(held.values(), default=None)
+        assert bans.deadline() == min(held.values(), default=inf)

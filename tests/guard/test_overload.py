@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_a_quick_edge_refuses_nothing() -> None:
     _run(overload, 0.005, 10.0, 0.0)
     assert overload.state == "normal"
     assert not overload.refuses(0.0)
-    assert overload.deadline is None
+    assert overload.deadline == inf
 
 
 def test_a_burst_that_is_worked_off_is_no_overload() -> None:
@@ -53,7 +55,7 @@ def test_it_recovers_at_once_when_the_queue_is_gone() -> None:
 def test_silence_is_recovery() -> None:
     overload = Overload(interval=0.1)
     now = _run(overload, 0.1, 1.0, 0.0)
-    assert overload.deadline is not None
+    assert overload.deadline < inf
     overload.expire(overload.deadline)
     overload.expire(now + 0.3)
     assert overload.state == "normal"
@@ -93,6 +95,6 @@ def test_whatever_happens_the_share_is_a_share_and_quiet_ends_it(
         overload.receive(wait, now)
         assert 0.0 <= overload.share <= 1.0
         assert 1 <= overload.retry_after(chance) <= 6
-        assert (overload.deadline is not None) == (overload.state == "shedding")
+        assert (overload.deadline < inf) == (overload.state == "shedding")
     _run(overload, 0.0, 2.5 * overload.interval, now)
     assert overload.state == "normal"

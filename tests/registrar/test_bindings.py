@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -133,7 +135,7 @@ class BindingsRun(RuleBasedStateMachine):
         assert set(self.bindings.flows) == {flow for _, _, _, flow in self.model.values()}
         for trunk in "ab":
             assert len(self.bindings.of(trunk)) <= 3
-        assert self.bindings.deadline() == min((at for _, _, at, _ in self.model.values()), default=None)
+        assert self.bindings.deadline() == min((at for _, _, at, _ in self.model.values()), default=inf)
 
 
 TestBindingsRun = BindingsRun.TestCase

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from tests.simulation.edge import EDGE, NUMBER
 from tests.simulation.phone import ANSWER, OFFER
 from tests.simulation.world import World
@@ -133,5 +135,5 @@ class Device:
 
     def expire(self, now: float) -> None: ...
 
-    def deadline(self) -> float | None:
-        return None
+    def deadline(self) -> float:
+        return inf

@@ -157,7 +157,7 @@ class Edge:
     def expire(self, now: float) -> None:
         self.perform(self.core.expire(now))
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self.core.deadline()
 
     def give(self, given: Input) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from tests.simulation.edge import CARRIER, EDGE, NUMBER
 from tests.simulation.phone import ANSWER, OFFER
@@ -170,8 +171,8 @@ class Peer:
 
     def expire(self, now: float) -> None: ...
 
-    def deadline(self) -> float | None:
-        return None
+    def deadline(self) -> float:
+        return inf
 
 
 def answers(peer: Peer, message: Message) -> None:

@@ -149,9 +149,8 @@ class Phone:
             if leg is not None:
                 self._carry(leg.expire(what, "", now))
 
-    def deadline(self) -> float | None:
-        times = [self.ua.layer.deadline(), self.ua.timers.deadline(), self.ua.alarms.deadline()]
-        return min((at for at in times if at is not None), default=None)
+    def deadline(self) -> float:
+        return self.ua.deadline()
 
     def idle(self) -> bool:
         """Whether nothing of any call is left here, timers and transactions that only wait apart."""

@@ -3,6 +3,8 @@ clients."""
 
 from __future__ import annotations
 
+from math import inf
+
 from tests.simulation.edge import EDGE, NUMBER
 from tests.simulation.phone import OFFER
 from tests.simulation.world import World
@@ -143,5 +145,5 @@ class Registrar:
 
     def expire(self, now: float) -> None: ...
 
-    def deadline(self) -> float | None:
-        return None
+    def deadline(self) -> float:
+        return inf

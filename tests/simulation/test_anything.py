@@ -376,7 +376,7 @@ class Anything(RuleBasedStateMachine):
     def _wait(self, until: float) -> None:
         for _ in range(5000):
             due = self.core.deadline()
-            if due is None or due > until:
+            if due > until:
                 break
             self.now = max(self.now, due)
             self.take(self.core.expire(self.now))

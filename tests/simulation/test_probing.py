@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import msgspec
 import pytest
 
@@ -130,7 +132,7 @@ def test_a_trunk_that_is_removed_is_asked_no_more() -> None:
     world.run(100.0)
     assert len(world.seen) == asked
     assert len(edge.core.probing) == 0
-    assert edge.core.deadline() is None
+    assert edge.core.deadline() == inf
 
 
 def test_a_probe_leaves_no_transaction() -> None:
@@ -282,7 +284,7 @@ def test_a_changed_agent_is_asked_anew_and_a_removed_one_no_more() -> None:
     world.run(1000.0)
     assert len(world.seen) == asked
     assert len(edge.core.probing) == 0
-    assert edge.core.deadline() is None
+    assert edge.core.deadline() == inf
     assert edge.clean() == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 
 import msgspec
 import pytest
@@ -417,7 +418,7 @@ def test_a_trunk_that_goes_takes_its_binding_back(how: str) -> None:
     world.run(40.0)
     assert registrar.live == []
     assert len(edge.core.registering) == 0
-    assert edge.core.deadline() is None
+    assert edge.core.deadline() == inf
     assert edge.clean() == {}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple, Protocol
 
 from trunkline.sip.flow import Address, Flow
@@ -20,7 +21,7 @@ class Node(Protocol):
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None: ...
     def expire(self, now: float) -> None: ...
-    def deadline(self) -> float | None: ...
+    def deadline(self) -> float: ...
 
 
 class Weather(NamedTuple):
@@ -115,16 +116,15 @@ class World:
         end = self.now + seconds
         while True:
             times = [self._due[0][0]] if self._due else []
-            times += [at for node in self.nodes.values() if (at := node.deadline()) is not None]
-            if not times or min(times) > end:
+            times += [node.deadline() for node in self.nodes.values()]
+            if min(times, default=inf) > end:
                 self.now = end
                 return
             self.now = max(self.now, min(times))
             while self._due and self._due[0][0] <= self.now:
                 heapq.heappop(self._due)[2]()
             for node in list(self.nodes.values()):
-                due = node.deadline()
-                if due is not None and due <= self.now:
+                if node.deadline() <= self.now:
                     node.expire(self.now)
 
     def ladder(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trunkline.telemetry.ladder import label, ladder
-from trunkline.telemetry.trace import Side, TraceMessage, Way
+from trunkline.telemetry.shown import Side, TraceMessage, Way
 
 A, B = "192.0.2.1:5060", "198.51.100.7:5060"
 SDP = "Content-Type: application/sdp\r\n\r\nv=0\r\n"

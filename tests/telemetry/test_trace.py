@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from trunkline.sip.flow import Flow
-from trunkline.telemetry.trace import Side, TraceEntry, Traces, Way
+from trunkline.telemetry.shown import Side, Way
+from trunkline.telemetry.trace import TraceEntry, Traces
 
 CARRIER = Flow("udp", ("192.0.2.9", 5060), ("192.0.2.1", 5060))
 AGENT = Flow("tcp", ("2001:db8::9", 5060), ("2001:db8::1", 5080), "out:::")

@@ -6,6 +6,8 @@ rings, answers, refuses or is silent.
 
 from __future__ import annotations
 
+from math import inf
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,8 +56,8 @@ class Carrier:
 
     def expire(self, now: float) -> None: ...
 
-    def deadline(self) -> float | None:
-        return None
+    def deadline(self) -> float:
+        return inf
 
 
 class Rough(World):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.transport.dnsmasq import Dnsmasq
 from trunkline.transport.hosts import HostsFile
-from trunkline.transport.locate import Hop, Nowhere
+from trunkline.transport.records import Hop, Nowhere
 from trunkline.transport.resolver import Resolver
 
 pytestmark = pytest.mark.foreign

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from trunkline.sip.flow import Transport
 from trunkline.transport.listener import Family
-from trunkline.transport.locate import MOST_HOPS, Hop, Missing, Naptr, Nowhere, Question, Records, locate
+from trunkline.transport.locate import MOST_HOPS, locate
+from trunkline.transport.records import Hop, Missing, Naptr, Nowhere, Question, Records
 from trunkline.transport.srv_order import Srv
 
 Zone = dict[Question, Records]

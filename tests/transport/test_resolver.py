@@ -12,7 +12,7 @@ import pytest
 from tests.transport.name_server import NameServer
 from tests.transport.wire import PATIENCE
 from trunkline.transport.hosts import HostsFile
-from trunkline.transport.locate import Hop, Nowhere
+from trunkline.transport.records import Hop, Nowhere
 from trunkline.transport.resolver import Resolver
 
 

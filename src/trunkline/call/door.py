@@ -143,7 +143,7 @@ class Door:
         self._answers.expire(now)
         return outs
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self.bans.deadline()
 
     def _begun(self, ban: Ban | None) -> list[Output]:

@@ -31,7 +31,7 @@ from trunkline.providers.values import (
     Pricing,
     Search,
 )
-from trunkline.telemetry.trace import CallTrace
+from trunkline.telemetry.shown import CallTrace
 
 A = TypeVar("A")
 

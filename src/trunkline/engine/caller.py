@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -245,10 +246,9 @@ class Caller:
         if self._leg is not None and self._leg.gone and not self.ended.is_set():
             self._leg.close()
             self.ended.set()
-        times = (self._ua.layer.deadline(), self._ua.timers.deadline(), self._ua.alarms.deadline())
-        deadline = min((at for at in times if at is not None), default=None)
+        deadline = self._ua.deadline()
         self.stop()
-        if deadline is not None:
+        if deadline < inf:
             self._timer = self._loop.call_later(max(0.0, deadline - self._now()), self._due)
 
     def _due(self) -> None:

@@ -16,7 +16,7 @@ from time import monotonic
 from trunkline.model.trunk import Trunk
 from trunkline.routing.table import Table
 from trunkline.sip.flow import host_port
-from trunkline.transport.locate import Nowhere
+from trunkline.transport.records import Nowhere
 from trunkline.transport.resolver import Resolver
 
 EVERY = 30.0

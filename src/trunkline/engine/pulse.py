@@ -48,6 +48,6 @@ class Pulse:
         if self._still >= _LATEST:
             return f"{pump.waiting} messages wait, and none is taken"
         deadline = core.deadline()
-        if deadline is not None and now - deadline > _LATEST:
+        if now - deadline > _LATEST:
             return f"a deadline is {now - deadline:.0f} s overdue"
         return None

@@ -14,6 +14,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -176,8 +177,7 @@ class Pump:
                     self._broke("INVITE")
         # The timer stands at or before what the core waits for: as long as it is not due, nothing is.
         if self._timer is None or self._timer_at <= now:
-            deadline = core.deadline()
-            if deadline is not None and deadline <= now:
+            if core.deadline() <= now:
                 try:
                     outputs += core.expire(now)
                 except Exception:  # noqa: BLE001 (a bug costs one message)
@@ -203,7 +203,7 @@ class Pump:
     def _arm(self) -> None:
         """One timer, at or before the next deadline: set anew only when an earlier one is needed."""
         deadline = self._core.deadline()
-        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+        if deadline == inf or (self._timer is not None and self._timer_at <= deadline):
             return
         if self._timer is not None:
             self._timer.cancel()

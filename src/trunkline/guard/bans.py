@@ -136,8 +136,8 @@ class Bans:
         self._scores.expire(now)
         return tuple(ended)
 
-    def deadline(self) -> float | None:
-        """When the next ban ends."""
+    def deadline(self) -> float:
+        """When the next ban ends; infinite when there is none."""
         return self._ends.deadline()
 
     def _step(self, source: str, now: float) -> int:

@@ -14,6 +14,7 @@ is idle, so that silence counts as recovery.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 State = Literal["normal", "shedding"]
@@ -60,10 +61,10 @@ class Overload:
             self._judge(now)
 
     @property
-    def deadline(self) -> float | None:
-        """When to call `expire`; None while nothing is refused."""
+    def deadline(self) -> float:
+        """When to call `expire`; infinite while nothing is refused."""
         if not self.share or self._since is None:
-            return None
+            return inf
         return self._since + self.interval
 
     def refuses(self, chance: float) -> bool:

@@ -158,7 +158,7 @@ class Bindings:
 
     # ── time, and what else ends them ─────────────────────────────────────────────────────────────────────────────────
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self._alarms.deadline()
 
     def expire(self, now: float) -> Changes:

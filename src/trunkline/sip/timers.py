@@ -65,9 +65,9 @@ class Timers(Generic[T]):
             queue = self._queues[duration] = deque()
         queue.append((due, entry))
 
-    def deadline(self) -> float | None:
-        """When the next entry falls due; None when there is none."""
-        return self._soonest if self._soonest < _NEVER else None
+    def deadline(self) -> float:
+        """When the next entry falls due; infinite when there is none."""
+        return self._soonest
 
     def expire(self, now: float) -> list[T]:
         """The entries due at `now` or before, in the order of their deadlines."""
@@ -133,8 +133,8 @@ class Alarms(Generic[K]):
         if due <= self._soonest:
             self._find()
 
-    def deadline(self) -> float | None:
-        return self._soonest if self._soonest < _NEVER else None
+    def deadline(self) -> float:
+        return self._soonest
 
     def expire(self, now: float) -> list[K]:
         """The keys due at `now` or before, soonest first; they are no longer set."""

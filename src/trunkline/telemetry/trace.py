@@ -5,21 +5,12 @@ To keep a message is an append of what exists already; nothing is parsed or deco
 
 from __future__ import annotations
 
-import re
-from collections import OrderedDict
-from itertools import accumulate
-from typing import Literal, NamedTuple
-
-import msgspec
+from collections import deque
+from typing import NamedTuple
 
 from trunkline.model.call import Direction
-from trunkline.sip.flow import Flow, host_port
-from trunkline.telemetry.hide import of_message
-
-Way = Literal["in", "out"]
-Side = Literal["caller", "agent", "callee"]
-
-_CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+from trunkline.sip.flow import Flow
+from trunkline.telemetry.shown import CallTrace, Way, messages_of
 
 
 class TraceEntry(NamedTuple):
@@ -28,28 +19,6 @@ class TraceEntry(NamedTuple):
     direction: Way
     flow: Flow
     data: bytes
-
-
-class TraceMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One SIP message of a call as it passed, secrets hidden."""
-
-    at: float
-    """Unix seconds."""
-    direction: Way
-    side: Side
-    transport: str
-    local: str
-    """`host:port`."""
-    remote: str
-    text: str
-
-
-class CallTrace(msgspec.Struct, frozen=True, kw_only=True):
-    call_id: str
-    organization_id: str
-    messages: tuple[TraceMessage, ...]
-    truncated: bool
-    """Whether messages are missing: beyond the bounds of one call, or of a call longer gone than the trace reaches."""
 
 
 class _Kept:
@@ -72,10 +41,13 @@ class _Kept:
         return len(self._marks) + len(self.entries)
 
     def pack(self) -> None:
-        entries = self.all()
-        ends = accumulate([len(entry.data) for entry in entries])
-        self._packed = b"".join([entry.data for entry in entries])
-        self._marks = tuple([(*entry[:3], end) for entry, end in zip(entries, ends, strict=True)])
+        pieces, marks, end = [self._packed], list(self._marks), len(self._packed)
+        for at, direction, flow, data in self.entries:
+            end += len(data)
+            pieces.append(data)
+            marks.append((at, direction, flow, end))
+        self._packed = b"".join(pieces)
+        self._marks = tuple(marks)
         self.entries = []
 
     def all(self) -> list[TraceEntry]:
@@ -84,20 +56,22 @@ class _Kept:
         for at, direction, flow, end in self._marks:
             found.append(TraceEntry(at, direction, flow, self._packed[start:end]))
             start = end
-        return found + [TraceEntry._make(entry) for entry in self.entries]
+        return found + [TraceEntry(*entry) for entry in self.entries]
 
 
 class Traces:
     """The last `calls` calls, the first messages of each."""
 
-    __slots__ = ("_bytes", "_calls", "_kept", "_messages")
+    __slots__ = ("_bytes", "_calls", "_kept", "_messages", "_order")
 
     def __init__(self, calls: int = 1000, messages: int = 200, size: int = 131_072) -> None:
         """`messages` and `size` (bytes) bound one call. `calls` of 0 keeps nothing."""
         self._calls = calls
         self._messages = messages
         self._bytes = size
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: dict[str, _Kept] = {}
+        self._order: deque[str] = deque()
+        """The same calls, oldest first."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -105,16 +79,17 @@ class Traces:
     def bound(self, calls: int, messages: int, size: int) -> None:
         """Take other bounds: of calls at once, of messages and bytes for those that begin from now on."""
         self._calls, self._messages, self._bytes = calls, messages, size
-        while len(self._kept) > calls:
-            self._kept.popitem(last=False)
+        while len(self._order) > calls:
+            del self._kept[self._order.popleft()]
 
     def add(self, call: str, now: float, direction: Way, flow: Flow, data: bytes) -> None:
         kept = self._kept.get(call)
         if kept is None:
             if not self._calls:
                 return
-            if len(self._kept) >= self._calls:
-                self._kept.popitem(last=False)
+            if len(self._order) >= self._calls:
+                del self._kept[self._order.popleft()]
+            self._order.append(call)
             kept = self._kept[call] = _Kept(self._bytes)
         kept.room -= len(data)
         if kept.room >= 0 and len(kept) < self._messages:
@@ -146,36 +121,9 @@ class Traces:
         if kept is None:
             return None
         entries = kept.all()
-        opening = entries[0].data if entries else b""
-        first = _call_id(opening)
-        speaker, other = _sides(kept.direction, entries[0].direction if entries else "in")
         return CallTrace(
             call_id=call,
             organization_id=kept.organization_id,
-            messages=tuple(
-                TraceMessage(
-                    at=at + epoch,
-                    direction=direction,
-                    side=speaker if _call_id(data) == first else other,
-                    transport=flow.transport,
-                    local=host_port(flow.local),
-                    remote=host_port(flow.remote),
-                    text=of_message(data),
-                )
-                for at, direction, flow, data in entries
-            ),
-            truncated=kept.left_out > 0 or not opening.startswith(b"INVITE "),
+            messages=messages_of(entries, kept.direction, epoch),
+            truncated=kept.left_out > 0 or not entries or not entries[0].data.startswith(b"INVITE "),
         )
-
-
-def _sides(direction: Direction, opening: Way) -> tuple[Side, Side]:
-    """Whose the call's first leg is, and whose the others are: each has a Call-ID of its own. A call out begins with
-    the agent that dials, or, where the API begins it, with our INVITE to who is called."""
-    if direction == "inbound":
-        return "caller", "agent"
-    return ("agent", "callee") if opening == "in" else ("callee", "agent")
-
-
-def _call_id(data: bytes) -> bytes:
-    match = _CALL_ID.search(data)
-    return match[1].strip() if match else b""

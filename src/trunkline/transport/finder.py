@@ -9,7 +9,7 @@ from trunkline.call.inputs import Input, Resolved, Unresolvable
 from trunkline.call.outputs import Resolve
 from trunkline.sip.flow import Flow, host_port
 from trunkline.transport.layer import TransportLayer
-from trunkline.transport.locate import Hop, Nowhere
+from trunkline.transport.records import Hop, Nowhere
 from trunkline.transport.resolver import Resolver
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from functools import lru_cache
 
-import msgspec
-
-from trunkline.sip.flow import Address, Transport
+from trunkline.sip.flow import Transport
 from trunkline.sip.uri import Uri, UriError, parse_uri
 from trunkline.transport.listener import DEFAULT_PORTS, Family
-from trunkline.transport.srv_order import Srv, in_order
+from trunkline.transport.records import Hop, Missing, Nowhere, Question, Records
+from trunkline.transport.srv_order import in_order
 
 MOST_HOPS = 16
 """What one URI may make us try; a zone can hold thousands of records."""
@@ -27,54 +26,6 @@ _SERVICES: dict[str, tuple[Transport, str]] = {
 }
 _PREFIXES: dict[Transport, str] = dict(_SERVICES.values())
 _SPOKEN: dict[str, Transport] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
-
-
-class Naptr(NamedTuple):
-    """One NAPTR record (RFC 3403)."""
-
-    order: int
-    preference: int
-    flags: str
-    service: str
-    replacement: str
-
-
-class Question(NamedTuple):
-    name: str
-    """In lower case, without a dot at the end."""
-    kind: Literal["A", "AAAA", "SRV", "NAPTR"]
-
-
-class Records(NamedTuple):
-    """What is known of one question."""
-
-    hosts: tuple[str, ...] = ()
-    """Literal addresses, of A and AAAA."""
-    srv: tuple[Srv, ...] = ()
-    naptr: tuple[Naptr, ...] = ()
-    trouble: str = ""
-    """Why nothing is known though it was asked: no server answered."""
-
-
-class Hop(NamedTuple):
-    """One place to try."""
-
-    transport: Transport
-    address: Address
-    server_name: str
-    """The domain that was asked for: what a TLS certificate must bear (RFC 5922 §4)."""
-
-
-class Nowhere(msgspec.Struct, frozen=True):
-    """There is no place to try."""
-
-    reason: str
-
-
-class Missing(msgspec.Struct, frozen=True):
-    """These must be asked first."""
-
-    questions: tuple[Question, ...]
 
 
 Known = Callable[[Question], Records | None]
@@ -231,7 +182,9 @@ def _records(question: Question, known: Known) -> Records:
     return records
 
 
+@lru_cache(4096)
 def _literal(host: str) -> str | None:
+    """The address that is written so, in its one form; None for a name."""
     if ":" not in host and not host[-1:].isdigit():
         return None
     try:

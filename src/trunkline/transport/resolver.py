@@ -20,7 +20,8 @@ from pycares import CNAMERecordData, DNSResult, NAPTRRecordData, SRVRecordData
 from trunkline.sip.flow import Transport
 from trunkline.transport.hosts import HostsFile
 from trunkline.transport.listener import Family
-from trunkline.transport.locate import Hop, Missing, Naptr, Nowhere, Question, Records, locate
+from trunkline.transport.locate import locate
+from trunkline.transport.records import Hop, Missing, Naptr, Nowhere, Question, Records
 from trunkline.transport.srv_order import Srv
 
 _MOST_KEPT = 10_000

@@ -60,7 +60,8 @@ class Penalties:
 
     def forgive(self, flow: Flow) -> None:
         """The address answered."""
-        self._penalties.pop(_key(flow), None)
+        if self._penalties.pop(_key(flow), None) is not None and not self._penalties:
+            self._soonest = inf
 
     def rests(self, flow: Flow, now: float) -> bool:
         """Whether another address should be tried first."""
@@ -78,8 +79,9 @@ class Penalties:
             rests.append((penalty.until if penalty is not None and penalty.until > now else 0.0, at))
         return [found[at] for _, at in sorted(rests)]
 
-    def deadline(self) -> float | None:
-        return self._soonest if self._penalties else None
+    def deadline(self) -> float:
+        """When to call `expire`; infinite while nothing is remembered."""
+        return self._soonest
 
     def expire(self, now: float) -> None:
         """Forget what is long past."""

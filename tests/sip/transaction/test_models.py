@@ -97,7 +97,7 @@ class Machine(RuleBasedStateMachine):
     @rule(pause=PAUSES)
     def wait(self, pause: float) -> None:
         end = self.now + pause
-        while (due := self.layer.deadline()) is not None and due <= end:
+        while (due := self.layer.deadline()) <= end:
             self.now = max(self.now, due)
             self.note(self.layer.expire(self.now))
         self.model(end)

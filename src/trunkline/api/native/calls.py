@@ -46,7 +46,7 @@ from trunkline.model.call import (
 )
 from trunkline.providers.places import place_of
 from trunkline.telemetry.ladder import label, ladder
-from trunkline.telemetry.trace import CallTrace
+from trunkline.telemetry.shown import CallTrace
 
 
 class CallQuery(PageQuery, frozen=True, kw_only=True):

@@ -84,9 +84,6 @@ class Beside:
     def expire(self, now: float) -> list[Output]:
         return self.probing.expire(now) + self.registering.expire(now) + self.trials.expire(now)
 
-    def deadline(self) -> float | None:
-        soonest = self.probing.deadline()
-        for at in (self.registering.deadline(), self.trials.deadline()):
-            if at is not None and (soonest is None or at < soonest):
-                soonest = at
-        return soonest
+    def deadline(self) -> float:
+        requests = min(self.registering.deadline(), self.trials.deadline())
+        return min(self.probing.deadline(), requests)

@@ -11,6 +11,7 @@ sent it goes to the next at once, and where nobody answers the next probe does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from trunkline.call.leg.course import retry_after
 from trunkline.call.leg.user_agent import CAPABLE, UserAgent
@@ -58,7 +59,7 @@ class Probing:
         self.ua = ua
         self._trunks = trunks
         self._watches: dict[str, _Watch] = {}
-        self._soonest: float | None = None
+        self._soonest = inf
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -103,11 +104,11 @@ class Probing:
         if self._watches.pop(id, None) is not None:
             self._measure()
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self._soonest
 
     def expire(self, now: float) -> list[Output]:
-        if self._soonest is None or now < self._soonest:
+        if now < self._soonest:
             return []
         outs: list[Output] = []
         for watch in list(self._watches.values()):
@@ -227,7 +228,7 @@ class Probing:
         return self._trunks.get(record.trunk_id) if record.trunk_id is not None else None
 
     def _measure(self) -> None:
-        self._soonest = min([watch.health.deadline for watch in self._watches.values()], default=None)
+        self._soonest = min([watch.health.deadline for watch in self._watches.values()], default=inf)
 
 
 def _target(record: Trunk | Agent) -> str:

@@ -130,7 +130,7 @@ class Registering:
 
     # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self._alarms.deadline()
 
     def expire(self, now: float) -> list[Output]:

@@ -86,12 +86,8 @@ class Registrar:
 
     # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def deadline(self) -> float | None:
-        expiry, ping = self.bindings.deadline(), self._pings.deadline()
-        if expiry is None:
-            return ping
-        expiry -= self._ua.epoch
-        return expiry if ping is None or expiry < ping else ping
+    def deadline(self) -> float:
+        return min(self.bindings.deadline() - self._ua.epoch, self._pings.deadline())
 
     def expire(self, now: float) -> list[Output]:
         outs: list[Output] = []

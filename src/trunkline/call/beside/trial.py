@@ -68,7 +68,7 @@ class Trials:
         self._alarms.set(id, now + PATIENCE)
         return [Resolve(f"{OWNER}{id}", trunk.outbound_proxy or target(trunk), leg_transport(trunk), trunk.tls)]
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self._alarms.deadline()
 
     def expire(self, now: float) -> list[Output]:

@@ -153,6 +153,11 @@ class UserAgent:
         for key in keys:
             self.dialogs.pop(key, None)
 
+    def deadline(self) -> float:
+        """When something of a transaction, a leg or a call falls due; infinite when nothing does."""
+        legs = min(self.timers.deadline(), self.alarms.deadline())
+        return min(self.layer.deadline(), legs)
+
     def counts(self) -> dict[str, int]:
         return {
             **self.layer.counts(),

@@ -16,7 +16,7 @@ from trunkline.store.database import errors as store_errors
 from trunkline.store.database.paging import Page
 from trunkline.store.rows.calls import CallStats
 from trunkline.store.store import Store
-from trunkline.telemetry.trace import CallTrace
+from trunkline.telemetry.shown import CallTrace
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -181,7 +181,7 @@ class TransactionLayer:
         server = self.servers.get(key)
         return self._server(server, letter, now, None) if server is not None else []
 
-    def deadline(self) -> float | None:
+    def deadline(self) -> float:
         return self.timers.deadline()
 
     def counts(self) -> dict[str, int]:
