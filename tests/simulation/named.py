@@ -6,8 +6,9 @@ import msgspec
 
 from tests.simulation.edge import EDGE, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, polite
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp, Input, Resolved, Unresolvable
+from trunkline.call.inputs import Input, Resolved, Unresolvable
 from trunkline.call.outputs import Resolve
 from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow, Transport
@@ -60,11 +61,8 @@ def calling(peer: Peer, message: Message) -> None:
 
 
 def end(edge: Edge, seconds: float = 700.0) -> None:
-    for live in list(edge.core.calls):
-        edge.give(HangUp(live))
-    edge.world.run(seconds)
-    assert edge.clean() == {}
-    edge.whole()
+    """When nothing is left, what failed has rested long enough too."""
+    hang_up(edge.world, edge, seconds)
 
 
 def invites(*peers: Peer) -> list[int]:

@@ -16,11 +16,11 @@ def connect(world: World, carrier: Peer, body: bytes = OFFER) -> None:
     assert 200 in carrier.statuses("INVITE")
 
 
-def hang_up(world: World, edge: Edge) -> None:
-    """The operator ends whatever is there; then nothing is left."""
+def hang_up(world: World, edge: Edge, seconds: float = 200.0) -> None:
+    """The operator ends whatever is there; so many seconds later nothing is left."""
     for call in list(edge.core.calls):
         edge.give(HangUp(call))
-    world.run(200.0)
+    world.run(seconds)
     assert edge.clean() == {}, world.ladder()
     edge.whole()
 

@@ -8,21 +8,11 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, ORGANIZATION, SIP_AGENT, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp
 from trunkline.model.agent import Agent
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request, Response
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def edge(world: World) -> Edge:
-    return Edge(world)
 
 
 def mirrors(peer: Peer, message: Message) -> None:
@@ -45,14 +35,6 @@ def connect(world: World, agent_does: object = mirrors) -> tuple[Peer, Peer]:
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 200
     return carrier, agent
-
-
-def end(world: World, edge: Edge) -> None:
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    world.run(200.0)
-    assert edge.clean() == {}, world.ladder()
-    edge.whole()
 
 
 # ── hold and resume ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -82,7 +64,7 @@ def test_the_caller_holds_and_resumes(world: World, edge: Edge, held: bytes, ans
     assert b"a=sendrecv" in again
     assert _version(again) == _version(first) + 2
     assert b"a=sendrecv" in carrier.response(200, method).body
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_the_agent_holds_and_resumes(world: World, edge: Edge) -> None:
@@ -106,7 +88,7 @@ def test_the_agent_holds_and_resumes(world: World, edge: Edge) -> None:
     assert b"a=sendrecv" in carrier.request("INVITE").body
     assert b"a=sendrecv" in agent.response(200).body
     carrier.react = polite
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_refresh_during_hold_resumes_nothing(world: World, edge: Edge) -> None:
@@ -119,7 +101,7 @@ def test_a_refresh_during_hold_resumes_nothing(world: World, edge: Edge) -> None
     world.run(0.1)
     assert b"a=recvonly" in carrier.response(200).body
     assert [request.method for request in agent.requests[before:]] == []
-    end(world, edge)
+    hang_up(world, edge)
 
 
 # ── late offers ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,7 +118,7 @@ def test_a_call_without_an_offer_gets_the_agents(world: World, edge: Edge) -> No
     world.run(0.1)
     assert b"m=audio 5000" in agent.request("ACK").body
     carrier.react = polite
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("who", ["carrier", "agent"])
@@ -159,7 +141,7 @@ def test_a_reinvite_without_an_offer_brings_the_other_sides(world: World, edge: 
     assert other.methods.count("ACK") == acks + 1
     assert b"m=audio 5050" in other.request("ACK").body
     asker.react = polite if who == "carrier" else answers
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_answer_without_a_type_that_begins_as_one_is_one(world: World, edge: Edge) -> None:
@@ -177,7 +159,7 @@ def test_an_answer_without_a_type_that_begins_as_one_is_one(world: World, edge: 
     answer = carrier.response(200)
     assert answer.header("Content-Type") == "application/sdp"
     assert b"m=audio 5000" in answer.body
-    end(world, edge)
+    hang_up(world, edge)
 
 
 # ── races ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +179,7 @@ def test_a_change_that_overtakes_the_ack_is_491(world: World, edge: Edge) -> Non
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 200
     assert b"4010" in agent.request("INVITE").body
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize(("method", "status"), [("INVITE", 491), ("BYE", 481), ("INFO", 481)])
@@ -214,7 +196,7 @@ def test_an_agent_heard_before_its_answer(world: World, edge: Edge, method: str,
     agent.reply(invite, 200, ANSWER)
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 200
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_cancel_that_crosses_the_200_leaves_both_with_the_old_session(world: World, edge: Edge) -> None:
@@ -239,7 +221,7 @@ def test_a_cancel_that_crosses_the_200_leaves_both_with_the_old_session(world: W
     world.run(1.0)
     assert carrier.statuses("INVITE").count(200) == 2
     assert b"4010" in agent.request("INVITE").body
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("status", [481, 491, 422, 420, 401])
@@ -249,7 +231,7 @@ def test_what_an_agent_says_of_our_own_invite_is_not_passed_on(world: World, edg
     carrier.invite()
     world.run(1.0)
     assert carrier.statuses("INVITE")[-1] == 502
-    end(world, edge)
+    hang_up(world, edge)
 
 
 # ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,7 +251,7 @@ def test_an_offer_that_one_agents_trunk_refuses_goes_to_the_next(world: World) -
     world.run(1.0)
     assert carrier.statuses("INVITE")[-1] == 200
     assert agent.request("INVITE").uri == f"sip:b@{AGENT}"
-    end(world, edge)
+    hang_up(world, edge)
     assert [leg.status for leg in edge.record.legs[1:]] == [488, 200]
 
 
@@ -291,7 +273,7 @@ def test_our_origin_names_what_the_agents_leg_is_known_by(world: World) -> None:
     asked = agent.request("INVITE").body
     assert b" IN IP4 203.0.113.9\r\n" in asked
     assert _version(asked) == 2
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.pure
@@ -319,7 +301,7 @@ def test_a_bug_in_one_deadline_costs_no_other(world: World, edge: Edge, monkeypa
     assert [record.cause for record in edge.finished] == ["max-duration"]
     monkeypatch.undo()
     world.now = 250.0
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def _version(body: bytes) -> int:

@@ -6,22 +6,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.simulation.edge import (
-    AGENT,
-    CARRIER,
-    EDGE,
-    NUMBER,
-    NUMBER_RECORD,
-    ORGANIZATION,
-    TRUNK,
-    Edge,
-    id_of,
-    records,
-)
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, ORGANIZATION, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp
 from trunkline.model.agent import Agent
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
@@ -61,14 +50,6 @@ def reached_by(provider: str, **fields: object) -> Edge:
 
 def engine(edge: Edge, react=answers) -> Peer:  # type: ignore[no-untyped-def]
     return Peer(edge.world, AGENT, react, "tls", "out:")
-
-
-def over(edge: Edge) -> None:
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    edge.world.run(200.0)
-    assert edge.clean() == {}, edge.world.ladder()
-    edge.whole()
 
 
 # ── OpenAI ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,7 +93,7 @@ def test_openai_is_called_by_its_project_with_keys_untouched_and_keeps_its_conne
     inside = [flow for flow, data in edge.sent if flow.remote[0] == AGENT]
     assert agent.methods == ["INVITE", "ACK", "INFO", "BYE"]
     assert {(flow.transport, flow.connection) for flow in inside} == {("tls", "out:")}
-    over(edge)
+    hang_up(edge.world, edge)
 
 
 def test_openai_dials_out_by_sips_with_a_password_opus_and_keys() -> None:
@@ -165,7 +146,7 @@ def test_openai_dials_out_by_sips_with_a_password_opus_and_keys() -> None:
     assert b"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n" in out.body
     assert KEY in out.body
     assert b"inline:WVNf" in caller.response(200).body
-    over(edge)
+    hang_up(edge.world, edge)
 
 
 # ── ElevenLabs ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +184,7 @@ def test_elevenlabs_is_told_the_number_and_the_calls_id_and_may_speak_from_anoth
     edge.world.run(0.1)
     assert other.statuses("BYE") == [200]
     assert carrier.methods == ["BYE"]
-    over(edge)
+    hang_up(edge.world, edge)
 
 
 # ── LiveKit ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,7 +216,7 @@ def test_livekit_challenges_without_qop_rings_for_long_and_knows_no_timers() -> 
     assert {"INVITE", "ACK"} == set(agent.methods), "refreshed, by what it knows"
     assert len([one for one in agent.requests if one.method == "INVITE" and one.to_tag]) >= 2
     assert len(edge.core.calls) == 1
-    over(edge)
+    hang_up(edge.world, edge)
 
 
 # ── each of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,4 +239,4 @@ def test_a_change_over_a_connection_of_the_engines_own_goes_to_the_caller(provid
     assert carrier.methods == ["INVITE", "ACK"] * 2
     assert agent.methods == ["INVITE", "ACK"]
     assert agent.statuses("INVITE").count(200) == 2
-    over(edge)
+    hang_up(edge.world, edge)

@@ -7,20 +7,11 @@ import re
 import msgspec
 import pytest
 
-from tests.simulation.edge import (
-    AGENT,
-    CARRIER,
-    ORGANIZATION,
-    SIP_AGENT,
-    TRUNK,
-    Edge,
-    id_of,
-    records,
-)
+from tests.simulation.edge import AGENT, CARRIER, ORGANIZATION, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, OFFER
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request, parse
@@ -29,25 +20,6 @@ BY_TCP = msgspec.structs.replace(TRUNK, transport="tcp")
 BY_TLS = msgspec.structs.replace(TRUNK, transport="tls")
 ENGINE = Trunk(id=id_of(60), organization_id=ORGANIZATION.id, name="engine", username="edge", password=Secret("pw"))
 GUARDED = msgspec.structs.replace(SIP_AGENT, trunk_id=ENGINE.id)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def agent(world: World) -> Peer:
-    return Peer(world, AGENT, answers)
-
-
-def over(world: World, edge: Edge) -> None:
-    """The operator ends whatever is there; then nothing is left."""
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    world.run(200.0)
-    assert edge.clean() == {}, world.ladder()
-    edge.whole()
 
 
 # ── connections that the carrier closes and opens again ───────────────────────────────────────────────────────────────
@@ -66,7 +38,7 @@ def test_a_bye_takes_the_connection_that_the_caller_came_back_on(world: World, a
     agent.inside("BYE", call_id=agent.request("INVITE").call_id)
     world.run(0.1)
     assert edge.sent_over("BYE") == ["in:2"]
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_the_ack_may_come_over_another_connection(world: World, agent: Peer) -> None:
@@ -81,7 +53,7 @@ def test_the_ack_may_come_over_another_connection(world: World, agent: Peer) -> 
     agent.inside("BYE", call_id=agent.request("INVITE").call_id)
     world.run(0.1)
     assert edge.sent_over("BYE") == ["in:2"]
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_answer_whose_connection_is_gone_goes_to_the_address_of_the_via(world: World) -> None:
@@ -101,7 +73,7 @@ def test_an_answer_whose_connection_is_gone_goes_to_the_address_of_the_via(world
     waiting.react = answers
     world.run(60.0)
     assert carrier.methods == [], "the call goes on"
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_answer_that_reaches_nobody_is_given_up(world: World, agent: Peer) -> None:
@@ -129,7 +101,7 @@ def test_who_is_called_by_sips_says_so_in_its_contact(world: World, agent: Peer)
     agent.inside("INVITE", OFFER, call_id=agent.request("INVITE").call_id, cseq=1)
     world.run(0.1)
     assert (carrier.request("INVITE").header("Contact") or "").startswith("<sips:")
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_who_is_called_by_sip_over_tls_says_that(world: World, agent: Peer) -> None:
@@ -138,7 +110,7 @@ def test_who_is_called_by_sip_over_tls_says_that(world: World, agent: Peer) -> N
     carrier.invite()
     world.run(0.1)
     assert re.fullmatch(r"<sip:\w+@192\.0\.2\.5:5060;transport=tls>", carrier.response(200).header("Contact") or "")
-    over(world, edge)
+    hang_up(world, edge)
 
 
 # ── challenges ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +150,7 @@ def test_a_stale_nonce_is_answered_again(world: World, method: str) -> None:
     world.run(0.1)
     assert challenger.credentials() == [(0, 0), (1, 0), (1, 0)]
     assert 'nonce="2"' in (challenger.peer.request(method).header("Authorization") or "")
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_proxy_and_the_agent_behind_it_are_both_answered(world: World) -> None:
@@ -189,7 +161,7 @@ def test_a_proxy_and_the_agent_behind_it_are_both_answered(world: World) -> None
     world.run(0.1)
     assert challenger.credentials() == [(0, 0), (0, 1), (1, 1)]
     assert carrier.statuses("INVITE")[-1] == 200
-    over(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("method", ["INVITE", "BYE"])
@@ -204,7 +176,7 @@ def test_credentials_that_were_refused_are_not_shown_again(world: World, method:
         carrier.inside("BYE")
         world.run(0.1)
     assert challenger.credentials() == [(0, 0), (1, 0)]
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_agent_that_is_never_content_is_left_in_the_end(world: World) -> None:
@@ -234,7 +206,7 @@ def test_only_the_same_cseq_makes_a_merged_request(world: World, agent: Peer) ->
     carrier.invite(cseq=2)
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 482
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_the_call_log_says_what_the_transport_said(world: World) -> None:
@@ -267,4 +239,4 @@ def test_a_response_with_a_second_via_is_for_somebody_else(world: World, via: st
     waiting.reply(waiting.request("INVITE"), 200, ANSWER)
     world.run(0.1)
     assert carrier.statuses("INVITE") == [100, 200]
-    over(world, edge)
+    hang_up(world, edge)

@@ -21,9 +21,8 @@ from tests.simulation.edge import (
 )
 from tests.simulation.peer import Message, Peer, answers, polite, refusing
 from tests.simulation.phone import ANSWER
-from tests.simulation.scene import finish, statuses
+from tests.simulation.scene import finish, hang_up, statuses
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp
 from trunkline.model.agent import Agent, Step
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request
@@ -232,10 +231,7 @@ def test_a_weighted_group_shares_its_calls() -> None:
     shares = first.methods.count("INVITE"), second.methods.count("INVITE")
     assert sum(shares) == 60
     assert 45 <= shares[0] <= 59
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    edge.world.run(200.0)
-    assert edge.clean() == {}
+    hang_up(edge.world, edge)
 
 
 def test_when_nobody_is_left_the_last_failure_is_told() -> None:
@@ -280,7 +276,4 @@ def test_a_full_trunk_is_passed_over() -> None:
     carrier.invite(call_id="c2")
     edge.world.run(0.1)
     assert [agent.methods.count("INVITE") for agent in agents] == [1, 1]
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    edge.world.run(200.0)
-    assert edge.clean() == {}
+    hang_up(edge.world, edge)

@@ -19,6 +19,7 @@ from tests.simulation.edge import (
 )
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
 from trunkline.call.inputs import Drain, HangUp, Interrupted, MediaReady, TransportFailed, Unreached
 from trunkline.model.secret import Secret
@@ -33,14 +34,6 @@ def connect(world: World, carrier: Peer) -> None:
     assert 200 in carrier.statuses("INVITE")
 
 
-def end(world: World, edge: Edge) -> None:
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    world.run(200.0)
-    assert edge.clean() == {}, world.ladder()
-    edge.whole()
-
-
 # ── inside a call ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -52,7 +45,7 @@ def test_what_does_not_cross(world: World, edge: Edge, carrier: Peer, agent: Pee
     assert carrier.statuses(method) == [status]
     assert "UPDATE" in (carrier.response(status, method).header("Allow") or "")
     assert method not in agent.methods
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_required_extension_inside_a_call_is_420(world: World, edge: Edge, carrier: Peer, agent: Peer) -> None:
@@ -60,7 +53,7 @@ def test_a_required_extension_inside_a_call_is_420(world: World, edge: Edge, car
     carrier.inside("INVITE", MOVED, extra="Require: precondition")
     world.run(0.1)
     assert carrier.response(420).header("Unsupported") == "precondition"
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_update_for_a_peer_without_update_crosses_as_a_reinvite(
@@ -77,7 +70,7 @@ def test_an_update_for_a_peer_without_update_crosses_as_a_reinvite(
     world.run(0.1)
     assert carrier.statuses("UPDATE")[-1] == 200
     assert len(agent.heard) == before, "nothing in it: answered here"
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_change_that_the_other_trunk_forbids_is_488(world: World) -> None:
@@ -94,7 +87,7 @@ def test_a_change_that_the_other_trunk_forbids_is_488(world: World) -> None:
     carrier.inside("INVITE", MOVED)
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 200
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("status", [481, 408])
@@ -119,7 +112,7 @@ def test_an_info_that_is_refused_ends_nothing(world: World, edge: Edge, carrier:
     assert carrier.statuses("INFO") == [469]
     assert len(edge.core.calls) == 1
     agent.react = answers
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_the_contact_of_a_reinvites_answer_is_the_new_target(
@@ -136,7 +129,7 @@ def test_the_contact_of_a_reinvites_answer_is_the_new_target(
     carrier.inside("INVITE", MOVED)
     world.run(0.1)
     assert moved.methods == ["ACK"]
-    end(world, edge)
+    hang_up(world, edge)
     assert moved.methods == ["ACK", "BYE"]
 
 
@@ -150,7 +143,7 @@ def test_behind_nat_the_latest_source_counts(world: World) -> None:
     rebound.inside("INVITE", MOVED, contact="sip:peer@10.1.1.1")
     world.run(0.1)
     assert agent.methods.count("INVITE") == 2
-    end(world, edge)
+    hang_up(world, edge)
     assert rebound.methods == ["BYE"]
     assert carrier.methods == []
 
@@ -164,7 +157,7 @@ def test_an_ack_on_the_branch_of_its_invite_counts(world: World, edge: Edge, age
     world.run(60.0)
     assert carrier.statuses("INVITE").count(200) == 1
     assert len(edge.core.calls) == 1
-    end(world, edge)
+    hang_up(world, edge)
 
 
 # ── before the answer ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +193,7 @@ def test_an_agent_may_not_but_is_answered(world: World, edge: Edge, carrier: Pee
     carrier.inside("OPTIONS")
     world.run(0.1)
     assert (agent.statuses("BYE"), agent.statuses("OPTIONS"), carrier.statuses("OPTIONS")) == ([200], [200], [200])
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_offer_that_cannot_be_is_refused_before_any_agent(
@@ -237,7 +230,7 @@ def test_a_full_agents_trunk_without_another_is_503(world: World) -> None:
     world.run(0.1)
     assert second.statuses("INVITE")[:2] == [100, 503]
     assert "agent-trunk-full" in (second.response(503).header("Reason") or "")
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_early_sdp_that_does_not_fit_is_left_out(world: World, edge: Edge, carrier: Peer) -> None:
@@ -250,7 +243,7 @@ def test_early_sdp_that_does_not_fit_is_left_out(world: World, edge: Edge, carri
     agent.reply(agent.request("INVITE"), 200, ANSWER)
     world.run(0.1)
     assert carrier.response(200).body
-    end(world, edge)
+    hang_up(world, edge)
 
 
 # ── outside of calls ──────────────────────────────────────────────────────────────────────────────────────────────────

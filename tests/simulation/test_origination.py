@@ -39,11 +39,6 @@ CALL = id_of(99)
 AWAY = Flow("udp", (EDGE, 5060), (EDGE, 5060))
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def edge_with(world: World, *changed: Any, rules: OutboundRules | None = None) -> Edge:
     organization = msgspec.structs.replace(ORGANIZATION, outbound=rules or OutboundRules())
     return Edge(world, records(organization, CARRIER_TRUNK, SECOND, *changed))

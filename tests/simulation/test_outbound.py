@@ -30,11 +30,6 @@ PBX = Trunk(id=id_of(11), organization_id=ORGANIZATION.id, name="pbx", role="age
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def pbx(world: World) -> Phone:
     return Phone(world, AGENT)
 

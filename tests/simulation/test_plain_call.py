@@ -37,16 +37,6 @@ def answer_after(seconds: float) -> Behaviour:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def edge(world: World) -> Edge:
-    return Edge(world)
-
-
-@pytest.fixture
 def carrier(world: World) -> Phone:
     return Phone(world, CARRIER)
 

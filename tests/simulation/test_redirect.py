@@ -16,11 +16,6 @@ from trunkline.sip.message import Request
 OTHER, THIRD = "192.0.2.10", "192.0.2.11"
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 class Mover(Peer):
     """It redirects with these Contact lines, and with no other."""
 

@@ -7,21 +7,11 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, Edge
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
-from trunkline.call.inputs import HangUp
 from trunkline.sip.message import Request, Response
 
 KNOWS = "Supported: timer"
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def edge(world: World) -> Edge:
-    return Edge(world)
 
 
 def knowing(status: int = 200, lines: str = "Session-Expires: 600;refresher=uac\nRequire: timer", allow: str = ""):  # type: ignore[no-untyped-def]
@@ -52,14 +42,6 @@ def connect(world: World, carrier: Peer, extra: str = "") -> Response:
     return carrier.response(200)
 
 
-def end(world: World, edge: Edge) -> None:
-    for call in list(edge.core.calls):
-        edge.give(HangUp(call))
-    world.run(200.0)
-    assert edge.clean() == {}, world.ladder()
-    edge.whole()
-
-
 # ── agreeing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -72,7 +54,7 @@ def test_each_leg_agrees_on_its_own(world: World, edge: Edge) -> None:
     invite = agent.request("INVITE")
     assert invite.header("Session-Expires") == "1800"
     assert "timer" in (invite.header("Supported") or "")
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_session_too_short_is_422_with_what_is_long_enough(world: World, edge: Edge) -> None:
@@ -92,7 +74,7 @@ def test_a_change_with_a_session_too_short_is_422(world: World, edge: Edge) -> N
     world.run(0.1)
     assert carrier.response(422, "UPDATE").header("Min-SE") == "90"
     assert agent.methods.count("INVITE") == 1
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_agent_that_wants_longer_sessions_is_asked_again(world: World, edge: Edge) -> None:
@@ -110,7 +92,7 @@ def test_an_agent_that_wants_longer_sessions_is_asked_again(world: World, edge: 
     assert (second.header("Session-Expires"), second.header("Min-SE")) == ("7200", "7200")
     assert second.call_id == first.call_id
     assert second.cseq == first.cseq + 1
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_agent_that_is_never_content_is_given_up(world: World, edge: Edge) -> None:
@@ -144,7 +126,7 @@ def test_a_leg_without_session_timers_is_refreshed_by_us_with_what_was_said_last
     world.run(4000.0)
     assert not edge.finished, "nobody went"
     assert agent.methods.count("INVITE") == 6
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_peer_that_takes_update_is_refreshed_by_update(world: World, edge: Edge) -> None:
@@ -156,7 +138,7 @@ def test_a_peer_that_takes_update_is_refreshed_by_update(world: World, edge: Edg
     assert update.body == b""
     assert update.header("Session-Expires") == "600;refresher=uac"
     assert carrier.methods == []
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_update_that_is_not_taken_after_all_gives_way_to_a_reinvite(world: World, edge: Edge) -> None:
@@ -174,7 +156,7 @@ def test_update_that_is_not_taken_after_all_gives_way_to_a_reinvite(world: World
     assert agent.methods == ["INVITE", "ACK", "UPDATE", "INVITE", "ACK"]
     world.run(300.0)
     assert agent.methods[5:] == ["INVITE", "ACK"]
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
@@ -191,7 +173,7 @@ def test_a_refresh_of_the_callers_is_answered_here(world: World, edge: Edge, met
     if method == "INVITE":
         assert answer.body == first.body
     assert len(agent.heard) == heard + 2, "its own refresh, after 900 seconds"
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_refresh_that_changes_the_session_crosses(world: World, edge: Edge) -> None:
@@ -200,7 +182,7 @@ def test_a_refresh_that_changes_the_session_crosses(world: World, edge: Edge) ->
     carrier.inside("INVITE", MOVED, extra=f"{KNOWS}\nSession-Expires: 600")
     world.run(0.1)
     assert b"4010" in agent.request("INVITE").body
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_agents_refresh_is_answered_with_what_it_was_sent_last(world: World, edge: Edge) -> None:
@@ -212,7 +194,7 @@ def test_an_agents_refresh_is_answered_with_what_it_was_sent_last(world: World, 
     assert agent.response(200).body == invite.body
     agent.inside("ACK", cseq=1, call_id=invite.call_id)
     assert carrier.methods == []
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_answer_to_a_refresh_that_is_new_crosses(world: World, edge: Edge) -> None:
@@ -230,7 +212,7 @@ def test_an_answer_to_a_refresh_that_is_new_crosses(world: World, edge: Edge) ->
     before = len(agent.heard)
     world.run(1.0)
     assert len(agent.heard) == before, "what the caller says to that is no answer to the agent"
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_change_while_a_refresh_is_open_is_491_on_both_sides(world: World, edge: Edge) -> None:
@@ -247,7 +229,7 @@ def test_a_change_while_a_refresh_is_open_is_491_on_both_sides(world: World, edg
     assert agent.statuses("INVITE")[-1] == 491
     agent.reply(invite, 200, ANSWER)
     agent.react = answers
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_refresh_that_meets_a_change_is_tried_again(world: World, edge: Edge) -> None:
@@ -261,7 +243,7 @@ def test_a_refresh_that_meets_a_change_is_tried_again(world: World, edge: Edge) 
     assert agent.methods.count("INVITE") == 3
     world.run(100.0)
     assert agent.methods.count("INVITE") == 3
-    end(world, edge)
+    hang_up(world, edge)
 
 
 # ── ending ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +259,7 @@ def test_a_caller_that_does_not_refresh_ends_the_call(world: World, edge: Edge) 
     for peer in (carrier, agent):
         assert peer.methods[-1] == "BYE"
         assert peer.request("BYE").header("Reason") == 'SIP;cause=408;text="session expired"'
-    end(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("status", [481, 408, None])
@@ -290,7 +272,7 @@ def test_a_refresh_that_finds_nobody_ends_the_call(world: World, edge: Edge, sta
     world.run(940.0)
     assert (edge.record.cause, edge.record.hung_up_by) == ("dialog-lost", "edge")
     assert carrier.methods == ["BYE"]
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_agent_that_refuses_every_refresh_is_there_but_its_session_ends(world: World, edge: Edge) -> None:
@@ -301,7 +283,7 @@ def test_an_agent_that_refuses_every_refresh_is_there_but_its_session_ends(world
     assert not edge.finished
     world.run(3.0)
     assert edge.record.cause == "session-expired"
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_who_knows_no_timers_and_refuses_a_refresh_stays(world: World, edge: Edge) -> None:
@@ -314,7 +296,7 @@ def test_who_knows_no_timers_and_refuses_a_refresh_stays(world: World, edge: Edg
         carrier.inside("UPDATE", extra=f"{KNOWS}\nSession-Expires: 1800")
     assert not edge.finished
     assert agent.methods.count("INVITE") == 5
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_an_ended_call_leaves_no_alarm(world: World, edge: Edge) -> None:
@@ -325,4 +307,4 @@ def test_an_ended_call_leaves_no_alarm(world: World, edge: Edge) -> None:
     world.run(1.0)
     assert edge.core.counts()["call_timers"] == 0
     assert agent.methods[-1] == "BYE"
-    end(world, edge)
+    hang_up(world, edge)

@@ -27,11 +27,6 @@ TERMS = Terms(offences=10.0, forgiven=600.0, first=300.0, answers=Rate(5.0, 5.0)
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def edge(world: World) -> Edge:
     return Edge(world, records(CALLS, msgspec.structs.replace(NUMBER_RECORD, trunk_id=None)), terms=TERMS)
 

@@ -11,18 +11,14 @@ import pytest
 from tests.identity.authority import URL, Authority, claims, header, identity
 from tests.simulation.edge import AGENT, CARRIER, ECHO_AGENT, EDGE, NUMBER, NUMBER_RECORD, TRUNK, Edge, records
 from tests.simulation.peer import Peer, answers, polite
+from tests.simulation.scene import hang_up
 from tests.simulation.world import World
-from trunkline.call.inputs import Fetched, HangUp
+from trunkline.call.inputs import Fetched
 from trunkline.model.trunk import IdentityPolicy
 
 ROOT = Authority()
 SIGNER = ROOT.signer()
 CALLER = "13035559876"
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def made(world: World, policy: IdentityPolicy, anchors: bool = True, **trunk: Any) -> Edge:
@@ -51,14 +47,6 @@ def told(agent: Peer) -> dict[str, str]:
     return {name: value for name, value in invite.private() if "Verstat" in name or "Attestation" in name}
 
 
-def over(world: World, edge: Edge) -> None:
-    for each in list(edge.core.calls):
-        edge.give(HangUp(each))
-    world.run(200.0)
-    assert edge.clean() == {}
-    edge.whole()
-
-
 @pytest.mark.parametrize("policy", ["verify", "require"])
 @pytest.mark.parametrize("attest", ["A", "B", "C"])
 def test_who_is_vouched_for_is_told_to_the_agent(world: World, policy: IdentityPolicy, attest: str) -> None:
@@ -67,7 +55,7 @@ def test_who_is_vouched_for_is_told_to_the_agent(world: World, policy: IdentityP
     assert 200 in carrier.statuses("INVITE")
     verstat = f"TN-Validation-Passed-{attest}"
     assert told(agent) == {"X-Trunkline-Verstat": verstat, "X-Trunkline-Attestation": attest}
-    over(world, edge)
+    hang_up(world, edge)
     assert edge.record.attestation == verstat
     assert [(seen.reason, seen.status) for seen in edge.observed if seen.kind == "identity"] == [(verstat, 0)]
 
@@ -77,7 +65,7 @@ def test_who_does_not_ask_has_nothing_of_it(world: World) -> None:
     carrier, agent = call(world, vouched(world))
     assert 200 in carrier.statuses("INVITE")
     assert (told(agent), edge.fetched) == ({}, [])
-    over(world, edge)
+    hang_up(world, edge)
     assert edge.record.attestation is None
 
 
@@ -122,7 +110,7 @@ def test_beside_one_of_another_kind_the_callers_own_token_counts(world: World) -
     edge = made(world, "require")
     _, agent = call(world, of_kind(world, "rcd") + "\n" + vouched(world))
     assert told(agent)["X-Trunkline-Attestation"] == "A"
-    over(world, edge)
+    hang_up(world, edge)
 
 
 FIRST, SECOND = "13035550001", "13035550002"
@@ -148,7 +136,7 @@ def test_a_diverted_callers_token_stands_with_those_of_its_diversions(world: Wor
     assert 200 in carrier.statuses("INVITE")
     assert told(agent)["X-Trunkline-Verstat"] == "TN-Validation-Passed-A"
     assert [each.url for each in edge.fetched] == [URL, *[ELSEWHERE] * len(places)]
-    over(world, edge)
+    hang_up(world, edge)
     assert edge.record.attestation == "TN-Validation-Passed-A"
 
 
@@ -205,7 +193,7 @@ def test_who_diverts_a_call_may_sign_it_anew(world: World) -> None:
     edge = made(world, "require")
     _, agent = call(world, vouched(world, dest={"tn": [FIRST]}) + "\n" + vouched(world, attest="C"))
     assert told(agent)["X-Trunkline-Attestation"] == "C"
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def refused(
@@ -219,7 +207,7 @@ def refused(
         assert final.phrase == words
         assert final.headers("Reason") == [f'STIR;cause={status};text="{words}"']
         assert agent.requests == []
-    over(world, edge)
+    hang_up(world, edge)
     record = edge.record
     assert record.attestation == verstat
     if policy == "require":
@@ -250,7 +238,7 @@ def test_without_anybody_to_trust_nothing_is_verified(world: World) -> None:
     edge = made(world, "verify", anchors=False)
     _, agent = call(world, vouched(world))
     assert (told(agent), edge.fetched) == ({"X-Trunkline-Verstat": "No-TN-Validation"}, [])
-    over(world, edge)
+    hang_up(world, edge)
 
 
 @pytest.mark.parametrize("policy", ["verify", "require"])
@@ -279,7 +267,7 @@ def test_a_certificate_that_comes_in_time(world: World) -> None:
     world.run(0.1)
     assert 200 in carrier.statuses("INVITE")
     assert told(agent)["X-Trunkline-Attestation"] == "A"
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_who_hangs_up_meanwhile_is_let_go(world: World) -> None:
@@ -308,7 +296,7 @@ def test_an_operator_may_end_a_call_that_waits(world: World) -> None:
     edge = made(world, "verify")
     edge.certificates.clear()
     carrier, _ = call(world, vouched(world))
-    over(world, edge)
+    hang_up(world, edge)
     assert carrier.statuses("INVITE")[-1] == 480
 
 
@@ -318,14 +306,14 @@ def test_a_caller_who_is_private_is_vouched_for_by_the_asserted_number(world: Wo
     carrier, agent = call(world, asserted + "\n" + vouched(world, orig={"tn": "14155550111"}))
     assert 200 in carrier.statuses("INVITE")
     assert "anonymous" in (agent.request("INVITE").header("From") or "")
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_the_asserted_number_is_the_one_that_must_be_vouched_for(world: World) -> None:
     edge = made(world, "require", trust_identity=True)
     carrier, _ = call(world, "P-Asserted-Identity: <tel:+14155550111>\n" + vouched(world))
     assert carrier.statuses("INVITE")[-1] == 438
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_call_that_ends_here_is_vetted_too(world: World) -> None:
@@ -333,11 +321,11 @@ def test_a_call_that_ends_here_is_vetted_too(world: World) -> None:
     edge = Edge(world, records(number, msgspec.structs.replace(TRUNK, identity="require")))
     carrier, _ = call(world)
     assert carrier.statuses("INVITE")[-1] == 428
-    over(world, edge)
+    hang_up(world, edge)
 
 
 def test_what_the_caller_says_of_itself_does_not_cross(world: World) -> None:
     edge = made(world, "off")
     _, agent = call(world, "X-Trunkline-Attestation: A\nX-Trunkline-Verstat: TN-Validation-Passed-A")
     assert told(agent) == {}
-    over(world, edge)
+    hang_up(world, edge)

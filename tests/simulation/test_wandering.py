@@ -12,8 +12,9 @@ from msgspec import structs
 from tests.simulation.edge import CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT, Edge, id_of, records
 from tests.simulation.peer import Message, Peer
 from tests.simulation.phone import ANSWER
+from tests.simulation.scene import hang_up
 from tests.simulation.world import Weather, World
-from trunkline.call.inputs import HangUp, Input, Resolved
+from trunkline.call.inputs import Input, Resolved
 from trunkline.call.outputs import Resolve
 from trunkline.model.agent import Agent
 from trunkline.sip.flow import Flow
@@ -123,11 +124,7 @@ def test_whatever_the_addresses_do(
             carrier.inside("CANCEL", cseq=1, branch=branch, to_tag="")
             carrier.cseq = 1
     world.run(100.0)
-    for live in list(edge.core.calls):
-        edge.give(HangUp(live))
-    world.run(800.0)
-    assert edge.clean() == {}, world.ladder()
-    edge.whole()
+    hang_up(world, edge, 800.0)
     assert len({status for status in carrier.statuses("INVITE") if status >= 200}) <= 1, world.ladder()
     if loss:
         return
