@@ -8,6 +8,7 @@ from trunkline.routing.telephone import (
     E164,
     LONGEST,
     Party,
+    _national,
     canonical,
     party,
     party_of_address,
@@ -192,3 +193,11 @@ def test_a_missing_plus_is_put_back_only_where_asked() -> None:
     assert with_plus("04155550100") is None
     assert with_plus("alice") is None
     assert Party("14155550100").number("DE") != "+14155550100"
+
+
+def test_a_context_as_long_as_a_message_is_not_remembered() -> None:
+    """Strangers write it too, and what is read is kept."""
+    before = _national.cache_info().currsize
+    for digit in "123456789":
+        assert Party("5550100", context=f"+{digit * 60_000}").number("US") is None
+    assert _national.cache_info().currsize <= before + 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from tests.simulation.edge import Edge
+from tests.simulation.edge import NUMBER_RECORD, SIP_AGENT, Edge, id_of, records
+from tests.simulation.peer import Peer, answers
 from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.provisional import REQUIRES, SUPPORTS, Agent, Caller, begin
 from tests.simulation.scene import hang_up
@@ -212,4 +214,42 @@ def test_an_invite_in_an_early_dialog_is_glare_to_its_callee(world: World, edge:
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 500
     assert agent.statuses("INVITE") == [491]
+    hang_up(world, edge)
+
+
+def test_an_update_of_an_agent_that_answers_what_was_cancelled_has_an_answer(world: World, edge: Edge) -> None:
+    """Its 200 crosses our CANCEL while its UPDATE waits for the caller."""
+    carrier, agent = settle(world)
+    carrier.react = None
+    agent.remote_tag = agent.invited.from_tag or ""
+    agent.inside("UPDATE", ANSWER.replace(b"5000", b"5040"), call_id=agent.invited.call_id)
+    world.run(0.1)
+    assert "UPDATE" in carrier.methods
+    agent.react = lambda p, m: p.reply(m, 200) if isinstance(m, Request) and m.method in ("CANCEL", "BYE") else None
+    (call,) = edge.core.calls
+    edge.give(HangUp(call))
+    agent.answers(b"")
+    world.run(0.1)
+    assert agent.methods[-2:] == ["ACK", "BYE"]
+    assert agent.statuses("UPDATE") == [487]
+    hang_up(world, edge)
+
+
+def test_an_update_whose_agent_never_answers_does_not_outlive_it(world: World) -> None:
+    """The next agent's session can be changed: nothing of the first one's is open."""
+    second = replace(SIP_AGENT, id=id_of(70), uri="sip:two@192.0.2.30:5060")
+    group = replace(SIP_AGENT, id=id_of(71), kind="group", uri=None, members=(SIP_AGENT.id, second.id))
+    edge = Edge(world, records(second, group, replace(NUMBER_RECORD, agent_id=group.id)))
+    carrier, agent = settle(world)
+    Peer(world, "192.0.2.30", answers)
+    agent.react = lambda p, m: p.reply(m, 200) if isinstance(m, Request) and m.method == "CANCEL" else None
+    carrier.inside("UPDATE", MOVED)
+    world.run(0.1)
+    assert "UPDATE" in agent.methods
+    world.run(25.0)
+    assert carrier.statuses("UPDATE") == [500]
+    assert carrier.statuses("INVITE")[-1] == 200
+    carrier.inside("INVITE", MOVED.replace(b"4010", b"4020"))
+    world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
     hang_up(world, edge)

@@ -494,3 +494,17 @@ def test_calls_to_the_trunk_pass_its_service_route() -> None:
     assert invite.headers("Route") == [f"<sip:{REGISTRAR};lr>", "<sip:192.0.2.99;lr>"]
     edge.core.apply([Removed("trunk", TRUNK.id)], world.now)
     assert edge.core.ua.service_routes == {}
+
+
+def test_a_trunk_that_goes_while_it_registers_leaves_no_route_behind() -> None:
+    """The 200 that is on its way then says where calls of the trunk that was are to pass (RFC 3608)."""
+    world = World(weather=Weather(delay=(0.2, 0.2)))
+    edge, registrar = started(world), Registrar(world)
+    registrar.extra = "Service-Route: <sip:edge.carrier.example;lr>\r\n"
+    while not registrar.live:
+        world.run(0.1)
+    assert state(edge) == "registering"
+    edge.core.apply([Removed("trunk", TRUNK.id)], world.now)
+    world.run(10.0)
+    assert registrar.live == []
+    assert edge.core.ua.service_routes == {}

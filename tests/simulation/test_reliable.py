@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.edge import CARRIER, Edge, open_dialogs
-from tests.simulation.phone import ANSWER
+from tests.simulation.phone import ANSWER, MOVED
 from tests.simulation.provisional import REQUIRES, SUPPORTS, begin
 from tests.simulation.scene import hang_up
 from tests.simulation.world import World
@@ -104,6 +104,55 @@ def test_the_answer_is_held_until_early_media_is_acknowledged(world: World, edge
     assert carrier.statuses("INVITE")[-1] == 200
     assert carrier.response(200).to_tag == progress.to_tag
     assert edge.core.counts()["calls"] == 1
+    hang_up(world, edge)
+
+
+def test_the_prack_of_a_ringing_is_not_that_of_the_media_behind_it(world: World, edge: Edge) -> None:
+    """The 183 waits for its turn, and then for its own PRACK; the answer waits for both."""
+    carrier, agent = begin(world, REQUIRES, pracks=False)
+    agent.ring(180)
+    agent.ring(183, ANSWER)
+    world.run(0.1)
+    agent.answers()
+    world.run(0.1)
+    for status in (180, 183):
+        assert 200 not in carrier.statuses("INVITE")
+        progress = carrier.response(status)
+        carrier.prack(int(progress.header("RSeq") or 0), progress.to_tag or "")
+        world.run(0.1)
+    assert carrier.statuses("INVITE") == [100, 180, 183, 200]
+    assert carrier.response(200).body == b""
+    hang_up(world, edge)
+
+
+def test_early_media_that_finds_no_room_in_the_queue_holds_nothing(world: World, edge: Edge) -> None:
+    carrier, agent = begin(world, REQUIRES, pracks=False)
+    for n in range(12):
+        agent.ring(180 + n % 2)
+    agent.ring(183, ANSWER)
+    world.run(0.1)
+    carrier.pracks = True
+    agent.answers()
+    world.run(3.0)
+    assert 183 not in carrier.statuses("INVITE")
+    assert carrier.response(200).body
+    hang_up(world, edge)
+
+
+def test_an_offer_in_the_prack_of_a_ringing_is_refused(world: World, edge: Edge) -> None:
+    """That of its INVITE has no answer yet (§5, RFC 3261 §14.2)."""
+    carrier, agent = begin(world, REQUIRES, pracks=False)
+    agent.ring(180)
+    world.run(0.1)
+    first = carrier.response(180)
+    carrier.prack(int(first.header("RSeq") or 0), first.to_tag or "", MOVED)
+    world.run(1.0)
+    assert carrier.statuses("PRACK") == [500]
+    assert carrier.response(500, "PRACK").header("Retry-After")
+    assert carrier.statuses("INVITE") == [100, 180], "it is acknowledged all the same"
+    agent.answers()
+    world.run(0.1)
+    assert carrier.response(200).body
     hang_up(world, edge)
 
 

@@ -176,6 +176,19 @@ def test_a_refresh_of_the_callers_is_answered_here(world: World, edge: Edge, met
     hang_up(world, edge)
 
 
+def test_a_refresh_that_is_worked_on_for_ever_ends_the_session(world: World, edge: Edge) -> None:
+    """100 and nothing more: a re-INVITE in proceeding has no timer of its own (RFC 3261 §17.1.1.2)."""
+    carrier, agent = Peer(world, CARRIER, steady), Peer(world, AGENT, answers)
+    connect(world, carrier)
+    agent.react = lambda p, m: p.reply(m, 100) if isinstance(m, Request) and m.method == "INVITE" else None
+    world.run(1799.0)
+    assert agent.methods.count("INVITE") == 2
+    assert not edge.finished
+    world.run(2.0)
+    assert edge.record.cause == "session-expired"
+    end(world, edge)
+
+
 def test_a_refresh_that_changes_the_session_crosses(world: World, edge: Edge) -> None:
     carrier, agent = Peer(world, CARRIER, polite), Peer(world, AGENT, answers)
     connect(world, carrier, f"{KNOWS}\nSession-Expires: 600;refresher=uac")

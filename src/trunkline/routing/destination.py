@@ -60,12 +60,15 @@ def special_rate(e164: str) -> bool:
     )
 
 
-@lru_cache(maxsize=REMEMBERED)
 def emergency(digits: str, country: str | None) -> bool:
     """Whether these digits, dialled in a country, reach its emergency services; without a country, those of any that
     dials 112, 911 or 999."""
-    if not _SHORT.fullmatch(digits):
-        return False
+    # What is too long to be one is not remembered: it may be as long as a message.
+    return _SHORT.fullmatch(digits) is not None and _emergency(digits, country)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _emergency(digits: str, country: str | None) -> bool:
     if country is None:
         return digits in ("112", "911", "999")
     from phonenumbers import shortnumberinfo

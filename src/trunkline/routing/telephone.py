@@ -52,7 +52,7 @@ class Party(NamedTuple):
 
     def number(self, country: str | None) -> str | None:
         """Its E.164 form, read as somebody in `country` (ISO 3166 alpha-2) dials; None when it is no number."""
-        if self.context is not None and not self.user.startswith("+"):
+        if self.context is not None and len(self.context) <= LONGEST and not self.user.startswith("+"):
             context = self.context.translate(_SEPARATORS)
             if _DIGITS.fullmatch(context) and context[0] == "+":
                 return _national(context + self.user.translate(_SEPARATORS)[:LONGEST], country)

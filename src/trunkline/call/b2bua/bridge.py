@@ -50,12 +50,14 @@ class Bridge:
         """Who has this place from now on."""
         self._seats[end] = seat
 
-    def replace(self, end: End, seat: Seat, plan: MediaPlan) -> None:
+    def replace(self, end: End, seat: Seat, plan: MediaPlan, now: float) -> Outs:
         """This place has another party, and their session descriptions cross by `plan` from now on. What was open
         between the parties before is over."""
+        outs = self.abandon(opposite(end), now)
         self._seats[end] = seat
         self.plan = plan
         self._exchanges = Exchanges(plan)
+        return outs
 
     def leave(self, end: End) -> Seat:
         """This place is empty from now on; who had it."""
@@ -89,7 +91,7 @@ class Bridge:
         return self._cross(event, end, self._seats[end].party, other.party, now)
 
     def abandon(self, end: End, now: float) -> Outs:
-        """Who had the place opposite `end` is gone before the answer."""
+        """Who had the place opposite `end` is gone: what was asked of it has an answer now."""
         seat = self._seats.get(end)
         return self._exchanges.abandon(end, seat.party, now) if seat is not None else []
 

@@ -204,7 +204,8 @@ class Call:
             return self.hang_up("max-duration", "edge", 'Q.850;cause=16;text="max duration"', now)
         if self.agent is None or self.answered:
             return []
-        return self._searched(self._search.unanswered(now), now)
+        outs = self.bridge.abandon("caller", now)
+        return outs + self._searched(self._search.unanswered(now), now)
 
     def hang_up(self, cause: str, by: Side, reason: str, now: float, status: int = 480) -> Outs:
         """End both legs. `status` is the answer of a call that was not answered yet."""

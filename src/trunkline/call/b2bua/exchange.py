@@ -242,12 +242,18 @@ class Exchanges:
         return other.ask(REFRESHED, method, body, "", (), now)
 
     def abandon(self, side: End, asker: Party, now: float) -> Outs:
-        """The other side is gone before the answer: what `asker` asked is told so, and may be asked again."""
+        """The other side is gone: what `asker` asked it is told so, and may be asked again."""
         current, self._open = self._open, None
-        if current is None or current.side != side or asker.current is None:
-            return []
-        headers = "Retry-After: 3\r\n"
-        return asker.current.reply(current.exchange, 500, "Server Internal Error", b"", "", headers, now)
+        asked = [exchange for exchange, whose in self._infos.items() if whose == side]
+        self._infos.clear()
+        if current is not None and current.side == side:
+            asked.append(current.exchange)
+        outs: Outs = []
+        if asker.current is not None:
+            for exchange in asked:
+                headers = "Retry-After: 3\r\n"
+                outs += asker.current.reply(exchange, 500, "Server Internal Error", b"", "", headers, now)
+        return outs
 
     def lost(self, exchange: str, status: int) -> bool:
         """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2)."""

@@ -93,6 +93,7 @@ class Transfer:
         "early",
         "end",
         "entry",
+        "exchange",
         "joining",
         "leg",
         "lender",
@@ -152,6 +153,8 @@ class Transfer:
         """The call that the new party is in until it is joined to this one; empty when it is in none."""
         self.subscriber: Subscriber | None = None
         """Of a REFER that we sent."""
+        self.exchange = ""
+        """The name of that REFER."""
 
     def begin(self, penalties: Penalties, now: float) -> None:
         """A candidate is called: the first is the beginning."""

@@ -259,7 +259,8 @@ class Registering:
             if client.expires:
                 client.good = flow
                 client.contact = client.offered
-                self.ua.service_routes[client.trunk.id] = service_route(response)
+                if not client.leaving:
+                    self.ua.service_routes[client.trunk.id] = service_route(response)
                 if client.trunk.keepalive > 0:
                     self._alarms.set((client.number, "ping"), now + self._gap(client))
             else:

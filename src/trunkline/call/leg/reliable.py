@@ -33,7 +33,7 @@ class Ringing(NamedTuple):
 class Reliable(EarlyDialog):
     """Those of one early dialog."""
 
-    __slots__ = ("_gap", "_invite", "_leg", "_queue", "_sent", "_tag", "_ua", "offered", "told")
+    __slots__ = ("_gap", "_invite", "_leg", "_queue", "_sent", "_tag", "_ua", "describes", "offered", "told")
 
     def __init__(self, ua: UserAgent, leg: str, invite: str, tag: str, session: Session, offered: bool) -> None:
         """`invite`: the server transaction. `offered`: whether the INVITE brought the offer."""
@@ -48,7 +48,9 @@ class Reliable(EarlyDialog):
         self._queue: list[Ringing] = []
         self.offered = offered
         self.told = False
-        """Whether one of them has a session description."""
+        """Whether one of them has a session description, be it one that waits for its turn."""
+        self.describes = False
+        """Whether the latest that was sent has."""
 
     @property
     def holds(self) -> bool:
@@ -57,12 +59,14 @@ class Reliable(EarlyDialog):
 
     def send(self, ringing: Ringing, now: float) -> Outs:
         """Send it, when it is its turn."""
-        self.told = self.told or bool(ringing.body)
         if self._sent:
             if len(self._queue) < _MOST_WAITING:
+                self.told = self.told or bool(ringing.body)
                 self._queue.append(ringing)
             return []
         self.sequence += 1
+        self.describes = bool(ringing.body)
+        self.told = self.told or self.describes
         headers = f"{ringing.headers}Require: 100rel\r\nRSeq: {self.sequence}\r\n"
         layer = self._ua.layer
         self._sent = layer.respond(self._invite, ringing.status, now, self._tag, headers, ringing.body, ringing.words)

@@ -284,9 +284,9 @@ class Session:
         asking = self.asking
         if self.ended:
             return []
-        if self.changing:
-            # What is under way refreshes the session as well.
-            self.ua.alarms.set((self.leg, SESSION), now + self.ua.layer.timing.t2)
+        if self.changing and now < asking.timer.end:
+            # What is under way refreshes the session as well, when it comes to an end before the session does.
+            self.ua.alarms.set((self.leg, SESSION), min(now + self.ua.layer.timing.t2, asking.timer.end))
             return []
         due = asking.timer.expire(now)
         if due == "expired":

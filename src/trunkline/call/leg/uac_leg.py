@@ -206,9 +206,9 @@ class UacLeg(SipLeg):
             shown = authorize(self.target.credentials, response, "INVITE", self.target.uri, cnonce, self._shown)
             if shown is not None and self.flow is not None:
                 self._shown = shown
-                return self._invite(self.flow, now)
+                return dropped + self._invite(self.flow, now)
         if status == 422 and self.flow is not None and self._timer.refused(response):
-            return self._invite(self.flow, now)
+            return dropped + self._invite(self.flow, now)
         reason = response.header("reason") or f'SIP;cause={status};text="{_quoted(response.phrase)}"'
         warning = response.header("warning") or ""
         if status == 503:
@@ -361,7 +361,9 @@ class UacLeg(SipLeg):
             dialog = receipt.session.dialog.confirmed(dialog)
         if self.session is not None or self.over or self._cancel is not None:
             self.over = True
-            return self._unwanted.end(dialog, response.cseq, self._cancel or "", now)
+            # What its peer asked in its early dialog has no answer yet.
+            dropped = self._receipts.drop(None, now) if self.session is None else []
+            return dropped + self._unwanted.end(dialog, response.cseq, self._cancel or "", now)
         self.over = True
         settled = receipt is not None and receipt.settled
         self.session = receipt.session if receipt is not None else self._begin(dialog)

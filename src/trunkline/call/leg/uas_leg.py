@@ -258,10 +258,14 @@ class UasLeg(SipLeg):
             return [*self.ua.layer.respond(key, 481, now, self.tag)]
         body = request.body if find_sdp(content_type(request) or None, request.body) is not None else b""
         outs: Outs = []
-        first = early.holds
-        early.settled = early.told
+        first = early.describes
+        early.settled = early.settled or first
         if body and (early.offered or not first):
-            outs += early.session.take(request, key)
+            if early.settled and early.session is self.current:
+                outs += early.session.take(request, key)
+            else:
+                # An offer while another one is open (RFC 3261 §14.2), or in one of several early dialogs.
+                outs += self.ua.layer.respond(key, 500, now, headers="Retry-After: 5\r\n")
         else:
             outs += self.ua.layer.respond(key, 200, now)
             if first and not early.offered:

@@ -50,12 +50,13 @@ class Delegating:
         if by:
             headers = (*headers, ("Referred-By", by))
         self._ua.alarms.set((call.id, "transfer"), transfer.subscriber.deadline)
-        return seat.party.ask(f"{REFER}{moving.name()}", "REFER", b"", "", headers, now)
+        transfer.exchange = f"{REFER}{moving.name()}"
+        return seat.party.ask(transfer.exchange, "REFER", b"", "", headers, now)
 
     def replied(self, call: Call, moving: Moving, event: Replied, now: float) -> Outs:
-        """The answer to the REFER."""
+        """The answer to the REFER. One to a REFER before it comes too late."""
         transfer = moving.transfer
-        if transfer is None or transfer.subscriber is None:
+        if transfer is None or transfer.subscriber is None or transfer.exchange != event.exchange:
             return []
         transfer.subscriber.answered(event.status, event.phrase, False, now, self._ua.layer.timing.patience)
         return self._told(call, moving, transfer, now)

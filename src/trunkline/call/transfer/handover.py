@@ -237,7 +237,7 @@ class Handover:
             seat, outs = merging.complete(self._ua, self._calls, capacity, call, transfer, joining, now)
         else:
             seat, outs = self._seated(transfer, joining, now)
-        call.bridge.replace(end, seat, joining.plan)
+        outs += call.bridge.replace(end, seat, joining.plan, now)
         moving.transfer = None
         moving.settling = joining if joining.plan.offerer is not None else None
         transfer.entry.end("completed", 200, "OK", "", now + self._ua.epoch)

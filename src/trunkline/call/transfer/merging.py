@@ -77,6 +77,7 @@ def complete(
     party = joining.party(transfer.end)
     end = other.bridge.end_of(party.id)
     assert end is not None
+    outs = other.bridge.abandon(end, now)
     far = other.bridge.leave(end)
     wall = now + ua.epoch
     line = LegEntry(transfer.end, wall, far.line.sip_call_id, far.line.uri, far.line.trunk_id)
@@ -91,7 +92,7 @@ def complete(
     if other.moving is not None:
         other.moving.lent = ""
     other.ledger.detail = f"Its far end was joined to call_{call.id}."
-    outs = other.hang_up("transferred", transfer.entry.by, TRANSFERRED, now)
+    outs += other.hang_up("transferred", transfer.entry.by, TRANSFERRED, now)
     return Seat(party, line, far.trunk, far.agent), outs
 
 

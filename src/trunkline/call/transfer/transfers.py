@@ -161,24 +161,25 @@ class Transfers:
 
     def _hung_up(self, call: Call, moving: Moving, event: Disconnected | Lost, end: End, now: float) -> Outs:
         """One of those who talk has hung up. Who asked to be replaced may: the transfer goes on without it."""
+        outs: Outs = []
         for telling in moving.tellings.values():
             if telling.leg.id == event.leg:
                 telling.hung_up = True
-                telling.notifier.answered(200, now)
+                outs += telling.answered(200, now)
         transfer = moving.transfer
         if moving.lent:
-            return self._lender_lost(call, moving, event, now)
+            return outs + self._lender_lost(call, moving, event, now)
         if transfer is None:
-            return call.receive(event, now)
+            return outs + call.receive(event, now)
         if transfer.subscriber is not None:
-            return self._delegating.hung_up(call, moving, transfer, event, end, now)
+            return outs + self._delegating.hung_up(call, moving, transfer, event, end, now)
         if end != transfer.end:
-            return call.receive(event, now)
+            return outs + call.receive(event, now)
         transfer.orphaned = True
         seat = call.bridge.seat(end)
         if seat is not None:
             seat.line.reason, seat.line.ended_at = event.reason or None, now + call.ua.epoch
-        return []
+        return outs
 
     def _lender_lost(self, call: Call, moving: Moving, event: Disconnected | Lost, now: float) -> Outs:
         """Somebody hung up in a call whose far end is to be joined to another. Who has lent it may, at any time."""
