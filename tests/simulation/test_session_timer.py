@@ -186,7 +186,7 @@ def test_a_refresh_that_is_worked_on_for_ever_ends_the_session(world: World, edg
     assert not edge.finished
     world.run(2.0)
     assert edge.record.cause == "session-expired"
-    end(world, edge)
+    hang_up(world, edge)
 
 
 def test_a_refresh_that_changes_the_session_crosses(world: World, edge: Edge) -> None:

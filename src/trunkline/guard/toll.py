@@ -51,6 +51,10 @@ class Tolls:
             del self._live[organization]
         self._settled[organization] = self._settled.get(organization, 0) + used
 
+    def counts(self, call: str) -> bool:
+        """Whether the call is up, and counts."""
+        return call in self._calls
+
     def minutes(self, organization: str, now: float) -> int:
         """Those begun today, of calls that ended and of calls that are up."""
         self._turn(now)

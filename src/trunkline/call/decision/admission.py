@@ -84,6 +84,15 @@ class Admission:
             self.rates.take(key, Rate.of(rules.calls_per_second), now)
         self.capacity.hold(key, call_id)
 
+    def follow(self, organization_id: str, call_id: str, leg: str, now: float) -> bool:
+        """The telephone that an outbound call reached goes on by itself, as this leg of another call; whether it is one
+        that counts. That call ends, and is released."""
+        if not self.tolls.counts(call_id):
+            return False
+        self.capacity.hold(_outbound(organization_id), leg)
+        self.tolls.begin(organization_id, leg, now)
+        return True
+
     def longest(self, organization_id: str, rules: OutboundRules, now: float) -> float | None:
         """Seconds after the answer at which an outbound call must end: by the rules, and by what is left of the day's
         limit; None when nothing ends it."""

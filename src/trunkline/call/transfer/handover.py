@@ -233,8 +233,8 @@ class Handover:
         left = call.bridge.seat(end)
         assert left is not None
         if transfer.lender:
-            capacity = self._admission.capacity
-            seat, outs = merging.complete(self._ua, self._calls, capacity, call, transfer, joining, now)
+            admission, table = self._admission, self._table
+            seat, outs = merging.complete(self._ua, self._calls, admission, table, call, transfer, joining, now)
         else:
             seat, outs = self._seated(transfer, joining, now)
         outs += call.bridge.replace(end, seat, joining.plan, now)

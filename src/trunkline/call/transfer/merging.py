@@ -16,11 +16,12 @@ from trunkline.call.b2bua.ledger import LegEntry
 from trunkline.call.b2bua.legs import Legs
 from trunkline.call.b2bua.media_plan import End
 from trunkline.call.b2bua.moving import TRANSFERRED, Moving, Transfer
+from trunkline.call.decision.admission import Admission
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.endpoint_leg import EndpointLeg
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.transfer.destination import Unreachable
-from trunkline.trunk.capacity import Capacity
+from trunkline.routing.table import Table
 
 
 class Far(NamedTuple):
@@ -66,7 +67,8 @@ def begin(ua: UserAgent, calls: Mapping[str, Call], call: Call, transfer: Transf
 def complete(
     ua: UserAgent,
     calls: Mapping[str, Call],
-    capacity: Capacity,
+    admission: Admission,
+    table: Table,
     call: Call,
     transfer: Transfer,
     joining: Joining,
@@ -87,13 +89,25 @@ def complete(
     far.line.ended_at = wall
     party.belong(call.id)
     if far.trunk is not None:
-        capacity.hold(far.trunk.id, party.id)
+        admission.capacity.hold(far.trunk.id, party.id)
+    if _counts(admission, other, party.id, now):
+        organization = table.organizations.get(call.ledger.organization_id)
+        transfer.rules = organization.outbound if organization is not None else None
     transfer.lender = ""
     if other.moving is not None:
         other.moving.lent = ""
     other.ledger.detail = f"Its far end was joined to call_{call.id}."
     outs += other.hang_up("transferred", transfer.entry.by, TRANSFERRED, now)
     return Seat(party, line, far.trunk, far.agent), outs
+
+
+def _counts(admission: Admission, other: Call, leg: str, now: float) -> bool:
+    """Whether a leg that leaves the other call is a telephone that its organization's limits on calls out count. One
+    that was called by a transfer is counted by itself already; the one that the call was for goes on so."""
+    if admission.tolls.counts(leg):
+        return True
+    called = other.agent is not None and other.agent.id == leg
+    return called and admission.follow(other.ledger.organization_id, other.id, leg, now)
 
 
 def returned(calls: Mapping[str, Call], transfer: Transfer) -> tuple[Call, End] | None:
