@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect, structs
 
+from trunkline.api.words import E164
 from trunkline.control.errors import Invalid, Scalar
 from trunkline.model.secret import Secret
 
@@ -25,7 +26,6 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _PATTERN = re.compile(r"Expected `str` matching regex '(.*)'", re.DOTALL)
 _ANY_CASE = re.compile(r"\^\(((?:\[[a-z][A-Z]\]|[0-9|])+)\)\$")
 _EITHER_CASE = re.compile(r"\[([a-z])[A-Z]\]")
-_E164 = r"^\+[1-9][0-9]{6,14}$"
 _BOUND = re.compile(r"Expected `(?:int|float)` ([<>])= (\S+)")
 _LENGTH = re.compile(r"Expected `(\w+)` of length ([<>])= (\d+)")
 _KIND = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
@@ -104,7 +104,7 @@ def _refusal(complaint: str, given: object, kind: type) -> Invalid:
     if not path:
         return Invalid("invalid_json", f"The body is not what is expected here: {what}.")
     provided = _at(given, path)
-    if (pattern := _PATTERN.fullmatch(what)) and pattern[1].encode().decode("unicode_escape") == _E164:
+    if (pattern := _PATTERN.fullmatch(what)) and pattern[1].encode().decode("unicode_escape") == E164:
         return Invalid("invalid_phone_number", "Phone number must be in E.164 format", field=path, provided=provided)
     return Invalid(code_for(path), f"{path}: {_sentence(what, path, kind)}.", field=path, provided=provided)
 

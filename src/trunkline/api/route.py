@@ -13,7 +13,7 @@ from trunkline.control.services import Services
 B = TypeVar("B")
 Q = TypeVar("Q")
 
-_NO_HEADERS: Mapping[str, str] = {}
+_NONE: Mapping[str, str] = {}
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -32,7 +32,7 @@ class Ask(Generic[B, Q]):
         body: B,
         query: Q,
         request_id: str,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = _NONE,
         raw: bytes = b"",
     ) -> None:
         self.services = services
@@ -55,7 +55,7 @@ class Reply(NamedTuple):
     body: msgspec.Struct | Sequence[msgspec.Struct] | bytes
     status: int = 200
     content_type: str = "application/json"
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str] = _NONE
 
 
 Handler = Callable[[Ask[Any, Any]], Awaitable[Any]]
@@ -101,6 +101,29 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class Below(NamedTuple):
+    """Makes the routes of one resource: all are below its path, bear its tag, and call fields the same."""
+
+    base: str
+    tag: str
+    fields: Mapping[str, str] = _NONE
+
+    def __call__(
+        self, method: Method, path: str, handler: Handler, summary: str, permission: str, **more: Any
+    ) -> Route:
+        """`more`: whatever else a `Route` says."""
+        return Route(
+            method=method,
+            path=f"{self.base}{path}",
+            handler=handler,
+            summary=summary,
+            tag=self.tag,
+            permission=permission,
+            fields=dict(self.fields),
+            **more,
+        )
 
 
 class Parameter(NamedTuple):

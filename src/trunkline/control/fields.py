@@ -6,9 +6,12 @@ Surfaces that call a field something else translate that name (see `api.route.Ro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any, NoReturn
+
+import msgspec
+from msgspec import UNSET
 
 from trunkline.control.errors import Invalid, Scalar
 from trunkline.model.trunk import Range
@@ -42,6 +45,14 @@ LEAST_OWNED = 7
 def refuse(field: str, message: str, provided: object = None) -> NoReturn:
     shown: Scalar = provided if isinstance(provided, str | int | float | bool) else None
     raise Invalid("invalid_parameter", message, field=field, provided=shown)
+
+
+def said(wanted: msgspec.Struct) -> Iterator[tuple[str, Any]]:
+    """What a wanted change says, field by field: all that is not unset."""
+    for field in wanted.__struct_fields__:
+        value = getattr(wanted, field)
+        if value is not UNSET:
+            yield field, value
 
 
 def phone_number(text: str, field: str = "phone_number") -> str:
@@ -267,6 +278,11 @@ def line(most: int) -> Any:
         return text
 
     return check
+
+
+def plain(text: str, marks: str = "-_.") -> bool:
+    """Whether it is ASCII letters, digits and these marks alone, as an id may be that goes into a path or a URI."""
+    return all(c.isascii() and (c.isalnum() or c in marks) for c in text)
 
 
 def prose(most: int) -> Any:

@@ -7,30 +7,26 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import Request, any_case, moment
+from trunkline.api.native.shape import Request, moment
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import E164, EncryptionWord, Name
 from trunkline.control.errors import Invalid
 from trunkline.control.routing.importing import Import
 from trunkline.control.routing.numbers import NumberWanted
 from trunkline.model.number import Number
 from trunkline.model.secret import Secret
 
-E164 = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+15551234567"])]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-EncryptionWord = Annotated[
-    str,
-    msgspec.Meta(pattern=any_case("disable", "disabled", "allow", "allowed", "require", "required")),
-]
+Telephone = Annotated[str, msgspec.Meta(pattern=E164, examples=["+15551234567"])]
 
 
 class NumberImport(Request, frozen=True, kw_only=True):
-    phone_number: E164
+    phone_number: Telephone
     provider: Literal["twilio", "sip"]
     supports_inbound: bool = False
     supports_outbound: bool = False
     integration_id: str | None = None
     """`twilio`: the VoIP connection, as `intg_` and its number."""
-    sip_trunk_name: Text | None = None
+    sip_trunk_name: Name | None = None
     sip_username: Secret | None = None
     sip_password: Secret | None = None
     sip_server_address: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None

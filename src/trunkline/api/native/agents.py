@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from trunkline.api.native.reachability import Reachability, reachability
 from trunkline.api.native.shape import CascadeQuery, Done, PageQuery, Pagination, Request, cut, moment, shown
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import Name, ProbeCount
 from trunkline.control.ports import Health
 from trunkline.control.routing.agents import AgentWanted
 from trunkline.control.routing.group_rules import StepWanted
@@ -18,12 +19,10 @@ from trunkline.model.agent import ORDINARY, Agent
 
 Kind = Literal["echo", "sip", "elevenlabs", "openai", "livekit", "group"]
 Status = Literal["active", "inactive"]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Uri = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Ring = Annotated[float, msgspec.Meta(ge=1, le=600)]
 Hunt = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 Interval = Annotated[float, msgspec.Meta(ge=5, le=3600)]
-Probes = Annotated[int, msgspec.Meta(ge=1, le=20)]
 Instructions = Annotated[
     str, msgspec.Meta(min_length=1, max_length=20_000, description="The prompt that a call at OpenAI is accepted with.")
 ]
@@ -38,28 +37,6 @@ class GroupStep(Request, frozen=True, kw_only=True):
     agent_id: str
     weight: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 1
     ring_timeout: Ring | None = None
-
-
-class AgentCreate(Request, frozen=True, kw_only=True):
-    name: Name
-    kind: Kind
-    uri: Uri | UnsetType | None = UNSET
-    trunk_id: str | UnsetType | None = UNSET
-    external_id: str | UnsetType | None = UNSET
-    members: tuple[str, ...] | UnsetType | None = UNSET
-    steps: tuple[GroupStep, ...] | UnsetType | None = UNSET
-    strategy: Strategy | UnsetType | None = UNSET
-    hunt_on: tuple[Failure, ...] | UnsetType | None = UNSET
-    hunt_timeout: Hunt | UnsetType | None = UNSET
-    ring_timeout: Ring | UnsetType | None = UNSET
-    instructions: Instructions | UnsetType | None = UNSET
-    model: Word | UnsetType | None = UNSET
-    voice: Word | UnsetType | None = UNSET
-    probe: bool | UnsetType | None = UNSET
-    probe_interval: Interval | UnsetType | None = UNSET
-    probe_misses: Probes | UnsetType | None = UNSET
-    probe_hits: Probes | UnsetType | None = UNSET
-    status: Status | UnsetType = UNSET
 
 
 class AgentChange(Request, frozen=True, kw_only=True):
@@ -78,9 +55,14 @@ class AgentChange(Request, frozen=True, kw_only=True):
     voice: Word | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Interval | UnsetType | None = UNSET
-    probe_misses: Probes | UnsetType | None = UNSET
-    probe_hits: Probes | UnsetType | None = UNSET
+    probe_misses: ProbeCount | UnsetType | None = UNSET
+    probe_hits: ProbeCount | UnsetType | None = UNSET
     status: Status | UnsetType = UNSET
+
+
+class AgentCreate(AgentChange, frozen=True, kw_only=True):
+    name: Name
+    kind: Kind
 
 
 class AgentQuery(PageQuery, frozen=True, kw_only=True):
@@ -147,7 +129,7 @@ async def delete_agent(ask: Ask[None, CascadeQuery]) -> Done:
     return Done(True, "Agent deleted successfully")
 
 
-def _wanted(body: AgentCreate | AgentChange, kind: str | UnsetType = UNSET) -> AgentWanted:
+def _wanted(body: AgentChange, kind: str | UnsetType = UNSET) -> AgentWanted:
     return AgentWanted(
         name=body.name,
         kind=kind,

@@ -9,14 +9,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import PageQuery, Pagination, Request, any_case
+from trunkline.api.native.shape import PageQuery, Pagination, Request
+from trunkline.api.words import Name, Port, TransportWord
 from trunkline.model.connection import ConnectionStatus, NumberProviderName, SetupMethod
 from trunkline.model.secret import Secret
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Credentials = dict[str, Secret]
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-TransportWord = Annotated[str, msgspec.Meta(pattern=any_case("udp", "tcp", "tls"))]
 
 
 class SipConfigBody(Request, frozen=True, kw_only=True):

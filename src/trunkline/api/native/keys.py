@@ -10,11 +10,11 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, moment_or_none
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import Name
 from trunkline.control.access.keys import KeyWanted
 from trunkline.control.access.permissions import Permission
 from trunkline.model.key import ApiKey, Role
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Environment = Literal["live", "test"]
 Hourly = Annotated[

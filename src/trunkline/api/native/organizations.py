@@ -10,10 +10,10 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, shown
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import CallRate, Name
 from trunkline.control.access.outbound_rules import OutboundWanted
 from trunkline.model.organization import Organization, OutboundRules
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Destination = Annotated[
     str,
     msgspec.Meta(
@@ -31,7 +31,7 @@ class OutboundChange(Request, frozen=True, kw_only=True):
     allow: tuple[Destination, ...] | UnsetType | None = UNSET
     premium: bool | UnsetType | None = UNSET
     emergency: bool | UnsetType | None = UNSET
-    calls_per_second: Annotated[float, msgspec.Meta(ge=0.01, le=100_000)] | UnsetType | None = UNSET
+    calls_per_second: CallRate | UnsetType | None = UNSET
     concurrent_calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | UnsetType | None = UNSET
     minute_price: Amount | UnsetType | None = UNSET
     daily_limit: Amount | UnsetType | None = UNSET

@@ -9,9 +9,10 @@ import msgspec
 from trunkline.api.native.calls import CallDetail, detail
 from trunkline.api.native.shape import Request
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import E164
 from trunkline.control.calls.dialling import CallWanted
 
-Telephone = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+13035550142"])]
+Telephone = Annotated[str, msgspec.Meta(pattern=E164, examples=["+13035550142"])]
 
 
 class CallCreate(Request, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from trunkline.api.native.shape import (
     shown,
 )
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import E164
 from trunkline.control.routing.numbers import ConfigWanted, NumberFilter, Numbers, NumberWanted, agent_shown
 from trunkline.model import ids
 from trunkline.model.number import Number
@@ -25,7 +26,7 @@ from trunkline.model.secret import Secret
 
 Engine = Literal["elevenlabs", "openai", "livekit"]
 Status = Literal["active", "inactive", "provisioning", "failed"]
-E164 = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+12125551234"])]
+Telephone = Annotated[str, msgspec.Meta(pattern=E164, examples=["+12125551234"])]
 Label = Annotated[str, msgspec.Meta(max_length=100)]
 
 _STATES: dict[str, tuple[str, ...]] = {
@@ -43,7 +44,7 @@ class PhoneConfig(Request, frozen=True, kw_only=True):
 
 
 class PhoneImport(Request, frozen=True, kw_only=True):
-    phone_number: E164
+    phone_number: Telephone
     trunk_id: str
     engine: Engine | UnsetType | None = UNSET
     agent_id: str | UnsetType | None = UNSET

@@ -8,6 +8,7 @@ import msgspec
 
 from trunkline.api.native.shape import Request, shown
 from trunkline.api.route import Ask, Route
+from trunkline.api.words import Port
 from trunkline.call.decision.explain import Hypothetical
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -19,7 +20,7 @@ class ExplainRequest(Request, frozen=True, kw_only=True):
         str, msgspec.Meta(min_length=1, max_length=500, description="Dialled number, or a whole Request-URI.")
     ]
     from_: Text | None = msgspec.field(default=None, name="from")
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 5060
+    port: Port = 5060
     transport: Literal["udp", "tcp", "tls"] = "udp"
     digest_user: Text | None = None
     headers: dict[str, str] = msgspec.field(default_factory=dict)

@@ -107,9 +107,3 @@ def _read(text: str, field: str) -> tuple[datetime, timedelta]:
             "invalid_parameter", "This is an ISO 8601 date or datetime, as 2024-01-15.", field=field, provided=text
         ) from None
     return at, timedelta(seconds=0 if at.microsecond else 1) or timedelta(microseconds=1)
-
-
-def any_case(*words: str) -> str:
-    """A pattern for these words in any case, as JSON Schema has no flag for it."""
-    spelt = ("".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in word) for word in words)
-    return f"^({'|'.join(spelt)})$"

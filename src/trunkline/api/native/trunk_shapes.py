@@ -10,25 +10,26 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.reachability import Reachability
 from trunkline.api.native.registrations import RegistrationShown
-from trunkline.api.native.shape import PageQuery, Pagination, Request, any_case
+from trunkline.api.native.shape import PageQuery, Pagination, Request
+from trunkline.api.words import (
+    E164,
+    CallCount,
+    CallRate,
+    CodecWord,
+    EncryptionWord,
+    Name,
+    Port,
+    ProbeCount,
+    TransportWord,
+    any_case,
+)
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import CallerHeader, NumberFormat, Provider, Role
 
 Status = Literal["active", "inactive"]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-TransportWord = Annotated[str, msgspec.Meta(pattern=any_case("udp", "tcp", "tls"))]
-CodecWord = Annotated[str, msgspec.Meta(pattern=any_case("PCMU", "PCMA", "G722"))]
-EncryptionWord = Annotated[
-    str,
-    msgspec.Meta(pattern=any_case("disable", "disabled", "allow", "allowed", "require", "required")),
-]
 RoleWord = Annotated[str, msgspec.Meta(pattern=any_case("carrier", "agent"))]
 FormatWord = Annotated[str, msgspec.Meta(pattern=any_case("e164", "plain", "national"))]
 CallerWord = Annotated[str, msgspec.Meta(pattern=any_case("from", "pai", "ppi", "rpid"))]
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Rate = Annotated[float, msgspec.Meta(ge=0.01, le=100_000)]
-Probes = Annotated[int, msgspec.Meta(ge=1, le=20)]
 
 
 class TrunkCredentials(Request, frozen=True, kw_only=True):
@@ -76,9 +77,9 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     country: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$")] | UnsetType | None = UNSET
     codecs: tuple[CodecWord, ...] | UnsetType | None = UNSET
     media_encryption: EncryptionWord | UnsetType | None = UNSET
-    max_concurrent_calls: Count | UnsetType | None = UNSET
+    max_concurrent_calls: CallCount | UnsetType | None = UNSET
     full_status: Literal[503, 486] | UnsetType | None = UNSET
-    calls_per_second: Rate | UnsetType | None = UNSET
+    calls_per_second: CallRate | UnsetType | None = UNSET
     trust_identity: bool | UnsetType | None = UNSET
     identity: Literal["off", "verify", "require"] | UnsetType | None = UNSET
     nat: bool | UnsetType | None = UNSET
@@ -91,13 +92,13 @@ class TrunkConfig(Request, frozen=True, kw_only=True):
     dial_format: FormatWord | UnsetType | None = UNSET
     caller_format: FormatWord | UnsetType | None = UNSET
     caller_header: CallerWord | UnsetType | None = UNSET
-    default_caller: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$")] | UnsetType | None = UNSET
+    default_caller: Annotated[str, msgspec.Meta(pattern=E164)] | UnsetType | None = UNSET
     ranges: Annotated[tuple[TrunkRange, ...], msgspec.Meta(max_length=100)] | UnsetType | None = UNSET
     ring_after: Annotated[float, msgspec.Meta(ge=0, le=60)] | UnsetType | None = UNSET
     probe: bool | UnsetType | None = UNSET
     probe_interval: Annotated[float, msgspec.Meta(ge=5, le=3600)] | UnsetType | None = UNSET
-    probe_misses: Probes | UnsetType | None = UNSET
-    probe_hits: Probes | UnsetType | None = UNSET
+    probe_misses: ProbeCount | UnsetType | None = UNSET
+    probe_hits: ProbeCount | UnsetType | None = UNSET
 
 
 class TrunkCreate(Request, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trunkline.api.native.shape import moment, moment_or_none, shown
-from trunkline.api.route import Ask, Handler, Reply, Route
+from trunkline.api.route import Ask, Below, Reply
 from trunkline.api.telephony.shape import Answer, Request
+from trunkline.api.words import E164
 from trunkline.control import fields
 from trunkline.control.calls.readiness import Setup
 from trunkline.control.errors import Invalid
@@ -24,7 +25,7 @@ BASE = "/api/v1/phone-numbers"
 MOST = 1000
 """Numbers in one answer."""
 
-E164 = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+12015551234"])]
+Telephone = Annotated[str, msgspec.Meta(pattern=E164, examples=["+12015551234"])]
 Label = Annotated[str, msgspec.Meta(max_length=100)]
 Direction = Literal["inbound", "outbound", "both"]
 Template = dict[str, str]
@@ -41,7 +42,7 @@ class AvailableQuery(Request, frozen=True, kw_only=True):
 
 
 class NumberProvision(Request, frozen=True, kw_only=True):
-    e164: E164
+    e164: Telephone
     agent_id: str | None = None
     label: Label | None = None
     direction: Direction = "both"
@@ -49,7 +50,7 @@ class NumberProvision(Request, frozen=True, kw_only=True):
 
 
 class TrunkNumberImport(Request, frozen=True, kw_only=True):
-    e164: E164
+    e164: Telephone
     sip_trunk_id: str | None = None
     sip_connection_installation_id: str | None = None
     agent_id: str | None = None
@@ -278,19 +279,11 @@ def _directions(direction: Direction | None) -> dict[str, Any]:
     return {"supports_inbound": direction != "outbound", "supports_outbound": direction != "inbound"}
 
 
-def _route(method: Any, path: str, handler: Handler, summary: str, permission: str, **more: Any) -> Route:
-    return Route(
-        method=method,
-        path=f"{BASE}{path}",
-        handler=handler,
-        summary=summary,
-        tag="phone-numbers",
-        permission=permission,
-        fields={"trunk_id": "sipTrunkId", "agent_id": "agentId", "metadata": "dispatchMetadataTemplate"},
-        **more,
-    )
-
-
+_route = Below(
+    BASE,
+    "phone-numbers",
+    {"trunk_id": "sipTrunkId", "agent_id": "agentId", "metadata": "dispatchMetadataTemplate"},
+)
 _WRITE = ("agent_not_found", "engine_unavailable", "store_unavailable")
 _NEW = ("invalid_phone_number", "phone_number_exists", *_WRITE)
 _ASKED = ("provider_not_connected", "provider_failed", "credentials_rejected")

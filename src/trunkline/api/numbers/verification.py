@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.api.native.shape import moment, moment_or_none
-from trunkline.api.route import Ask, Handler, Route
+from trunkline.api.route import Ask, Below
 from trunkline.api.telephony.shape import Answer, Request
+from trunkline.api.words import E164
 from trunkline.control.access.verification import Wanted
 from trunkline.control.services import Services
 from trunkline.model.verification import Business, Representative, Verification
@@ -37,7 +38,7 @@ class AuthorizedRepresentative(Request, frozen=True, kw_only=True):
     name: Line | None = None
     title: Line | None = None
     email: Annotated[str, msgspec.Meta(max_length=254, examples=["user@example.com"])] | None = None
-    phone: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
+    phone: Annotated[str, msgspec.Meta(pattern=E164)] | None = None
 
 
 class VerificationDraft(Request, frozen=True, kw_only=True):
@@ -150,17 +151,7 @@ def _person(person: Representative) -> RepresentativeShown:
     return RepresentativeShown(**structs.asdict(person))
 
 
-def _route(method: Any, path: str, handler: Handler, summary: str, permission: str, **more: Any) -> Route:
-    return Route(
-        method=method,
-        path=f"{BASE}{path}",
-        handler=handler,
-        summary=summary,
-        tag="verification",
-        permission=permission,
-        **more,
-    )
-
+_route = Below(BASE, "verification")
 
 ROUTES = (
     _route(

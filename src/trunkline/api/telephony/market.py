@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import msgspec
 
-from trunkline.api.native.shape import any_case
 from trunkline.api.route import Ask
 from trunkline.api.telephony.numbers import TelephonyNumber, route, shape
 from trunkline.api.telephony.shape import Answer, Request
+from trunkline.api.words import E164, any_case
 from trunkline.control import fields
 from trunkline.control.providers.market import BuyWanted
 from trunkline.providers.values import Search
 
-E164 = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$", examples=["+14155550100"])]
+Telephone = Annotated[str, msgspec.Meta(pattern=E164, examples=["+14155550100"])]
 Country = Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{2}$", description="ISO 3166-1 alpha-2.", examples=["US"])]
 ProviderWord = Annotated[str, msgspec.Meta(pattern=any_case("twilio", "vonage", "telnyx", "signalwire"))]
 Capabilities = Annotated[
@@ -42,7 +42,7 @@ class PricingQuery(Request, frozen=True, kw_only=True):
 
 
 class NumberBuy(Request, frozen=True, kw_only=True):
-    phone_number: E164
+    phone_number: Telephone
     provider: ProviderWord
     friendly_name: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 

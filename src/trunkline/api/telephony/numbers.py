@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from trunkline.api.native.shape import moment, shown
-from trunkline.api.route import Ask, Handler, Route
+from trunkline.api.route import Ask, Below
 from trunkline.api.telephony.shape import Answer, Day, PageQuery, Request, day, pages
 from trunkline.control import fields
 from trunkline.control.calls.usage import Period
@@ -137,18 +137,7 @@ def _period(query: StatsQuery, wall: float) -> Period:
     return Period(first, last)
 
 
-def route(method: Any, path: str, handler: Handler, summary: str, permission: str, **more: Any) -> Route:
-    return Route(
-        method=method,
-        path=f"/api/v1/telephony/numbers{path}",
-        handler=handler,
-        summary=summary,
-        tag="numbers",
-        permission=permission,
-        fields={"e164": "phoneNumber", "label": "friendlyName"},
-        **more,
-    )
-
+route = Below("/api/v1/telephony/numbers", "numbers", {"e164": "phoneNumber", "label": "friendlyName"})
 
 _WRITE = ("engine_unavailable", "store_unavailable")
 

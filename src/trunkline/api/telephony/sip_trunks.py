@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import any_case, moment
-from trunkline.api.route import Ask, Handler, Route
+from trunkline.api.native.shape import moment
+from trunkline.api.route import Ask, Below, Route
 from trunkline.api.telephony.shape import Answer, CascadeQuery, PageQuery, Request, cut, pages
+from trunkline.api.words import CallCount, CodecWord, Name, any_case
 from trunkline.control import fields
 from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.model.secret import Secret
@@ -23,22 +24,9 @@ from trunkline.sip.flow import host_port
 from trunkline.sip.grammar import bracketed
 from trunkline.sip.uri import parse_uri
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 TransportWord = Annotated[str, msgspec.Meta(pattern=any_case("udp", "tcp", "tls"), examples=["TLS"])]
-CodecWord = Annotated[str, msgspec.Meta(pattern=any_case("PCMU", "PCMA", "G722"))]
-Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 SipUri = Annotated[str, msgspec.Meta(min_length=5, max_length=300, examples=["sip:trunk.example.com:5060"])]
 Status = Literal["pending_verification", "active", "failed"]
-
-
-class SipTrunkCreate(Request, frozen=True, kw_only=True):
-    name: Name
-    sip_uri: SipUri
-    username: Secret | UnsetType | None = UNSET
-    password: Secret | UnsetType | None = UNSET
-    transport: TransportWord | UnsetType = UNSET
-    codecs: tuple[CodecWord, ...] | UnsetType | None = UNSET
-    max_concurrent_calls: Count | UnsetType | None = UNSET
 
 
 class SipTrunkChange(Request, frozen=True, kw_only=True):
@@ -48,7 +36,12 @@ class SipTrunkChange(Request, frozen=True, kw_only=True):
     password: Secret | UnsetType | None = UNSET
     transport: TransportWord | UnsetType = UNSET
     codecs: tuple[CodecWord, ...] | UnsetType | None = UNSET
-    max_concurrent_calls: Count | UnsetType | None = UNSET
+    max_concurrent_calls: CallCount | UnsetType | None = UNSET
+
+
+class SipTrunkCreate(SipTrunkChange, frozen=True, kw_only=True):
+    name: Name
+    sip_uri: SipUri
 
 
 class SipTrunkDeleted(Answer, frozen=True, kw_only=True):
@@ -66,7 +59,7 @@ class SipTrunkTested(Answer, frozen=True, kw_only=True):
     error: str | None
 
 
-def wanted(body: SipTrunkCreate | SipTrunkChange) -> TrunkWanted:
+def wanted(body: SipTrunkChange) -> TrunkWanted:
     said: dict[str, Any] = {
         "name": body.name,
         "username": body.username,
@@ -231,20 +224,11 @@ async def test_sip_trunk(ask: Ask[None, None]) -> SipTrunkTested:
     )
 
 
-def _route(method: Any, path: str, handler: Handler, summary: str, permission: str, **more: Any) -> Route:
-    return Route(
-        method=method,
-        path=f"/api/v1/telephony/sip-trunks{path}",
-        handler=handler,
-        summary=summary,
-        tag="sip-trunks",
-        permission=permission,
-        fields=_FIELDS,
-        **more,
-    )
-
-
-_FIELDS = {"host": "sipUri", "port": "sipUri", "max_concurrent_calls": "maxConcurrentCalls"}
+_route = Below(
+    "/api/v1/telephony/sip-trunks",
+    "sip-trunks",
+    {"host": "sipUri", "port": "sipUri", "max_concurrent_calls": "maxConcurrentCalls"},
+)
 _WRITE = (
     "invalid_credentials",
     "trunk_name_exists",

@@ -34,10 +34,7 @@ def ruled(rules: OutboundRules, wanted: OutboundWanted | None) -> OutboundRules:
     if wanted is None:
         return OutboundRules()
     changes: dict[str, Any] = {}
-    for field in OutboundWanted.__struct_fields__:
-        value = getattr(wanted, field)
-        if value is UNSET:
-            continue
+    for field, value in fields.said(wanted):
         if value is None:
             changes[field] = None if field in LIMITS else getattr(_DEFAULT, field)
         else:

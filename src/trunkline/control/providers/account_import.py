@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
-
+from trunkline.control import fields
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import Forbidden, Invalid, NotFound, ProviderFailed, Unprocessable
 from trunkline.control.providers.connected import ConnectedNumbers
@@ -49,7 +48,7 @@ class AccountImport:
             raise imported.refusal
         assert imported.number is not None
         number = imported.number
-        if any(getattr(wanted, each) is not UNSET for each in wanted.__struct_fields__ if each != "e164"):
+        if any(field != "e164" for field, _ in fields.said(wanted)):
             number = await self._numbers.change(organization_id, number.id, wanted)
         try:
             return (await self._connected.verify(organization_id, number.id)).number

@@ -85,10 +85,7 @@ def configured(config: SipConfig, wanted: SipWanted | UnsetType) -> SipConfig:
         return config
     changes: dict[str, Any] = {}
     settings = dict(config.settings)
-    for field in SipWanted.__struct_fields__:
-        value = getattr(wanted, field)
-        if value is UNSET:
-            continue
+    for field, value in fields.said(wanted):
         name = f"sip_config.{field}"
         if field in SETTINGS:
             settings.pop(field, None)
@@ -107,7 +104,7 @@ def configured(config: SipConfig, wanted: SipWanted | UnsetType) -> SipConfig:
 
 def _plain_id(text: str, field: str) -> str:
     """An id at a provider: it goes into paths."""
-    if not 1 <= len(text) <= 64 or not all(c.isascii() and (c.isalnum() or c in "-_") for c in text):
+    if not 1 <= len(text) <= 64 or not fields.plain(text, "-_"):
         fields.refuse(field, "An id is 1 to 64 letters, digits, `-` and `_`.", text)
     return text
 

@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from trunkline.control import fields
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import Forbidden, Invalid, ProviderFailed
 from trunkline.control.ports import EngineCalls, LiveCall
@@ -203,7 +204,7 @@ def _session(agent: Agent, instructions: str, incoming: _Incoming) -> dict[str, 
 
 def _plain(text: str | None) -> bool:
     """Whether it may stand in a path."""
-    return text is not None and 1 <= len(text) <= 128 and all(c.isascii() and (c.isalnum() or c in "-_") for c in text)
+    return text is not None and 1 <= len(text) <= 128 and fields.plain(text, "-_")
 
 
 def _remember(known: OrderedDict[str, Any], key: str, value: object) -> None:

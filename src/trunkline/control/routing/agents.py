@@ -202,7 +202,7 @@ class Agents:
 
 def external_id(text: str, field: str) -> str:
     """An engine's own id of an agent: it stands in a SIP user part or a URL."""
-    if not 1 <= len(text) <= 128 or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in text):
+    if not 1 <= len(text) <= 128 or not fields.plain(text):
         fields.refuse(field, "An engine's id is 1 to 128 letters, digits, `-`, `_` and `.`.", text)
     return text
 
@@ -229,18 +229,12 @@ def _whole(agent: Agent) -> None:
         fields.refuse("uri" if agent.uri else "trunk_id", f"An agent of the kind {agent.kind} is not reached by this.")
 
 
-def _strategy(value: str, field: str) -> str:
-    if value not in ("ordered", "weighted"):
-        fields.refuse(field, "A strategy is ordered or weighted.", value)
-    return value
-
-
 def _yes(value: bool, field: str) -> bool:
     return value
 
 
 _CHECKS: dict[str, Any] = {
-    "strategy": _strategy,
+    "strategy": fields.word("ordered", "weighted"),
     "hunt_on": group_rules.hunt_on,
     "hunt_timeout": fields.seconds(1, 3600),
     "ring_timeout": fields.seconds(1, 600),

@@ -95,15 +95,14 @@ def applied(trunk: Trunk, wanted: TrunkWanted) -> Trunk:
     """The trunk with what is wanted. Raises `Invalid` for a value that cannot be."""
     changes: dict[str, Any] = {}
     settings = dict(trunk.settings)
-    for field in TrunkWanted.__struct_fields__:
-        value = getattr(wanted, field)
-        if value is UNSET or field == "provider":
-            continue
+    for field, value in fields.said(wanted):
         if field in SETTINGS:
             if value is None:
                 settings.pop(field, None)
             else:
                 settings[field] = _credential(value, field)
+        elif field == "provider":
+            continue
         elif field == "tls":
             changes["tls"] = TlsProfile() if value is None else _tls(trunk.tls, value)
         elif value is None:
@@ -117,13 +116,9 @@ def applied(trunk: Trunk, wanted: TrunkWanted) -> Trunk:
 def _credential(value: Secret, field: str) -> Secret:
     text = value.reveal()
     # What goes into a header or a request line must not be able to end it.
-    if not text or len(text) > 500 or not text.isprintable() or (field == "project_id" and not _plain(text)):
+    if not text or len(text) > 500 or not text.isprintable() or (field == "project_id" and not fields.plain(text)):
         raise Invalid("invalid_credentials", f"{field} is empty or malformed.", field=field)
     return value
-
-
-def _plain(text: str) -> bool:
-    return all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in text)
 
 
 def _user(value: Secret, field: str) -> str:
@@ -132,10 +127,7 @@ def _user(value: Secret, field: str) -> str:
 
 def _tls(profile: TlsProfile, wanted: TlsWanted) -> TlsProfile:
     changes: dict[str, Any] = {}
-    for field in TlsWanted.__struct_fields__:
-        value = getattr(wanted, field)
-        if value is UNSET:
-            continue
+    for field, value in fields.said(wanted):
         if field == "verify":
             value = value is not False
         elif field == "server_name" and value is not None:
