@@ -27,7 +27,7 @@ from trunkline.sip.framing import FramingError
 
 _log = logging.getLogger("trunkline.engine")
 _INVITES_A_TURN: Final = 16
-_SLACK: Final = 0.01
+_SLACK: Final = 0.02
 """Seconds a deadline may be late, so that those that fall close together cost one wake-up."""
 _FULL: Final = 32
 """Messages in one batch from which on other sockets are heard before the turn."""

@@ -23,7 +23,7 @@ from trunkline.store.journal.segments import HEADER, Position
 from trunkline.store.store import Store, Unit
 
 _LONGEST_PAUSE = 10.0
-_GROUP = 250
+_GROUP = 500
 """Entries a transaction: the loop and other writers wait no longer than that takes."""
 
 
