@@ -58,6 +58,7 @@ from trunkline.sip.message import Request, parse
 from trunkline.sip.timers import Timing
 from trunkline.sip.token import Tokens
 from trunkline.sip.uri import parse_uri
+from trunkline.store.partings import Partings
 
 CARRIER, EDGE, AGENT = "192.0.2.1", "192.0.2.5", "192.0.2.9"
 NUMBER = "+12025550100"
@@ -251,11 +252,16 @@ class Edge:
 
 
 def open_dialogs(edge: Edge) -> list[DialogState]:
-    """Those of the calls that were answered and not ended, as the journal has them."""
+    """What the next process ends: the dialogs of the calls that were answered and not ended, as the journal has them,
+    and those whose BYE may have died with this one."""
     dialogs: dict[str, tuple[DialogState, ...]] = {}
     for entry in edge.journal:
         if isinstance(entry, Answered | Rejoined):
             dialogs[entry.record.id] = entry.dialogs
         elif isinstance(entry, Ended):
             dialogs.pop(entry.record.id, None)
+    partings = Partings(64 * Timing().t1)
+    partings.read(edge.journal)
+    parted = partings.found()
+    dialogs.update({record.id: each for record, each in parted.going + parted.ended})
     return [dialog for each in dialogs.values() for dialog in each]

@@ -83,7 +83,7 @@ async def test_what_was_open_is_closed_and_its_dialogs_are_handed_over(template:
     async with opened(after) as (store, journal):
         replayed = await replay(journal, store, wall=LATER)
         assert (replayed.moved, replayed.damaged, replayed.unreadable) == (6, 0, 0)
-        assert replayed.dialogs == [dialog("a3"), dialog("b3")]
+        assert replayed.dialogs == [dialog(f"{side}{place}") for place in (1, 3) for side in "ab"], "1 has just ended"
         done, waiting, talking = await log(store)
         assert done == call(1)
         assert replayed.interrupted == [waiting, talking]
@@ -176,9 +176,8 @@ def test_a_tail_torn_at_any_byte_costs_only_what_was_being_written(template: Pat
             for id_, entry in latest.items():
                 if isinstance(entry, Ended):
                     assert rows[id_] == entry.record
-            assert replayed.dialogs == [
-                dialog for entry in latest.values() if isinstance(entry, Answered) for dialog in entry.dialogs
-            ]
+            known = {entry.record.id: entry.dialogs for entry in whole if isinstance(entry, Answered)}
+            assert replayed.dialogs == [dialog for id_ in sorted(known) for dialog in known[id_]]
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(scenario(crashed(template, Path(folder) / "home")))

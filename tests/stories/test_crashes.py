@@ -61,6 +61,22 @@ def test_killed_again_before_the_byes_were_answered(edge: Edge, carrier: Phone, 
     assert len(edge.calls()) == 1
 
 
+def test_killed_while_a_bye_is_in_flight(edge: Edge, carrier: Phone, agent: Phone) -> None:
+    """The carrier has hung up, and the agent has not heard of it: the call has its end, and the agent its BYE."""
+    pinned(edge, agent)
+    call = Dialled(carrier, edge.sip, NUMBER)
+    taken = agent.takes()
+    call.answered()
+    call.bye()
+    first = agent.expect("BYE", call=taken.call_id)  # not answered: it might as well have been lost
+    edge.kill()
+    edge.start()
+    assert taken.ends().header("CSeq") != first.header("CSeq")
+    (logged,) = edge.calls()
+    detail = edge.call(logged["id"])
+    assert (detail["status"], detail["cause"], detail["hung_up_by"]) == ("completed", "normal", "caller")
+
+
 def test_a_call_that_only_rang_is_closed(edge: Edge, carrier: Phone, agent: Phone) -> None:
     pinned(edge, agent)
     call = Dialled(carrier, edge.sip, NUMBER)

@@ -230,7 +230,7 @@ class Edge:
             _log.warning("some of the interrupted calls' BYEs could not be sent in time")
         with contextlib.suppress(Unavailable):  # then the next start sends them again
             await replayed.settle(self.store)
-            _log.info("both sides of %d interrupted calls were told that they have ended", len(replayed.answered))
+            _log.info("both sides of %d calls of the last run were told that they have ended", len(replayed.answered))
 
     async def _open_porch(self) -> None:
         """Listen: who asks is told that this edge starts."""
@@ -287,6 +287,8 @@ class Edge:
         """What the journal and the counts still hold goes into the database; what it does not take now, the next start
         brings there."""
         self.engine.report.write(monotonic())
+        if not self.engine.core.legs:
+            self.journal.rest()
         self.mover.stop()
         await asyncio.wait((moving,), timeout=_STOP / 2)
         with contextlib.suppress(StoreError):

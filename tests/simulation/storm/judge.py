@@ -23,7 +23,7 @@ def judge(storm: Storm) -> None:
     for edge in [*storm.crashed, storm.edge]:
         wrong += _records(edge, edge in storm.crashed) + _commands(edge, edge in storm.crashed)
     wire = Wire(storm.world)
-    wrong += wire.wrong(storm.crashes, _unheard(storm), _over(storm))
+    wrong += wire.wrong(storm.crashes, _unheard(storm))
     if not transferred(wire):
         wrong += disclosed(wire)
     assert not wrong, "\n".join([*wrong, storm.context])
@@ -93,9 +93,3 @@ def _unheard(storm: Storm) -> frozenset[str]:
     refused |= {seen.source for edge in edges for seen in edge.observed if seen.kind in ("dropped", "banned")}
     refused |= {source.partition(" ")[2].rpartition(":")[0] for source in refused}
     return frozenset({STRANGER} | lost | refused | broken)
-
-
-def _over(storm: Storm) -> frozenset[str]:
-    """The calls that a process ended before it died."""
-    legs = [leg for edge in storm.crashed for record in edge.finished for leg in record.legs]
-    return frozenset([leg.sip_call_id for leg in legs if leg.sip_call_id is not None])

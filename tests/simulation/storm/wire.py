@@ -52,7 +52,7 @@ class Wire:
         self.asked, self.answers = _by_key(self.said, Request), _by_key(self.heard, Response)
         self.requests, self.replies = _by_key(self.heard, Request), _by_key(self.said, Response)
 
-    def wrong(self, crashes: list[float], ignored: frozenset[str], over: frozenset[str]) -> Iterator[str]:
+    def wrong(self, crashes: list[float], ignored: frozenset[str]) -> Iterator[str]:
         """`ignored`: hosts that are not answered, or cannot be. `over`: Call-IDs of calls that a process which died had
         ended; their BYEs may have died with it."""
         for key, sent in self.asked.items():
@@ -62,7 +62,7 @@ class Wire:
             if key[1] != "ACK" and heard[0].peer not in ignored:
                 yield from self._server(key, heard, crashes)
         yield from self._sequences()
-        yield from self._ends(crashes, ignored, over)
+        yield from self._ends(crashes, ignored)
 
     # ── transactions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,7 +197,7 @@ class Wire:
             if ours.method == "BYE":
                 left.add(dialog)
 
-    def _ends(self, crashes: list[float], ignored: frozenset[str], over: frozenset[str]) -> Iterator[str]:
+    def _ends(self, crashes: list[float], ignored: frozenset[str]) -> Iterator[str]:
         """Every dialog that was confirmed is ended by somebody; after a crash by the next process, at once."""
         begun: dict[Dialog, float] = {}
         ended: dict[Dialog, float] = {}
@@ -220,8 +220,6 @@ class Wire:
                 dialog = (theirs.call_id, theirs.to_tag or "", theirs.from_tag or "")
                 ended[dialog] = min(line.at, ended.get(dialog, line.at))
         for dialog, at in begun.items():
-            if dialog[0] in over:
-                continue
             if dialog not in ended:
                 yield f"the dialog {dialog} was never ended"
                 continue
