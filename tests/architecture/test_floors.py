@@ -61,7 +61,8 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
         "fields | ports | window | breath", "errors",
     ]  # fmt: skip
     assert store["layers"] == [
-        "retention | replay | mover", "group", "events | store", "collapse | migrate | partings | rows", "journal", "database",
+        "retention | replay | mover", "group", "events | store", "collapse | migrate | partings | rows", "journal",
+        "database",
     ]  # fmt: skip
     assert set(forbidden["source_modules"]) == {f"trunkline.{room}" for room in PURE}
     assert set(forbidden["forbidden_modules"]) == ACTING
