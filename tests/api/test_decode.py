@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from trunkline.api import decode
+from trunkline.api.native.transcripts import TranscriptPosted
 from trunkline.api.native.trunk_shapes import TrunkCreate
 from trunkline.api.native.webhooks import WebhookCreate
 from trunkline.api.numbers.phone_numbers import AvailableQuery, NumberProvision
@@ -50,3 +51,30 @@ def test_a_line_is_a_line(text: str) -> None:
     with pytest.raises(Invalid) as caught:
         decode.query({"areaCode": text}, AvailableQuery)
     assert caught.value.field == "areaCode"
+
+
+@pytest.mark.parametrize(
+    ("segment", "field"),
+    [
+        ({"text": "a\0b"}, "segments[1].text"),
+        ({"speaker": "agent\0"}, "segments[1].speaker"),
+        ({"text": "\\u0000"}, None),
+    ],
+)
+def test_no_text_has_a_nul(segment: dict[str, str], field: str | None) -> None:
+    plain = {"speaker": "agent", "text": "Hello", "timestamp": "2024-01-20T14:00:02Z"}
+    raw = msgspec.json.encode({"segments": [plain, {**plain, **segment}]})
+    if field is None:
+        assert decode.body(raw, TranscriptPosted).segments[1].text == "\\u0000"
+        return
+    with pytest.raises(Invalid) as caught:
+        decode.body(raw, TranscriptPosted)
+    assert caught.value.field == field
+    assert "\0" not in caught.value.message
+
+
+def test_no_name_of_a_text_has_a_nul() -> None:
+    raw = msgspec.json.encode({"e164": "+12015551234", "dispatchMetadataTemplate": {"a\0b": "c"}})
+    with pytest.raises(Invalid) as caught:
+        decode.body(raw, NumberProvision)
+    assert caught.value.field == "dispatchMetadataTemplate"

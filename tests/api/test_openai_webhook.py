@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -112,6 +113,18 @@ async def test_a_message_is_taken_once(stage: Stage, carrier: Carrier) -> None:
     assert (await stage.tell(incoming())).json["outcome"] == "accepted"
     assert (await stage.tell(incoming())).json["outcome"] == "repeated"
     assert len(carrier.accepted) == 1
+
+
+async def test_a_message_that_comes_again_while_it_is_answered_is_taken_once(stage: Stage, carrier: Carrier) -> None:
+    answers = await asyncio.gather(*[stage.tell(incoming()) for _ in range(4)])
+    assert sorted(answer.json["outcome"] for answer in answers) == ["accepted", *["repeated"] * 3]
+    assert len(carrier.accepted) == 1
+
+
+@pytest.mark.parametrize("at", ["9" * 400, "9" * 5000, "-1", "1e9", ""])
+async def test_a_time_that_is_none_is_nobodys_signature(stage: Stage, at: str) -> None:
+    answer = await stage.tell(incoming(), headers={"webhook-timestamp": at})
+    assert (answer.status, answer.code) == (403, "invalid_signature")
 
 
 async def test_a_message_that_could_not_be_acted_upon_may_come_again(stage: Stage, carrier: Carrier) -> None:

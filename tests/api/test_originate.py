@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Engine, Keys
+from trunkline.api import app
 from trunkline.api.native.progress import state
 from trunkline.model.call import CallRecord, LegRecord
 
@@ -100,6 +101,17 @@ async def test_a_limit_that_is_reached(client: Keys, admin: Client, ready: dict[
     )
     assert changed.status == 200, changed.raw
     assert changed.json["outbound"]["allow"] == ["US", "+44"]
+    answer = await admin.post("/v1/calls", body(ready))
+    assert (answer.status, answer.code) == (429, "outbound_limit_reached")
+    assert "Retry-After" not in answer.headers, "the budget of requests is another"
+
+
+@pytest.mark.parametrize("options", [app.Options(requests_per_hour=0)])
+async def test_a_limit_that_is_reached_where_requests_have_none(
+    client: Keys, admin: Client, ready: dict[str, str]
+) -> None:
+    operator = await client(None, "operator")
+    await operator.patch(f"/v1/organizations/{ready['organization']}", {"outbound": {"concurrent_calls": 0}})
     answer = await admin.post("/v1/calls", body(ready))
     assert (answer.status, answer.code) == (429, "outbound_limit_reached")
 

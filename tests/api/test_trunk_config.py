@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.api.conftest import ELEVENLABS, GENERIC, Client, Clock, Engine
 from trunkline.call.decision.verdict import Admitted
 from trunkline.control.ports import Registration
+from trunkline.control.services import Services
 from trunkline.model import ids
 from trunkline.model.binding import Binding
 from trunkline.sip.flow import Flow
@@ -198,6 +199,19 @@ async def test_a_removed_trunk_takes_its_agents_out_of_ranges(admin: Client, tru
     await admin.patch(f"/v1/sip/trunks/{trunk}", {"config": {"ranges": [{"prefix": "+", "agent_id": agent}]}})
     assert (await admin.delete(f"/v1/sip/trunks/{engine}?cascade=true")).status == 200
     assert (await admin.get(f"/v1/sip/trunks/{trunk}")).json["config"]["ranges"] == []
+
+
+async def test_a_removed_trunk_takes_its_agents_out_of_groups(admin: Client, echo: str, services: Services) -> None:
+    engine = (await admin.post("/v1/sip/trunks", ELEVENLABS)).json["id"]
+    body = {"name": "Support", "kind": "elevenlabs", "trunk_id": engine}
+    agent = (await admin.post("/v1/agents", body)).json["id"]
+    steps = [{"agent_id": agent, "weight": 3}, {"agent_id": echo, "weight": 2}]
+    made = await admin.post("/v1/agents", {"name": "All", "kind": "group", "strategy": "weighted", "steps": steps})
+    assert made.status == 201, made.raw
+    assert (await admin.delete(f"/v1/sip/trunks/{engine}?cascade=true")).status == 200
+    group = services.state.catalogue.agents[made.json["id"].removeprefix("agent_")]
+    left = echo.removeprefix("agent_")
+    assert (group.members, set(group.steps)) == ((left,), {left})
 
 
 async def test_which_side_of_calls_ranges_and_default_callers_are_of(admin: Client, echo: str) -> None:

@@ -27,10 +27,13 @@ class Receiver:
         self.answers: list[int | str] = []
         """What the next requests are answered; `silence` and `redirect` too. Then 200."""
         self.always: int | str = 200
+        self.met = asyncio.Event()
+        """Something has come."""
         self.base = ""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.taken.append(Taken(request.path, dict(request.headers), await request.read()))
+        self.met.set()
         answer = self.answers.pop(0) if self.answers else self.always
         if answer == "silence":
             await asyncio.sleep(30)

@@ -63,6 +63,16 @@ async def states(services: Services, organization: str) -> list[tuple[str, str]]
     return [(number.e164, number.state) for number in services.state.catalogue.numbers_of(organization)]
 
 
+@pytest.mark.parametrize("label", ["Sup\0port", "Sup\nport", "x" * 101])
+async def test_a_label_that_cannot_be_is_refused_before_anything_is_asked(
+    services: Services, organization: str, carrier: Carrier, label: str
+) -> None:
+    await connect(services, organization, "twilio")
+    with pytest.raises(Invalid) as caught:
+        await services.market.buy(organization, "twilio", BuyWanted(e164=NUMBER, label=label))
+    assert (caught.value.field, carrier.sold) == ("label", [])
+
+
 @pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 async def test_s1_06_a_number_is_bought_and_leads_here(
     services: Services, organization: str, store: Store, carrier: Carrier, provider: str

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from tests.control.conftest import Clock, build, clock, engine, store
 from tests.control.engine import Engine
@@ -31,6 +32,7 @@ from trunkline.model.journal import Answered, Began, Ended, JournalEntry
 from trunkline.model.secret import Secret
 from trunkline.model.webhook import EVENTS, Webhook
 from trunkline.providers.post import Post
+from trunkline.store.database.outside import ATTEMPTS, DELIVERIES
 from trunkline.store.events import event, of_call
 from trunkline.store.group import write_group
 from trunkline.store.journal.journal import Journal
@@ -420,6 +422,23 @@ async def test_two_processes_that_deliver_lose_nothing_and_note_each_attempt_onc
         attempts = await unit.webhooks.attempts([delivery.seq for delivery in page.rows])
     assert [(each.state, each.attempts) for each in page.rows] == [("delivered", 1)] * 16
     assert [len(each) for each in attempts.values()] == [1] * 16
+
+
+async def test_a_webhook_that_goes_while_it_is_told_leaves_nothing(
+    services: Services, organization: str, receiver: Receiver, store: Store, clock: Clock
+) -> None:
+    hook = await hooked(services, organization, receiver.base, "call.ended")
+    clock.pass_(1e9)
+    record = call(organization)
+    await journalled(store, [began(record), Ended(record)])
+    receiver.always = "silence"
+    sending = asyncio.create_task(services.dispatcher.deliver())
+    await receiver.met.wait()
+    await services.webhooks.delete(organization, hook.id)
+    await sending
+    async with store.read() as unit:
+        assert await unit.session.rows(select(ATTEMPTS)) == []
+        assert await unit.session.rows(select(DELIVERIES)) == []
 
 
 # ── where it may go ───────────────────────────────────────────────────────────────────────────────────────────────────

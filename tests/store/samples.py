@@ -14,6 +14,7 @@ from trunkline.model.number import Number, NumberConfig
 from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Range, TlsProfile, Trunk
+from trunkline.model.webhook import EVENTS, Webhook
 from trunkline.sip.flow import Flow
 from trunkline.store.store import Store
 
@@ -149,6 +150,17 @@ def dialog(tag: str = "a", **changes: Any) -> DialogState:
         flow=Flow("udp", ("192.0.2.9", 5060), ("192.0.2.1", 5060)),
     )
     return structs.replace(full, **changes)
+
+
+def webhook(place: int = 60, **changes: Any) -> Webhook:
+    base = Webhook(
+        id=ident(place),
+        organization_id=ORGANIZATION.id,
+        url="https://example.com/hook",
+        events=EVENTS,
+        secret=Secret("a receiver's secret"),
+    )
+    return structs.replace(base, **changes)
 
 
 async def owners(store: Store) -> None:

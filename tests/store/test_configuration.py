@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from msgspec import structs
 from sqlalchemy import text
 
-from tests.store.samples import ORGANIZATION, OTHER, WALL, agent, ident, number, owners, trunk
+from tests.store.samples import ORGANIZATION, OTHER, WALL, agent, ident, number, owners, trunk, webhook
 from trunkline.model.agent import Agent
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Put
@@ -22,6 +22,8 @@ from trunkline.model.trunk import TlsProfile, Trunk
 from trunkline.store.database.call_tables import CALLS
 from trunkline.store.database.errors import Conflict, WrongKey
 from trunkline.store.database.tables import AGENTS, API_KEYS, NUMBERS, ORGANIZATIONS, TRUNKS
+from trunkline.store.rows.connections import Evidence
+from trunkline.store.rows.idempotency import Given
 from trunkline.store.store import Store
 
 
@@ -239,15 +241,23 @@ async def test_another_key_file_is_told_of_by_name(store: Store, url: str, tmp_p
 
 async def test_resealing_lets_the_old_key_go(store: Store, url: str, tmp_path: Path) -> None:
     await owners(store)
+    credentials = {"auth_token": Secret("a carrier's token")}
+    tested = Evidence("evidence", ORGANIZATION.id, "twilio", credentials, None, WALL, WALL + 900)
+    given = Given(201, "application/json", b'{"key": "shown once"}')
     async with store.write() as unit:
         await unit.trunks.insert(trunk())
         await unit.trunks.insert(Trunk(id=ident(11), organization_id=OTHER.id, name="bare"), sandbox=True)
         await unit.numbers.insert(number())
+        await unit.webhooks.insert(webhook())
+        await unit.connections.keep_evidence(tested)
+        await unit.idempotency.begin("key", "words", b"digest", WALL)
+        await unit.idempotency.answer("key", "words", given)
+        await unit.idempotency.begin("key", "unanswered", b"digest", WALL)
     path = tmp_path / "secret.key"
     new = Fernet.generate_key().decode()
     path.write_text(f"{new}\n{path.read_text()}")
     rotating = await Store.open(url, path)
-    assert await rotating.reseal() == 3
+    assert await rotating.reseal() == 6
     await rotating.close()
     path.write_text(new)
     rotated = await Store.open(url, path)
@@ -255,6 +265,11 @@ async def test_resealing_lets_the_old_key_go(store: Store, url: str, tmp_path: P
         assert await unit.trunks.get(ident(10), organization=None) == trunk()
         assert await unit.numbers.get(ident(30), organization=None) == number()
         assert (await unit.trunks.page(organization=None, sandbox=True)).total == 1
+        assert await unit.webhooks.all() == [webhook()]
+        assert await unit.connections.evidence(tested.id) == tested
+        kept = await unit.idempotency.get("key", "words")
+        assert kept is not None
+        assert kept.given == given
     await rotated.close()
 
 

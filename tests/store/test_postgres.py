@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Cluster
-from tests.store.samples import ORGANIZATION, OTHER, WALL, call, dialog, owners
+from tests.store.samples import ORGANIZATION, OTHER, WALL, call, dialog, owners, webhook
 from trunkline.model.journal import Answered, Began, Ended, JournalEntry
 from trunkline.store.database.errors import Unavailable
+from trunkline.store.events import of_end
 from trunkline.store.journal.journal import Journal
 from trunkline.store.mover import Mover
 from trunkline.store.replay import replay
+from trunkline.store.rows.webhooks import Attempt
 from trunkline.store.store import Store, Unit
 
 
@@ -144,3 +146,20 @@ async def test_text_that_postgresql_has_not_costs_no_call(store: Store, tmp_path
         (call(100).id, "+14155550123"),
     ]
     journal.close()
+
+
+async def test_deliveries_are_counted_beyond_what_an_integer_holds(store: Store) -> None:
+    """Each event takes a number of the sequence, also one that is there already: a busy edge is there in months."""
+    await owners(store)
+    hook = webhook()
+    async with store.write() as unit:
+        await unit.webhooks.insert(hook)
+        await unit.session.run("SELECT setval('webhook_deliveries_seq_seq', 2147483647)")
+        assert await unit.webhooks.note([of_end(call(100))]) == 1
+        (delivery,) = await unit.webhooks.due(WALL * 2, 10)
+        attempt = Attempt(delivery.seq, 1, WALL, 200, None, None, 0.1)
+        assert await unit.webhooks.attempted(attempt, "delivered", WALL)
+        assert delivery.seq == 2147483648
+        assert await unit.webhooks.attempts([delivery.seq]) == {delivery.seq: [attempt]}
+        no_such = await unit.webhooks.delivery(10**15 - 1, organization=ORGANIZATION.id, webhook_id=hook.id)
+        assert no_such is None

@@ -84,7 +84,7 @@ class Door:
             details = errors.details_of(refusal, fields, surface.prefixes)
             if status == 401:
                 headers["WWW-Authenticate"] = "Bearer"
-            elif status == 429:
+            elif refusal.code in limits.CODES:
                 wait = int(headers["X-RateLimit-Reset"]) - self._services.state.wall()
                 headers["Retry-After"] = str(max(1, ceil(wait)))
         except HttpRefusal as refusal:

@@ -50,13 +50,17 @@ def schema_hook(kind: type) -> dict[str, Any]:
 def body(raw: bytes, kind: type[S]) -> S:
     """Raises `Invalid`."""
     try:
-        return msgspec.json.decode(raw, type=kind, dec_hook=hook)
+        found = msgspec.json.decode(raw, type=kind, dec_hook=hook)
     except msgspec.ValidationError as error:
         raise _refusal(str(error), _plain(raw), kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("invalid_json", "The body is not JSON.") from None
     except RecursionError:
         raise Invalid("invalid_json", "The body is nested too deeply.") from None
+    # No text of ours has a NUL, and PostgreSQL keeps none. In JSON it is only ever written like this.
+    if b"\\u0000" in raw and (path := _with_nul(_plain(raw))) is not None:
+        raise Invalid(code_for(path), f"{path[:100]}: a text has no NUL character.", field=path[:100])
+    return found
 
 
 def query(pairs: Mapping[str, str], kind: type[S]) -> S:
@@ -89,6 +93,20 @@ def _plain(raw: bytes) -> object:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _with_nul(value: object, path: str = "") -> str | None:
+    """Where a NUL stands in a text or in the name of a field; None when none does."""
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    if isinstance(value, dict):
+        parts = [(f"{path}.{name}" if path else name, name, each) for name, each in value.items()]
+        inner = [_with_nul(name, path) or _with_nul(each, place) for place, name, each in parts]
+    elif isinstance(value, list):
+        inner = [_with_nul(each, f"{path}[{place}]") for place, each in enumerate(value)]
+    else:
+        return None
+    return next((found for found in inner if found is not None), None)
 
 
 def _refusal(complaint: str, given: object, kind: type) -> Invalid:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from trunkline.control.window import Budget, Windows
 
 HOUR = 3600.0
+CODES = frozenset({"rate_limit_exceeded", "import_limit_exceeded"})
+"""Refusals for a budget that is spent, whose headers say when it is whole again."""
 
 
 def general(limit: int) -> Windows:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from trunkline.store.database.database import Database
 from trunkline.store.database.errors import SchemaMismatch
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest migration."""
 
 

@@ -148,6 +148,7 @@ class Store:
                 + await unit.numbers.reseal()
                 + await unit.connections.reseal()
                 + await unit.webhooks.reseal()
+                + await unit.idempotency.reseal()
             )
 
     async def close(self) -> None:

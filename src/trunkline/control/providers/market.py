@@ -103,6 +103,8 @@ class Market:
         """Buy a number and make it one of ours; its calls come to us. Raises `Invalid`, `Conflict`, `NotFound` for the
         agent, `ProviderFailed` when it was not sold, or when that is not known yet."""
         e164 = fields.phone_number(wanted.e164, "e164")
+        if wanted.label is not None:
+            fields.line(100)(wanted.label, "label")
         account = self._accounts.account(organization_id, provider)
         self._agent(organization_id, wanted.agent_id)
         if self._state.catalogue.number_called(e164, organization_id) is not None:

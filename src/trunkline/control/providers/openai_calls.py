@@ -91,16 +91,19 @@ class OpenAiCalls:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Invalid("invalid_json", "The body is not a message of OpenAI's.") from None
         incoming = self._incoming(message)
-        outcome: Outcome = "ignored" if incoming is None else await self._met(trunk, incoming)
+        # From now on it is a repetition, also while OpenAI is being answered.
         _remember(self._seen, id, None)
-        return outcome
+        try:
+            return "ignored" if incoming is None else await self._met(trunk, incoming)
+        except BaseException:
+            self._seen.pop(id, None)
+            raise
 
     def _signed_by(self, headers: Mapping[str, str], raw: bytes) -> tuple[Trunk, str]:
         """The trunk whose secret the message is signed with, and the message's id."""
         id, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         given = [part[3:] for part in headers.get("webhook-signature", "").split() if part.startswith("v1,")]
-        fresh = at.isascii() and at.isdigit() and abs(self._state.wall() - int(at)) <= TOLERANCE
-        if id and given and fresh:
+        if id and given and _seconds(at) and abs(self._state.wall() - int(at)) <= TOLERANCE:
             signed = f"{id}.{at}.".encode() + raw
             for trunk in self._state.catalogue.trunks.values():
                 secret = trunk.settings.get("webhook_secret") if trunk.provider == "openai" else None
@@ -205,6 +208,11 @@ def _session(agent: Agent, instructions: str, incoming: _Incoming) -> dict[str, 
 def _plain(text: str | None) -> bool:
     """Whether it may stand in a path."""
     return text is not None and 1 <= len(text) <= 128 and fields.plain(text, "-_")
+
+
+def _seconds(text: str) -> bool:
+    """Whether these are Unix seconds: anybody may send what is far too long for a number."""
+    return text.isascii() and text.isdigit() and len(text) <= 12
 
 
 def _remember(known: OrderedDict[str, Any], key: str, value: object) -> None:

@@ -241,7 +241,8 @@ class Trunks:
         for group in catalogue.agents_of(organization_id):
             if group.id not in dead and not dead.isdisjoint(group.members):
                 members = tuple(member for member in group.members if member not in dead)
-                draft.put(structs.replace(group, members=members, updated_at=wall))
+                steps = {member: step for member, step in group.steps.items() if member not in dead}
+                draft.put(structs.replace(group, members=members, steps=steps, updated_at=wall))
         for trunk in without(catalogue.trunks_of(organization_id), dead):
             draft.put(structs.replace(trunk, updated_at=wall))
         for agent_id in agent_ids:

@@ -147,8 +147,9 @@ class Dispatcher:
     ) -> bool:
         """Write down what came of it; whether nothing has been taken for so long that the webhook is to be disabled."""
         async with self._store.write() as unit:
-            await unit.webhooks.attempted(attempt, state, due)
-            return state == "failed" and not await unit.webhooks.delivered_since(webhook.id, delivery.created_at)
+            there = await unit.webhooks.attempted(attempt, state, due)
+            failed = there and state == "failed"
+            return failed and not await unit.webhooks.delivered_since(webhook.id, delivery.created_at)
 
     def _headers(self, webhook: Webhook, delivery: Delivery, body: bytes) -> dict[str, str]:
         return {

@@ -4,9 +4,13 @@ providers and what is bought there, numbers that engines are told of, webhooks a
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from trunkline.store.database.tables import METADATA, owner, stamps
+
+# Each event takes a number, also one that was told of already: on a busy edge 2³¹ are taken within months. SQLite
+# counts on by itself in an INTEGER alone, which has 64 bits there.
+_SERIAL = BigInteger().with_variant(Integer(), "sqlite")
 
 CONNECTIONS = Table(
     "voip_connections",
@@ -100,7 +104,7 @@ WEBHOOKS = Table(
 DELIVERIES = Table(
     "webhook_deliveries",
     METADATA,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
     Column("webhook_id", Text, nullable=False),
     Column("organization_id", Text, nullable=False),
     Column("event", Text, nullable=False),
@@ -122,7 +126,7 @@ DELIVERIES = Table(
 ATTEMPTS = Table(
     "webhook_attempts",
     METADATA,
-    Column("delivery", Integer, nullable=False),
+    Column("delivery", _SERIAL, nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", Double, nullable=False),
     Column("status", Integer),

@@ -54,11 +54,15 @@ class Connections:
         return (await self._session.execute(delete(CONNECTIONS).where(CONNECTIONS.c.id == id_))).rowcount > 0
 
     async def reseal(self) -> int:
-        """Seal all with the first key of the key file; how many there were."""
+        """Seal all with the first key of the key file, evidence too; how many there were."""
         found = await self.all()
         for connection in found:
             await self.update(connection)
-        return len(found)
+        kept = await self._session.rows(select(EVIDENCE.c.id, EVIDENCE.c.credentials))
+        for row in kept:
+            statement = update(EVIDENCE).where(EVIDENCE.c.id == row.id)
+            await self._session.execute(statement.values(credentials=self._seal.renew(row.credentials)))
+        return len(found) + len(kept)
 
     async def keep_evidence(self, evidence: Evidence) -> None:
         """Keep it, and drop what is of no use any more: it holds credentials."""

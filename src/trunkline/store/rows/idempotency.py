@@ -60,6 +60,14 @@ class Idempotency:
     async def forget(self, key_id: str, key: str) -> None:
         await self._session.execute(delete(IDEMPOTENCY).where(_is(key_id, key)))
 
+    async def reseal(self) -> int:
+        """Seal every answer with the first key of the key file; how many there were."""
+        kept = await self._session.rows(select(_T.key_id, _T.idempotency_key, _T.body).where(_T.body.is_not(None)))
+        for row in kept:
+            statement = update(IDEMPOTENCY).where(_is(row.key_id, row.idempotency_key))
+            await self._session.execute(statement.values(body=self._seal.renew(row.body)))
+        return len(kept)
+
     async def delete_until(self, wall: float) -> int:
         """Forget what was asked at `wall` (Unix seconds) or earlier; how much that was."""
         return (await self._session.execute(delete(IDEMPOTENCY).where(_T.at <= wall))).rowcount

@@ -148,12 +148,16 @@ class Webhooks:
         )
         return [_delivery(row) for row in await self._session.rows(statement)]
 
-    async def attempted(self, attempt: Attempt, state: DeliveryState, due_at: float) -> None:
-        """Write down what came of an attempt, and what is to be done next."""
-        await self._session.execute(insert(ATTEMPTS).values(**attempt._asdict()))
+    async def attempted(self, attempt: Attempt, state: DeliveryState, due_at: float) -> bool:
+        """Write down what came of an attempt, and what is to be done next; nothing, and False, when the delivery has
+        gone with its webhook meanwhile. Raises `Conflict` for an attempt that is there already."""
         done = None if state == "pending" else attempt.at + attempt.seconds
         statement = update(DELIVERIES).where(DELIVERIES.c.seq == attempt.delivery)
-        await self._session.execute(statement.values(state=state, attempts=attempt.number, due_at=due_at, done_at=done))
+        values = {"state": state, "attempts": attempt.number, "due_at": due_at, "done_at": done}
+        if not (await self._session.execute(statement.values(**values))).rowcount:
+            return False
+        await self._session.execute(insert(ATTEMPTS).values(**attempt._asdict()))
+        return True
 
     async def again(self, seq: int, wall: float) -> bool:
         """Send it once more, from now on, whatever came of it; its attempts are kept and counted on."""
