@@ -139,3 +139,25 @@ async def test_a_peer_that_never_answered_keepalives_is_kept(opened: OpenLayer, 
     assert layer.counts()["connections_outbound"] == 1
     stranger.stream.close()
     assert await soon(heard.closures) == flow
+
+
+async def test_a_connection_that_is_given_up_leaves_its_place_to_the_next(
+    opened: OpenLayer, door: Door, host: str
+) -> None:
+    """Its stream cannot be read any more, and it lingers while the next one is opened: both are counted, both end."""
+    layer, heard = await opened(tcp(host), limits=Limits(linger_time=0.2))
+    address, take = await door()
+    flow = await out(layer, address)
+    strangers = []
+    for number in range(5):
+        assert layer.send(flow, message(str(number))) is None
+        strangers.append(await take())
+        await strangers[-1].receive(len(message(str(number))))
+        await until(lambda: layer.counts()["connections_opening"] == 0)
+        await strangers[-1].send(b"SIP/2.0 200 OK\r\nContent-Length: none\r\n\r\n")
+        await soon(heard.errors)
+    for stranger in strangers:
+        assert await stranger.ended(), "what lingers is ended in time, though another has its place"
+        stranger.stream.close()
+    await until(lambda: layer.counts()["connections_outbound"] == 0)
+    assert layer.counts()["connections_accepted"] == 0

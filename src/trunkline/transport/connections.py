@@ -23,14 +23,15 @@ class Connections:
     """Accepted and outbound connections of the edge."""
 
     __slots__ = (
-        "_by_flow", "_empty", "_handshakes", "_limits", "_names", "_places", "_silent", "_strangers", "_sweep_every",
-        "_sweeper", "accepted",
-        "crowded", "ended", "opened_outbound", "outbound", "overdue", "places",
+        "_by_flow", "_empty", "_handshakes", "_limits", "_names", "_places", "_replaced", "_silent", "_strangers",
+        "_sweep_every", "_sweeper", "accepted", "crowded", "ended", "opened_outbound", "outbound", "overdue", "places",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._by_flow: dict[Flow, Connection] = {}
+        self._replaced: set[Connection] = set()
+        """Outbound ones that linger, while another has their flow."""
         self._places: dict[Key, int] = {}
         """Of `places`, by source."""
         self._handshakes: dict[Flow, Callable[[], object]] = {}
@@ -42,7 +43,7 @@ class Connections:
         self.places = 0
         """Taken by accepted connections, those still shaking hands included."""
         self.outbound = 0
-        """Outbound connections in the table."""
+        """Outbound connections that are open, those that linger included."""
         self._names = itertools.count(1)
         shortest = min(limits.message_time, limits.idle_time, limits.linger_time)
         self._sweep_every = min(1.0, max(0.01, shortest / 4))
@@ -136,7 +137,10 @@ class Connections:
             self._strangers.pop(flow, None)
 
     def add(self, connection: Connection) -> None:
-        """From now on the flow finds it."""
+        """From now on the flow finds it, and no more the one before, which is swept all the same until it has ended."""
+        before = self._by_flow.get(connection.flow)
+        if before is not None:
+            self._replaced.add(before)
         self._by_flow[connection.flow] = connection
         self.outbound += connection.flow.pooled
         self._empty.clear()
@@ -149,11 +153,14 @@ class Connections:
         if self._by_flow.get(flow) is connection:
             del self._by_flow[flow]
             self.outbound -= flow.pooled
+        elif connection in self._replaced:
+            self._replaced.remove(connection)
+            self.outbound -= 1
         if not flow.pooled:
             self._silent.pop(flow, None)
             self._strangers.pop(flow, None)
             self.release(flow.remote[0])
-        if not self._by_flow:
+        if not (self._by_flow or self._replaced):
             self._empty.set()
             if self._sweeper is not None:
                 self._sweeper.cancel()
@@ -163,7 +170,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._sweeper = loop.call_later(self._sweep_every, self._sweep)
-        for connection in list(self._by_flow.values()):
+        for connection in self._all():
             self.overdue += connection.overdue(now)
 
     def end(self, source: str, why: str) -> None:
@@ -177,23 +184,26 @@ class Connections:
 
     async def close(self) -> None:
         """Close all; what does not let itself be closed within the linger time is aborted."""
-        for connection in list(self._by_flow.values()):
+        for connection in self._all():
             connection.close("the edge stops")
         try:
             async with asyncio.timeout(self._limits.linger_time):
                 await self._empty.wait()
         except TimeoutError:
-            for connection in list(self._by_flow.values()):
+            for connection in self._all():
                 connection.abort("the edge stops")
             await self._empty.wait()
 
+    def _all(self) -> list[Connection]:
+        return [*self._by_flow.values(), *self._replaced]
+
     def counts(self) -> dict[str, int]:
         return {
-            "connections_accepted": len(self._by_flow) - self.outbound,
+            "connections_accepted": len(self._by_flow) + len(self._replaced) - self.outbound,
             "connections_outbound": self.outbound,
-            "connections_handshaking": self.places - len(self._by_flow) + self.outbound,
+            "connections_handshaking": self.places - len(self._by_flow) - len(self._replaced) + self.outbound,
             "streams_untrusted": len(self._silent) + len(self._strangers),
-            "buffered": sum(each.buffered for each in self._by_flow.values()),
+            "buffered": sum(each.buffered for each in self._all()),
             "streams_accepted": self.accepted,
             "streams_opened": self.opened_outbound,
             "streams_ended": self.ended,
