@@ -135,6 +135,22 @@ async def test_readers_share_what_they_wait_for(edge: Edge) -> None:
     assert counting.writes == writes
 
 
+async def test_readers_that_wait_no_longer_are_let_go_at_once_and_disturb_no_move(
+    edge: Edge, url: str, tmp_path: Path
+) -> None:
+    other = await Store.open(url, tmp_path / "secret.key")
+    edge.journal.append([Ended(call(1))])
+    async with other.write():
+        # Nothing can be moved for now, and a move that has begun cannot be torn off.
+        readers = [asyncio.create_task(asyncio.wait_for(edge.mover.settle(), 0.05)) for _ in range(20)]
+        await asyncio.wait(readers, timeout=5)
+        assert all(reader.done() and isinstance(reader.exception(), TimeoutError) for reader in readers)
+    await edge.mover.settle()
+    assert await edge.log() == [call(1)]
+    assert edge.mover.health().ok
+    await other.close()
+
+
 async def test_a_reader_is_told_when_nothing_can_be_moved(edge: Edge) -> None:
     faulty = Faulty.over(edge.store)
     edge.mover = Mover(edge.journal, faulty, at=edge.journal.writer.end)

@@ -59,6 +59,7 @@ class Mover:
         "_fresh",
         "_interval",
         "_journal",
+        "_moving",
         "_name",
         "_reason",
         "_rejected",
@@ -86,6 +87,7 @@ class Mover:
         self._busy = asyncio.Lock()
         self._settling = asyncio.Lock()
         self._settled = 0
+        self._moving: asyncio.Future[None] | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -119,16 +121,19 @@ class Mover:
 
     async def settle(self) -> None:
         """As `flush`, for readers, of whom there may be hundreds a second: those that ask while one is served share the
-        next move."""
+        next move. Who is cancelled, and waits no longer, disturbs no move: it goes on, and the next begins after it."""
         if not (self._journal.fresh or self._journal.behind or self._busy.locked()):
             return
         before = self._settled
         async with self._settling:
             if self._settled > before:
                 return  # it began after this one had asked
+            if self._moving is not None:
+                await asyncio.wait((self._moving,))
             self._settled += 1
+            self._moving = asyncio.ensure_future(self.flush())
             try:
-                await self.flush()
+                await asyncio.shield(self._moving)
             except BaseException:
                 self._settled -= 1
                 raise
