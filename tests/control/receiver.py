@@ -27,6 +27,8 @@ class Receiver:
         self.answers: list[int | str] = []
         """What the next requests are answered; `silence` and `redirect` too. Then 200."""
         self.always: int | str = 200
+        self.silent: set[str] = set()
+        """Paths at which nothing is ever answered."""
         self.met = asyncio.Event()
         """Something has come."""
         self.base = ""
@@ -34,6 +36,8 @@ class Receiver:
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.taken.append(Taken(request.path, dict(request.headers), await request.read()))
         self.met.set()
+        if request.path in self.silent:
+            await asyncio.sleep(30)
         answer = self.answers.pop(0) if self.answers else self.always
         if answer == "silence":
             await asyncio.sleep(30)

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import hmac
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from trunkline.control.errors import Invalid
 from trunkline.control.routing.numbers import NumberWanted
 from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.control.services import Services
-from trunkline.control.telling.deliveries import PACE, PAUSES, Pace, signature
+from trunkline.control.telling.deliveries import OF_ONE, PACE, PAUSES, Pace, signature
 from trunkline.control.telling.webhooks import WebhookWanted
 from trunkline.model import ids
 from trunkline.model.call import CallRecord
@@ -341,6 +343,31 @@ async def test_s2_39_a_hundred_a_minute_and_the_rest_waits(
     )
 
 
+async def test_receivers_that_hang_keep_nobody_elses_waiting(
+    services: Services, organization: str, receiver: Receiver, store: Store, clock: Clock
+) -> None:
+    receiver.silent = {f"/{number}" for number in range(4)}
+    for path in receiver.silent:
+        await hooked(services, organization, f"{receiver.base}{path}", "call.ended")
+    other = (await services.organizations.create("Other")).id
+    await hooked(services, other, f"{receiver.base}/other", "call.ended")
+    clock.pass_(1e9)
+    for place in range(100):
+        await journalled(store, [began(call(organization, place)), Ended(call(organization, place))])
+    last = call(other, 200)
+    await journalled(store, [began(last), Ended(last)])
+    delivering = asyncio.create_task(services.dispatcher.keep_delivering())
+    try:
+        async with asyncio.timeout(10):
+            while not any(each.path == "/other" for each in receiver.taken):
+                receiver.met.clear()
+                await receiver.met.wait()
+        assert len(receiver.taken) <= OF_ONE + 1
+    finally:
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+
+
 @given(st.lists(st.floats(0, 20), max_size=400))
 def test_s2_39_no_minute_has_more_than_a_hundred(gaps: list[float]) -> None:
     pace, now, sent = Pace(), 0.0, []
@@ -452,6 +479,7 @@ PRIVATE = (
     "http://[::ffff:10.0.0.1]/",
     "http://[64:ff9b::a00:1]/",
     "http://[fd00::1]/",
+    "http://[fec0::1]/",
     "http://0.0.0.0/",
     "http://224.0.0.1/",
     "http://100.64.0.1/",
@@ -483,6 +511,23 @@ async def test_a_name_that_leads_to_a_private_address_is_not_posted_to(receiver:
         assert "not public" in str(posted.error)
     await post.close()
     assert receiver.taken == []
+
+
+async def test_names_that_are_looked_up_elsewhere_keep_no_webhook_waiting(receiver: Receiver) -> None:
+    """Nor the other way round: webhooks have threads of their own to look up names in."""
+    loop, held = asyncio.get_running_loop(), threading.Event()
+    others = ThreadPoolExecutor(1)
+    loop.set_default_executor(others)
+    busy = loop.run_in_executor(None, held.wait)
+    post = Post(allow_private=True)
+    try:
+        posted = await post.send(receiver.base.replace("127.0.0.1", "localhost"), b"{}", {})
+        assert (posted.status, posted.error) == (200, None)
+        assert not busy.done()
+    finally:
+        held.set()
+        await busy
+        await post.close()
 
 
 async def test_a_public_name_is_posted_to_at_the_address_that_was_looked_at(receiver: Receiver) -> None:

@@ -195,6 +195,7 @@ def test_how_long_an_answer_holds(cache_control: str, seconds: float) -> None:
         ("::1", False),
         ("fe80::1", False),
         ("fd00::1", False),
+        ("fec0::1", False),
         ("::ffff:10.0.0.1", False),
         ("2002:7f00:1::", False),
         ("64:ff9b::7f00:1", False),

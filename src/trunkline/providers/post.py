@@ -7,8 +7,11 @@ bounded.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import socket
+import threading
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any, NamedTuple
@@ -16,10 +19,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 _TIMEOUT = 10.0
 _READ = 4096
+_LOOKUPS = 16
+"""Names that are looked up at a time."""
 _SHOWN = 500
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -44,7 +48,7 @@ class Posted(NamedTuple):
 class Post:
     """`close` it at the end."""
 
-    __slots__ = ("_allow_private", "_resolver", "_session", "_timeout")
+    __slots__ = ("_allow_private", "_names", "_session", "_timeout")
 
     def __init__(
         self, *, allow_private: bool = False, timeout: float = _TIMEOUT, resolver: AbstractResolver | None = None
@@ -52,7 +56,7 @@ class Post:
         """`allow_private`: whether addresses that are not public may be posted to. `timeout`: seconds, of all of it."""
         self._allow_private = allow_private
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5.0, timeout))
-        self._resolver = resolver
+        self._names = _Guarded(resolver or _Threads(), allow_private=allow_private)
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
@@ -101,12 +105,66 @@ class Post:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = _Guarded(self._resolver or ThreadedResolver(), allow_private=self._allow_private)
-            connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=64, limit_per_host=8)
+            connector = aiohttp.TCPConnector(resolver=self._names, use_dns_cache=False, limit=64)
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
             )
         return self._session
+
+
+class _Threads(AbstractResolver):
+    """The system's resolver, in threads of its own: a customer's name whose servers are silent holds one for half a
+    minute. Nobody else who looks up names or reads files waits for that, and a process that ends does not."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(_LOOKUPS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[list[ResolveResult]] = loop.create_future()
+
+        def tell(found: list[ResolveResult] | OSError) -> None:
+            self._room.release()
+            if told.done():
+                return  # nobody waits any more
+            if isinstance(found, OSError):
+                told.set_exception(found)
+            else:
+                told.set_result(found)
+
+        def look() -> None:
+            found = _addresses(host, port, family)
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(tell, found)
+
+        await self._room.acquire()
+        threading.Thread(target=look, name="a webhook's name", daemon=True).start()
+        return await told
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult] | OSError:
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except OSError as error:
+        return error
+    except UnicodeError:
+        return OSError("no name can be written like this")
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=int(address[1]),
+            family=kind,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for kind, _, protocol, _, address in found
+    ]
 
 
 class _Guarded(AbstractResolver):
@@ -141,7 +199,7 @@ def public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             inner = address.sixtofour
         elif address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        elif address.teredo is not None:
+        elif address.teredo is not None or address.is_site_local:
             return False
     return bool(inner.is_global and not inner.is_multicast and not inner.is_reserved)
 

@@ -195,7 +195,7 @@ def public(address: Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             return public(inner)
-        if address.teredo is not None or address in _TRANSLATED:
+        if address.teredo is not None or address.is_site_local or address in _TRANSLATED:
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

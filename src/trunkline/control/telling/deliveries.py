@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import logging
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -33,7 +33,10 @@ PACE = 100
 """Attempts a minute, of one webhook."""
 _LOOK_EVERY = 1.0
 _BATCH = 200
-_AT_ONCE = 16
+_AT_ONCE = 64
+"""Attempts on their way."""
+OF_ONE = 8
+"""Of one organization: receivers that hang keep nobody else's waiting."""
 _PURGE_EVERY = 3600.0
 KEPT = 30 * 86_400.0
 """Seconds that a delivery is kept after it is done with."""
@@ -44,7 +47,19 @@ class Poster(Protocol):
 
 
 class Dispatcher:
-    __slots__ = ("_brand", "_chance", "_clock", "_paces", "_post", "_purged_at", "_state", "_store", "_webhooks")
+    __slots__ = (
+        "_brand",
+        "_chance",
+        "_clock",
+        "_going",
+        "_paces",
+        "_post",
+        "_purged_at",
+        "_state",
+        "_store",
+        "_troubled",
+        "_webhooks",
+    )
 
     def __init__(
         self,
@@ -66,51 +81,89 @@ class Dispatcher:
         self._chance = chance
         self._paces: dict[str, Pace] = {}
         self._purged_at = float("-inf")
+        self._going: dict[asyncio.Task[None], Delivery] = {}
+        """The attempts that are on their way."""
+        self._troubled = False
 
     async def keep_delivering(self) -> None:
         """Without end."""
-        while True:
-            try:
-                sent = await self.deliver()
-                await self._purge()
-            except (store_errors.StoreError, Refusal) as error:
-                _log.warning("webhooks could not be delivered: %s", error)
-                sent = 0
-            if not sent:
-                await asyncio.sleep(_LOOK_EVERY)
+        try:
+            while True:
+                self._troubled = False
+                try:
+                    # Again without those that are full now: they may have filled the whole look.
+                    while await self.begin():
+                        pass
+                    await self._purge()
+                except (store_errors.StoreError, Refusal) as error:
+                    self._trouble(error)
+                if self._going and not self._troubled:
+                    await asyncio.wait(self._going, timeout=_LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(_LOOK_EVERY)
+        finally:
+            going = tuple(self._going)
+            for task in going:
+                task.cancel()
+            await asyncio.gather(*going, return_exceptions=True)
 
     async def deliver(self) -> int:
-        """Send what is due now, each webhook within its pace; how many were sent. Raises `StoreError`."""
-        if not self._state.catalogue.webhooks:
+        """Send what is due now and has room, and wait for it; how many were sent. Raises `StoreError`."""
+        sent = 0
+        while begun := await self.begin():
+            sent += begun
+        if self._going:
+            await asyncio.wait(self._going)
+        return sent
+
+    async def begin(self) -> int:
+        """Begin to send what is due now, each webhook within its pace and each organization within its room; how many
+        were begun. Raises `StoreError`."""
+        catalogue = self._state.catalogue
+        if not catalogue.webhooks or len(self._going) >= _AT_ONCE:
             return 0
+        # As it is before the look: what comes to its end during it may still look due.
+        on_their_way = {delivery.seq for delivery in self._going.values()}
         async with self._store.read() as unit:
             due = await unit.webhooks.due(self._state.wall(), _BATCH, self._waiting())
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(delivery: Delivery) -> bool:
-            webhook = self._state.catalogue.webhooks.get(delivery.webhook_id)
-            if webhook is None or not webhook.enabled:
-                return False
+        taken = Counter(delivery.organization_id for delivery in self._going.values())
+        begun = 0
+        for delivery in due:
+            webhook = catalogue.webhooks.get(delivery.webhook_id)
+            if delivery.seq in on_their_way or webhook is None or not webhook.enabled:
+                continue
+            if len(self._going) >= _AT_ONCE or taken[delivery.organization_id] >= OF_ONE:
+                continue
             if not self._paces.setdefault(webhook.id, Pace()).take(self._clock()):
-                return False
-            async with gate:
-                await self._attempt(webhook, delivery)
-            return True
-
-        # All come to their end before the next look, or what is on its way would be sent again.
-        sent = await asyncio.gather(*map(one, due), return_exceptions=True)
-        for each in sent:
-            if isinstance(each, BaseException):
-                raise each
-        return sum(each is True for each in sent)
+                continue
+            taken[delivery.organization_id] += 1
+            task = asyncio.create_task(self._send(webhook, delivery), name=f"delivery {delivery.seq}")
+            self._going[task] = delivery
+            task.add_done_callback(lambda ended: self._going.pop(ended, None))
+            begun += 1
+        return begun
 
     def _waiting(self) -> list[str]:
-        """Webhooks that have sent as much as they may for now: what is due of others must not wait behind them."""
-        now = self._clock()
-        gone = [id for id in self._paces if id not in self._state.catalogue.webhooks]
+        """Webhooks that have sent as much as they may for now, or whose organization has: what is due of others must
+        not wait behind them."""
+        now, webhooks = self._clock(), self._state.catalogue.webhooks
+        gone = [id for id in self._paces if id not in webhooks]
         for id in gone:
             del self._paces[id]
-        return [id for id, pace in self._paces.items() if pace.full(now)]
+        taken = Counter(delivery.organization_id for delivery in self._going.values())
+        full = [id for id, pace in self._paces.items() if pace.full(now)]
+        return [*full, *[id for id, each in webhooks.items() if taken[each.organization_id] >= OF_ONE]]
+
+    async def _send(self, webhook: Webhook, delivery: Delivery) -> None:
+        try:
+            await self._attempt(webhook, delivery)
+        except (store_errors.StoreError, Refusal) as error:
+            self._trouble(error)
+
+    def _trouble(self, error: Exception) -> None:
+        """What came of an attempt could not be written, so it is due again: not at once."""
+        self._troubled = True
+        _log.warning("webhooks could not be delivered: %s", error)
 
     async def _attempt(self, webhook: Webhook, delivery: Delivery) -> None:
         body = delivery.body.encode()
