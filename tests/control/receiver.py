@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
+from tests.web import everywhere, serving
+
 
 class Taken(NamedTuple):
     path: str
@@ -53,14 +55,5 @@ class Receiver:
 @contextlib.asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", receiver.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    receiver.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(everywhere(receiver.take)) as receiver.base:
         yield receiver
-    finally:
-        await runner.cleanup()

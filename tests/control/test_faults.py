@@ -15,7 +15,7 @@ import pytest
 from tests.control.conftest import Clock, build, clock, engine, store
 from tests.control.engine import Engine
 from tests.providers.carrier import KEY, SID, TOKEN, Carrier
-from tests.providers.conftest import at_once, carrier, urls
+from tests.providers.conftest import at_once, carrier, hurried, urls
 from trunkline.control.errors import ProviderFailed
 from trunkline.control.providers.connection_rules import ConnectionWanted
 from trunkline.control.providers.market import BuyWanted
@@ -43,9 +43,7 @@ async def services(store: Store, engine: Engine, clock: Clock, carrier: Carrier)
     providers = Providers(urls(carrier.base), Rest(timeout=0.2, sleep=at_once), slow=0.2)
     made = build(store, engine, clock, providers=providers, patience=0.2)
     await made.load()
-    for client in providers._numbers.values():
-        if hasattr(client, "_sleep"):
-            client._sleep = lambda _: asyncio.sleep(0)
+    hurried(providers)
     yield made
     await made.provisioning.close()
     await providers.close()

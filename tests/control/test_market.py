@@ -10,7 +10,7 @@ import pytest
 from tests.control.conftest import Clock, build, clock, engine, store
 from tests.control.engine import Engine
 from tests.providers.carrier import KEY, SID, TOKEN, Carrier
-from tests.providers.conftest import carrier, providers
+from tests.providers.conftest import carrier, hurried, providers
 from trunkline.control.errors import Conflict, Invalid, ProviderFailed
 from trunkline.control.providers.connection_rules import ConnectionWanted
 from trunkline.control.providers.market import BuyWanted
@@ -36,9 +36,7 @@ ACCOUNTS = {
 async def services(store: Store, engine: Engine, clock: Clock, providers: Providers) -> AsyncIterator[Services]:
     made = build(store, engine, clock, providers=providers, patience=0.2)
     await made.load()
-    for client in providers._numbers.values():
-        if hasattr(client, "_sleep"):
-            client._sleep = lambda _: asyncio.sleep(0)
+    hurried(providers)
     yield made
     await made.provisioning.close()
 

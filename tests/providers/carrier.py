@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
+from tests.web import Handler, serving
+
 SID = "AC" + "a" * 32
 TOKEN = "twilio-token-of-a-test"
 KEY = "KEY0123456789-telnyx"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Carrier:
@@ -349,15 +349,8 @@ class Carrier:
 @contextlib.asynccontextmanager
 async def open_for_business() -> AsyncIterator[Carrier]:
     carrier = Carrier()
-    runner = web.AppRunner(carrier.application(), access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    carrier.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(carrier.application()) as carrier.base:
         yield carrier
-    finally:
-        await runner.cleanup()
 
 
 async def _unknown(request: web.Request) -> web.Response:

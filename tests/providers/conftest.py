@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -26,6 +27,13 @@ def urls(base: str) -> Urls:
         elevenlabs=base,
         openai=base,
     )
+
+
+def hurried(providers: Providers) -> None:
+    """None of its clients waits before it asks again."""
+    for client in providers._numbers.values():
+        if hasattr(client, "_sleep"):
+            client._sleep = lambda _: asyncio.sleep(0)
 
 
 @pytest.fixture

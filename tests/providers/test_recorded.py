@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.providers.conftest import at_once
+from tests.web import everywhere, serving
 from trunkline.model.secret import Secret
 from trunkline.providers.rest import Rest
 from trunkline.providers.signalwire import SignalWire
@@ -18,6 +18,7 @@ from trunkline.providers.vonage import Vonage
 
 SIGNALWIRE = {"space": Secret("acme"), "project_id": Secret("11111111-2222"), "api_token": Secret("PTtoken")}
 VONAGE = {"api_key": Secret("abcd1234"), "api_secret": Secret("ABCDEFGH01234abc")}
+SPACES = "https://{space}.signalwire.com"
 ENDPOINT = Endpoint(host="sip.example.net", port=5060)
 NUMBER: dict[str, Any] = {
     "sid": "55f4ee1b",
@@ -26,20 +27,6 @@ NUMBER: dict[str, Any] = {
     "capabilities": {"voice": True, "SMS": True, "MMS": False, "fax": False},
     "voice_url": None,
 }
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-@contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture
@@ -65,7 +52,7 @@ async def test_signalwire_has_twilios_calls_without_json(rest: Rest) -> None:
             return web.json_response({"incoming_phone_numbers": [NUMBER], "next_page_uri": None})
         return web.json_response(NUMBER, status=201 if request.path.endswith("Numbers") else 200)
 
-    async with serving(space) as base:
+    async with serving(everywhere(space)) as base:
         client = SignalWire(rest, base)
         assert (await client.test(SIGNALWIRE)).name == "Acme"
         [offer] = await client.search(SIGNALWIRE, Search(area_code="212", limit=1))
@@ -90,13 +77,13 @@ async def test_signalwire_has_twilios_calls_without_json(rest: Rest) -> None:
     "space", ["evil.example.com", "a/b", "a@b", "127.0.0.1", "", "-a", "a.signalwire.com.evil.org"]
 )
 def test_a_space_is_a_name_and_no_host(space: str) -> None:
-    wrong = SignalWire(Rest()).wrong({**SIGNALWIRE, "space": Secret(space)})
+    wrong = SignalWire(Rest(), SPACES).wrong({**SIGNALWIRE, "space": Secret(space)})
     assert wrong is not None
     assert wrong[0] == "space"
 
 
 def test_a_space_may_be_written_whole() -> None:
-    assert SignalWire(Rest()).wrong({**SIGNALWIRE, "space": Secret("Acme.signalwire.com")}) is None
+    assert SignalWire(Rest(), SPACES).wrong({**SIGNALWIRE, "space": Secret("Acme.signalwire.com")}) is None
 
 
 @pytest.mark.parametrize(("code", "fault"), [("401", "credentials"), ("420", "refused")])
@@ -105,7 +92,7 @@ async def test_vonage_says_no_with_status_200(rest: Rest, code: str, fault: str)
         label = f"method failed for {request.query['api_secret']}"
         return web.json_response({"error-code": code, "error-code-label": label})
 
-    async with serving(refusing) as base:
+    async with serving(everywhere(refusing)) as base:
         with pytest.raises(ProviderError) as raised:
             await Vonage(rest, base).buy(VONAGE, "+447700900000", "handle")
     assert raised.value.fault == fault
@@ -121,7 +108,7 @@ async def test_vonage_is_asked_whether_a_number_that_it_does_not_cancel_is_there
         return web.json_response({"count": len(there), "numbers": there})
 
     number = Owned(e164="+447700900000", resource_id="447700900000", country="GB")
-    async with serving(refusing) as base:
+    async with serving(everywhere(refusing)) as base:
         with pytest.raises(ProviderError, match="method failed"):
             await Vonage(rest, base).release(VONAGE, number)
         there.clear()

@@ -38,7 +38,6 @@ from trunkline.control.status import Status
 from trunkline.control.telling.deliveries import Dispatcher
 from trunkline.control.telling.webhooks import Webhooks
 from trunkline.providers.post import Post
-from trunkline.providers.registry import Providers
 from trunkline.store.store import Store
 
 
@@ -83,17 +82,17 @@ class Services:
         store: Store,
         engine: EnginePort,
         *,
+        providers: ProviderDirectory,
         brand: str = "trunkline",
         imports_per_minute: int = IMPORTS,
-        providers: ProviderDirectory | None = None,
         post: Post | None = None,
         patience: float = 3.0,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """`providers`: number providers and engines (None: the real ones, where they are). `post`: what posts to
-        webhooks. `patience`: seconds that a request waits for provisioning."""
+        """`providers`: number providers and engines. `post`: what posts to webhooks. `patience`: seconds that a request
+        waits for provisioning."""
         self.state = State(StoreLedger(store), engine, wall, chance)
         self.brand = brand
         self.clock = clock
@@ -115,18 +114,17 @@ class Services:
         self.dialling = Dialling(self.state, self.calls)
         self.routes = Routes(self.state)
         self.status = Status(self.state, store)
-        directory = providers or Providers()
         post = post or Post()
-        accounts = Accounts(self.state, directory)
+        accounts = Accounts(self.state, providers)
         self.connections = Connections(self.state, store, accounts)
         self.connected = ConnectedNumbers(self.state, accounts, self.connections)
         self.market = Market(self.state, store, accounts)
         self.usage = UsageOf(self.state, self.calls, self.market)
         self.releasing = Releasing(self.state, self.numbers, self.market)
         self.accounts = AccountImport(self.state, self.numbers, self.agents, self.connected)
-        self.provisioning = Provisioning(self.state, store, directory, accounts, patience)
+        self.provisioning = Provisioning(self.state, store, providers, accounts, patience)
         self.webhooks = Webhooks(self.state, store, post)
-        self.openai_calls = OpenAiCalls(self.state, directory.openai, brand)
+        self.openai_calls = OpenAiCalls(self.state, providers.openai, brand)
         self.dispatcher = Dispatcher(self.state, store, self.webhooks, post, brand=brand, clock=clock)
 
     async def load(self, seen: Callable[[int], None] = lambda numbers: None) -> None:

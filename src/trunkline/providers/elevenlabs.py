@@ -25,7 +25,7 @@ class _Number(msgspec.Struct):
 class ElevenLabs:
     name = "elevenlabs"
 
-    def __init__(self, rest: Rest, base: str = "https://api.elevenlabs.io") -> None:
+    def __init__(self, rest: Rest, base: str) -> None:
         self._rest = rest
         self._base = base
 

@@ -15,7 +15,7 @@ from trunkline.providers.values import Credentials, EngineNumber
 class OpenAi:
     name = "openai"
 
-    def __init__(self, rest: Rest, base: str = "https://api.openai.com") -> None:
+    def __init__(self, rest: Rest, base: str) -> None:
         self._rest = rest
         self._base = base
 

@@ -21,14 +21,15 @@ EngineClient = ElevenLabs | OpenAi | SandboxEngine
 class Urls(msgspec.Struct, frozen=True, kw_only=True):
     """Where providers are reached."""
 
-    twilio: str = "https://api.twilio.com"
-    twilio_trunking: str = "https://trunking.twilio.com"
-    twilio_pricing: str = "https://pricing.twilio.com"
-    telnyx: str = "https://api.telnyx.com/v2"
-    vonage: str = "https://rest.nexmo.com"
-    signalwire: str = "https://{space}.signalwire.com"
-    elevenlabs: str = "https://api.elevenlabs.io"
-    openai: str = "https://api.openai.com"
+    twilio: str
+    twilio_trunking: str
+    twilio_pricing: str
+    telnyx: str
+    vonage: str
+    signalwire: str
+    """`{space}` stands for the account's space."""
+    elevenlabs: str
+    openai: str
 
 
 class Providers:
@@ -36,9 +37,8 @@ class Providers:
 
     __slots__ = ("_engines", "_numbers", "_test_engines", "_test_numbers", "openai", "rest")
 
-    def __init__(self, urls: Urls | None = None, rest: Rest | None = None, slow: float = 6.0) -> None:
+    def __init__(self, urls: Urls, rest: Rest | None = None, slow: float = 6.0) -> None:
         """`slow`: seconds that the sandbox's slow number takes."""
-        urls = urls or Urls()
         self.rest = rest or Rest()
         self.openai = OpenAi(self.rest, urls.openai)
         clients: tuple[NumberClient, ...] = (

@@ -30,7 +30,7 @@ class SignalWire(TwilioNumbers):
     account_field = "project_id"
     fields: tuple[tuple[str, bool], ...] = (("space", True), ("project_id", True), ("api_token", True))
 
-    def __init__(self, rest: Rest, base: str = "https://{space}.signalwire.com") -> None:
+    def __init__(self, rest: Rest, base: str) -> None:
         super().__init__(rest)
         self._base = base
 

@@ -170,7 +170,7 @@ class Telnyx:
     def __init__(
         self,
         rest: Rest,
-        base: str = "https://api.telnyx.com/v2",
+        base: str,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._rest = rest

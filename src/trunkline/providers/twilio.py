@@ -237,9 +237,9 @@ class Twilio(TwilioNumbers):
     def __init__(
         self,
         rest: Rest,
-        api: str = "https://api.twilio.com",
-        trunking: str = "https://trunking.twilio.com",
-        pricing: str = "https://pricing.twilio.com",
+        api: str,
+        trunking: str,
+        pricing: str,
     ) -> None:
         super().__init__(rest)
         self._base, self._trunking, self._pricing = api, trunking, pricing

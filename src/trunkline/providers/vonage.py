@@ -60,7 +60,7 @@ class Vonage:
     settles_within = 3600.0
     fields: tuple[tuple[str, bool], ...] = (("api_key", True), ("api_secret", True))
 
-    def __init__(self, rest: Rest, base: str = "https://rest.nexmo.com") -> None:
+    def __init__(self, rest: Rest, base: str) -> None:
         self._rest = rest
         self._base = base
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from trunkline.store.database.tables import METADATA
+from trunkline.store.database.tables import METADATA, partial
 
 TRANSCRIPTS = Table(
     "transcripts",
@@ -71,14 +71,7 @@ CALLS = Table(
 )
 OUTBOUND = CALLS.c.direction == literal_column("'outbound'")
 # What a day's calls out came to.
-Index(
-    "calls_outbound",
-    CALLS.c.ended_at,
-    CALLS.c.organization_id,
-    CALLS.c.duration,
-    sqlite_where=OUTBOUND,
-    postgresql_where=OUTBOUND,
-)
+partial("calls_outbound", OUTBOUND, CALLS.c.ended_at, CALLS.c.organization_id, CALLS.c.duration)
 
 CALL_COUNTS = Table(
     "call_counts",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from trunkline.store.database.tables import METADATA, owner, stamps
+from trunkline.store.database.tables import METADATA, owner, partial, stamps
 
 # Each event takes a number, also one that was told of already: on a busy edge 2³¹ are taken within months. SQLite
 # counts on by itself in an INTEGER alone, which has 64 bits there.
@@ -66,14 +66,12 @@ PURCHASES = Table(
     Column("e164", Text, nullable=False),
     Index("purchases_state", "state", "id"),
 )
-_OPEN_PURCHASE = PURCHASES.c.state.in_(["asked", "lost", "bought"])
-Index(
+partial(
     "purchases_open",
+    PURCHASES.c.state.in_(["asked", "lost", "bought"]),
     PURCHASES.c.organization_id,
     PURCHASES.c.e164,
     unique=True,
-    sqlite_where=_OPEN_PURCHASE,
-    postgresql_where=_OPEN_PURCHASE,
 )
 
 JOBS = Table(

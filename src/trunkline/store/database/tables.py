@@ -10,10 +10,13 @@ Calls have theirs in `call_tables`, accounts and webhooks in `outside`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -42,6 +45,11 @@ def owner() -> Column[str]:
 
 def _sandbox() -> Column[bool]:
     return Column("sandbox", Boolean, nullable=False, server_default=false())
+
+
+def partial(name: str, where: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> None:
+    """An index of those rows of the columns' table alone."""
+    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 ORGANIZATIONS = Table(
@@ -176,17 +184,8 @@ NUMBERS = Table(
     Index("numbers_trunk", "trunk_id", "state"),
     Index("numbers_agent", "agent_id"),
 )
-_LIVE = NUMBERS.c.sandbox == false()
-_TEST = NUMBERS.c.sandbox == true()
-Index("numbers_e164_live", NUMBERS.c.e164, unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE)
-Index(
-    "numbers_e164_sandbox",
-    NUMBERS.c.organization_id,
-    NUMBERS.c.e164,
-    unique=True,
-    sqlite_where=_TEST,
-    postgresql_where=_TEST,
-)
+partial("numbers_e164_live", NUMBERS.c.sandbox == false(), NUMBERS.c.e164, unique=True)
+partial("numbers_e164_sandbox", NUMBERS.c.sandbox == true(), NUMBERS.c.organization_id, NUMBERS.c.e164, unique=True)
 
 BINDINGS = Table(
     "bindings",
