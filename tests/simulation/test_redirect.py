@@ -9,6 +9,7 @@ from tests.simulation.edge import AGENT, CARRIER, ORGANIZATION, SIP_AGENT, TRUNK
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.world import World
 from trunkline.call.b2bua.redirect import MOST, sorted_by_q
+from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.sip.message import Request
@@ -175,3 +176,29 @@ def test_credentials_are_for_the_trunks_own_host(world: World, host: str, shown:
 )
 def test_contacts_by_q(lines: list[str], expected: list[str]) -> None:
     assert sorted_by_q(lines) == expected
+
+
+@pytest.mark.parametrize("contact", [f"<sip:+19005550123@{THIRD}:5060>", "<sip:+19005550123@led.example>"])
+def test_nobody_is_led_to_a_carrier_past_the_rules_for_calls_out(world: World, contact: str) -> None:
+    """A carrier that knows its customers by their address takes such an INVITE for one of ours, whosever it is."""
+    theirs = Organization(id=id_of(80), name="Somebody else")
+    carriers = Trunk(id=id_of(81), organization_id=theirs.id, name="another", networks=(f"{THIRD}/32",))
+    edge, carrier = Edge(world, records(theirs, carriers)), Peer(world, CARRIER, polite)
+    edge.names["led.example"] = [THIRD]
+    Mover(world, AGENT, contact)
+    telephone = Peer(world, THIRD, answers)
+    call(world, carrier)
+    assert telephone.requests == []
+    assert carrier.statuses("INVITE")[-1] >= 400
+    over(world, edge, carrier)
+
+
+@pytest.mark.parametrize(("mover", "reached"), [("198.41.0.4", False), (AGENT, True)])
+def test_an_agent_that_is_not_of_our_network_leads_nobody_into_it(world: World, mover: str, reached: bool) -> None:
+    bot = msgspec.structs.replace(SIP_AGENT, uri=f"sip:bot@{mover}:5060")
+    edge, carrier = Edge(world, records(bot)), Peer(world, CARRIER, polite)
+    Mover(world, mover, "<sip:b@10.0.0.7:5060>")
+    there = Peer(world, "10.0.0.7", answers)
+    call(world, carrier)
+    assert ("INVITE" in there.methods) is reached
+    over(world, edge, carrier)

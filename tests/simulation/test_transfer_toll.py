@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, ORGANIZATION, SIP_AGENT, TRUNK, Edge
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, ORGANIZATION, SIP_AGENT, TRUNK, Edge, id_of
 from tests.simulation.phone import ANSWER, OFFER, Phone
 from tests.simulation.test_outbound import CARRIER_TRUNK, DIALLED, OTHER, PBX, dial, edge_with
 from tests.simulation.test_transfer_attended import replaces
-from tests.simulation.transfer import agree, at_once
+from tests.simulation.transfer import Scene, agree, at_once
 from tests.simulation.world import World
 from trunkline.call.inputs import HangUp
-from trunkline.model.organization import OutboundRules
+from trunkline.model.organization import Organization, OutboundRules
+from trunkline.model.trunk import Trunk
 
 FAR_SDP = ANSWER.replace(b"192.0.2.9", b"192.0.2.2")
 
@@ -85,4 +86,23 @@ def test_it_ends_where_a_call_out_would(world: World, rules: OutboundRules, leas
     world.run(most - least)
     record = scene.edge.finished[-1]
     assert (record.cause, record.trunk_id) == ("max-duration", TRUNK.id)
+    scene.end()
+
+
+@pytest.mark.parametrize("host", ["198.41.0.5", "led.example", "sbc.example"])
+def test_no_refer_leads_to_a_carrier_of_somebody_else(host: str) -> None:
+    """It may know its customers by their address, and would take the call for theirs."""
+    theirs = Organization(id=id_of(80), name="Somebody else")
+    carrier = Trunk(
+        id=id_of(81), organization_id=theirs.id, name="another", host="sbc.example", networks=("198.41.0.5/32",)
+    )
+    scene = Scene(theirs, carrier)
+    scene.edge.names = {"led.example": ["198.41.0.5"], "sbc.example": ["198.41.0.4"]}
+    there = [Phone(scene.world, address, at_once) for address in ("198.41.0.5", "198.41.0.4")]
+    scene.connect()
+    scene.refer(f"<sip:+19005550100@{host}>")
+    scene.world.run(3.0)
+    assert [phone.requests for phone in there] == [[], []]
+    assert scene.told() == [100, 503]
+    assert len(scene.agent.legs) == 1, "the call goes on as it was"
     scene.end()

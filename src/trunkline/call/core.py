@@ -322,16 +322,14 @@ class Core:
     # ── engine's answers ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _located(self, given: Resolved | Unresolvable, now: float) -> list[Output]:
-        if isinstance(given, Resolved):
-            for flow in given.flows:
-                self.door.target(flow, now)
+        leg = self.legs.get(given.leg)
+        flows = self.door.way(leg, given.flows, now) if isinstance(given, Resolved) else ()
         if given.leg.startswith(OWNERS):
             return self.beside.located(given, now)
-        leg = self.legs.get(given.leg)
         if leg is None or isinstance(leg, EndpointLeg):
             return []
         if isinstance(given, Resolved):
-            return self._carry(leg.resolved(given.flows, now), leg.id, now)
+            return self._carry(leg.resolved(flows, now), leg.id, now)
         return self._carry(leg.unresolvable(given.reason, now), leg.id, now)
 
     def _media(self, given: MediaReady | MediaFailed | MediaEnded, now: float) -> list[Output]:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from trunkline.call.b2bua.legs import Leg
+from trunkline.call.leg.uac_leg import UacLeg
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Allow, Journal, Observed, Output, Refuse, Transmit, Trust
 from trunkline.guard.bans import MOST, Ban, Bans, Terms
@@ -25,6 +27,7 @@ from trunkline.model.number import Number
 from trunkline.routing.networks import Networks, block
 from trunkline.routing.table import Table
 from trunkline.sip.flow import Flow
+from trunkline.sip.uri import parse_uri
 
 AMPLIFICATION: Final = 3
 """Bytes that a stranger on UDP is answered at most for each byte it sent."""
@@ -57,9 +60,14 @@ class Door:
         self._never.put("never", [block(text) for text in self.bans.terms.never], [block(text) for text in terms.never])
         self.bans.terms = terms
 
-    def target(self, flow: Flow, now: float) -> None:
-        """We are about to send there."""
-        self._targets.add(source_of(flow.remote[0]), now)
+    def way(self, leg: Leg | None, flows: tuple[Flow, ...], now: float) -> tuple[Flow, ...]:
+        """We are about to send there. Not to a carrier, where somebody whom nobody configured has led us: one that
+        knows its customers by their address would take the call for a customer's."""
+        if isinstance(leg, UacLeg) and leg.target.foreign is not None:
+            flows = self._led(leg.target.uri, leg.target.foreign, flows)
+        for flow in flows:
+            self._targets.add(source_of(flow.remote[0]), now)
+        return flows
 
     def proved(self, host: str, now: float) -> None:
         """Somebody there has proven to be a trunk, in another way than by a password."""
@@ -145,6 +153,12 @@ class Door:
 
     def deadline(self) -> float:
         return self.bans.deadline()
+
+    def _led(self, uri: str, but: str, flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
+        table = self._table
+        if table.carrier_named(parse_uri(uri).host, but):
+            return ()
+        return tuple([flow for flow in flows if not table.carrier_at(flow.remote[0], but)])
 
     def _begun(self, ban: Ban | None) -> list[Output]:
         if ban is None:

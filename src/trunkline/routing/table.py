@@ -20,6 +20,7 @@ from trunkline.model.trunk import Trunk
 from trunkline.routing import destination
 from trunkline.routing.networks import Networks, block, blocks, by_name
 from trunkline.routing.telephone import E164, warm
+from trunkline.sip.grammar import same_host
 
 Key = tuple[str, str]
 """Kind and id of a record."""
@@ -86,6 +87,21 @@ class Table:
             trunks = self.trunks
             return any(trunks[id].enabled for id in self._networks.find(source))
         return self._networks.meets(block(source))
+
+    def carrier_at(self, host: str, but: str = "") -> bool:
+        """Whether a carrier's calls, whosever, come from this literal address; those of trunk `but` do not count."""
+        trunks = self.trunks
+        return any(id != but and not trunks[id].dials_out for id in self._networks.find(host))
+
+    def carrier_named(self, host: str, but: str = "") -> bool:
+        """Whether a carrier trunk other than `but` is at this host by its name. It looks at every trunk."""
+        return any(
+            trunk.host is not None
+            and same_host(trunk.host.strip("[]"), host)
+            and not trunk.dials_out
+            and trunk.id != but
+            for trunk in self.trunks.values()
+        )
 
     def trunks_of(self, organization_id: str) -> Collection[str]:
         """Ids of an organization's trunks."""

@@ -167,7 +167,10 @@ class Transfer:
         tried, leg, line = self.tried, self.leg, self.line
         if event.contacts and isinstance(tried, Candidate):
             redirects = self.redirects = self.redirects or Redirects()
-            self.candidates = [*redirects.follow(event.contacts, tried), *self.candidates]
+            self.candidates = [
+                *redirects.follow(event.contacts, tried, leg.flow if leg is not None else None),
+                *self.candidates,
+            ]
             # A contact that leads no further does not speak for those beside it.
             following = self.candidates[0] if self.candidates else None
             if isinstance(following, Candidate) and redirects.named(following):

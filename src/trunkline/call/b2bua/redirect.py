@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trunkline.call.leg.route import private
+from trunkline.call.leg.target import Target
 from trunkline.routing.select import Candidate
 from trunkline.sip.address import AddressError, parse_address
+from trunkline.sip.flow import Flow
 from trunkline.sip.grammar import split_commas
 from trunkline.sip.uri import Uri, UriError, parse_uri
 
@@ -23,16 +26,19 @@ _MOST_LISTED = 20
 class Redirects:
     """Those of one call."""
 
-    __slots__ = ("_asked", "_followed", "_foreign", "_named")
+    __slots__ = ("_asked", "_followed", "_foreign", "_named", "beyond")
 
     def __init__(self) -> None:
         self._asked: set[str] = set()
         self._followed = 0
         self._foreign: set[str] = set()
         self._named: set[str] = set()
+        self.beyond = False
+        """Whether somebody led on who is not at a private address: then nobody is led to one."""
 
-    def follow(self, contacts: Iterable[str], by: Candidate) -> list[Candidate]:
-        """The attempts that an answer with these Contact lines leads to, best first."""
+    def follow(self, contacts: Iterable[str], by: Candidate, flow: Flow | None) -> list[Candidate]:
+        """The attempts that an answer with these Contact lines, which came over `flow`, leads to, best first."""
+        self.beyond = self.beyond or (flow is not None and private(flow.remote[0]) is False)
         origin = _read(by.uri or "")
         if origin is None:
             return []
@@ -61,6 +67,12 @@ class Redirects:
     def foreign(self, candidate: Candidate) -> bool:
         """Whether an attempt goes to a host that nobody configured."""
         return candidate.uri in self._foreign
+
+    def guarded(self, target: Target, candidate: Candidate) -> Target:
+        """The target of an attempt that goes to a host that nobody configured: it is shown no credentials, and is
+        neither a carrier nor, beyond our own network, within it."""
+        trunk = candidate.trunk.id if candidate.trunk is not None else ""
+        return target._replace(credentials=None, foreign=trunk, public=target.public or self.beyond)
 
 
 def sorted_by_q(contacts: Iterable[str]) -> list[str]:

@@ -217,8 +217,8 @@ class Search:
             invitation.facts(ledger) if number is not None and number.metadata else {},
             wanted.max_forwards,
         )
-        if foreign:
-            target = target._replace(credentials=None)
+        if foreign and self._redirects is not None:
+            target = self._redirects.guarded(target, candidate)
         target = invitation.on_its_way(target, candidate, ua.service_routes, bool(self._candidates))
         return UacLeg(ua, leg, ledger.id, self._asked(target, offer), offer)
 
@@ -305,7 +305,7 @@ class Search:
         statuses = self.candidate.hunt_on if self.candidate is not None else ()
         if event.contacts and isinstance(self.candidate, Candidate):
             redirects = self._redirects = self._redirects or Redirects()
-            followed = redirects.follow(event.contacts, self.candidate)
+            followed = redirects.follow(event.contacts, self.candidate, self.leg.flow if self.leg is not None else None)
             self._candidates = [*followed, *self._candidates]
             # A contact that leads no further does not speak for those beside it.
             following = self._candidates[0] if self._candidates else None

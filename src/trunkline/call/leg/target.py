@@ -35,6 +35,9 @@ class Target(NamedTuple):
     """Whether an INVITE without an offer may get one in a reliable provisional response."""
     public: bool = False
     """Whether a name that leads to private addresses leads nowhere: a stranger chose it."""
+    foreign: str | None = None
+    """Where a stranger chose it, the id of the trunk on whose terms it is called, empty for none: a carrier's address,
+    unless it is that trunk's, leads nowhere. None where it is configured."""
     route: tuple[str, ...] = ()
     """URIs that it passes first instead."""
     flow: Flow | None = None

@@ -45,6 +45,6 @@ def _asked(brand: str, ledger: Ledger, transfer: Transfer, candidate: Attempt) -
     if referral.replaces:
         by += f"Replaces: {referral.replaces}\r\nRequire: replaces\r\n"
     public = not candidate.agent.id and candidate.trunk is None
-    if transfer.redirects is not None and transfer.redirects.foreign(candidate):
-        found = found._replace(credentials=None)
-    return found._replace(headers=f"{found.headers}{by}", public=public)
+    found = found._replace(headers=f"{found.headers}{by}", public=public, foreign="" if public else None)
+    redirects = transfer.redirects
+    return redirects.guarded(found, candidate) if redirects is not None and redirects.foreign(candidate) else found
