@@ -115,6 +115,77 @@ def test_an_info_that_is_refused_ends_nothing(world: World, edge: Edge, carrier:
     hang_up(world, edge)
 
 
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [
+        (415, "Accept", "application/dtmf-relay"),
+        (415, "Accept-Encoding", "identity"),
+        (469, "Recv-Info", "dtmf"),
+        (405, "Allow", "INVITE, ACK, BYE"),
+    ],
+)
+def test_who_refuses_says_what_it_would_have_taken(
+    world: World, edge: Edge, carrier: Peer, agent: Peer, status: int, name: str, value: str
+) -> None:
+    """§21.4.6, §21.4.13, RFC 6086 §4.2.2: without these the statuses are not whole."""
+    connect(world, carrier)
+    agent.react = lambda peer, m: (
+        peer.reply(m, status, extra=f"{name}: {value}\nX-Else: 1") if isinstance(m, Request) else None
+    )
+    for method in ("INFO", "INVITE"):
+        carrier.inside(method, MOVED)
+        world.run(0.1)
+        assert carrier.response(status, method).headers(name) == [value]
+        assert carrier.response(status, method).header("X-Else") is None
+        carrier.ack()
+        world.run(0.1)
+    agent.react = answers
+    hang_up(world, edge)
+
+
+@pytest.mark.parametrize(
+    ("extra", "status", "name"),
+    [("Info-Package: foo", 469, "Recv-Info"), ("Content-Encoding: gzip", 415, "Accept-Encoding")],
+)
+def test_an_info_that_cannot_cross_whole_does_not(
+    world: World, edge: Edge, carrier: Peer, agent: Peer, extra: str, status: int, name: str
+) -> None:
+    """RFC 6086 §4.2.2, RFC 3261 §8.2.3."""
+    connect(world, carrier)
+    carrier.inside("INFO", b"x", extra=f"Content-Type: text/plain\n{extra}")
+    world.run(0.1)
+    assert carrier.response(status, "INFO").headers(name) == ["identity" if status == 415 else ""]
+    assert "INFO" not in agent.methods
+    hang_up(world, edge)
+
+
+def test_a_call_that_is_refused_for_its_body_is_told_what_is_taken(world: World, edge: Edge, carrier: Peer) -> None:
+    def react(peer: Peer, m: Message) -> None:
+        if isinstance(m, Request) and m.method == "INVITE":
+            peer.reply(m, 415, extra="Accept: application/sdp")
+
+    Peer(world, AGENT, react)
+    carrier.invite()
+    world.run(0.1)
+    assert carrier.response(415).headers("Accept") == ["application/sdp"]
+    hang_up(world, edge)
+
+
+@pytest.mark.parametrize("status", [405, 423])
+def test_a_refusal_of_what_we_sent_is_not_the_callers(world: World, edge: Edge, carrier: Peer, status: int) -> None:
+    """405 speaks of the agent's address, 423 of a registration: the caller could only misread them."""
+
+    def react(peer: Peer, m: Message) -> None:
+        if isinstance(m, Request) and m.method == "INVITE":
+            peer.reply(m, status)
+
+    Peer(world, AGENT, react)
+    carrier.invite()
+    world.run(0.1)
+    assert carrier.statuses("INVITE") == [100, 502]
+    hang_up(world, edge)
+
+
 def test_the_contact_of_a_reinvites_answer_is_the_new_target(
     world: World, edge: Edge, carrier: Peer, agent: Peer
 ) -> None:

@@ -168,6 +168,43 @@ def test_a_silent_device_does_not_speak_for_the_others() -> None:
     assert len(second.calls) == 1
 
 
+@pytest.mark.parametrize(
+    "order", [(486, None), (None, 486), (486, 503), (503, 486), (486, None, 480), (480, 486, None)]
+)
+def test_one_busy_phone_is_not_undone_by_another_that_is_not_there(order: tuple[int | None, ...]) -> None:
+    """A carrier that is told of a failure tries again by another way; one that hears busy does not (RFC 3261 §16.7)."""
+    world = World()
+    edge = started(world)
+    for n, status in enumerate(order):
+        device = Device(world, f"192.0.2.4{n}")
+        device.register(device.contact(f";q=0.{9 - n}"))
+        if status is None:
+            world.remove(device.address)
+            world.closed.add(device.address)
+        else:
+            device.status = status
+    carrier = called(world)
+    world.run(70.0)
+    assert carrier.responses[-1].status == 486, world.ladder()
+    assert edge.record.cause == "busy"
+    assert not edge.core.calls
+
+
+def test_a_phone_that_rang_is_told_before_one_that_is_not_there() -> None:
+    world = World()
+    edge = started(world)
+    first, second = (Device(world, f"192.0.2.4{n}") for n in (1, 2))
+    first.register(first.contact(";q=1.0"))
+    second.register(second.contact(";q=0.5"))
+    first.status = 180
+    world.remove(second.address)
+    world.closed.add(second.address)
+    carrier = called(world)
+    world.run(80.0)
+    assert carrier.responses[-1].status == 480, world.ladder()
+    assert (edge.record.status, edge.record.cause) == ("no-answer", "ring-timeout")
+
+
 @pytest.mark.parametrize("nobody_listens", [False, True])
 def test_a_device_that_failed_is_called_last_for_a_while(nobody_listens: bool) -> None:
     """A phone that was pulled out, whose registration goes on, costs one call its patience, and not each."""

@@ -156,7 +156,7 @@ class Exchanges:
         if self._infos.pop(event.exchange, None) is not None:
             if session is None:
                 return []
-            return session.reply(event.exchange, status, words, event.body, event.content_type, "", now)
+            return session.reply(event.exchange, status, words, event.body, event.content_type, event.taken, now)
         current = self._open
         if current is None or current.exchange != event.exchange:
             return self._restored(event, other, now)
@@ -179,7 +179,7 @@ class Exchanges:
             body = crossed
         if session is None:
             return []
-        said = warning_line(event.warning, session.ua.brand) if event.warning else ""
+        said = warning_line(event.warning, session.ua.brand) if event.warning else event.taken
         return session.reply(event.exchange, status, words, body, "", said, now)
 
     def _unusable(self, current: _Open, refusal: Refusal, asker: Party, other: Party, now: float) -> Outs:

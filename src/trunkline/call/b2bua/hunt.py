@@ -6,12 +6,16 @@ would ring twice. Which answers are a machine's is the group's to say, within th
 
 from __future__ import annotations
 
+from typing import Final
+
 from trunkline.call.leg.events import Failed
 from trunkline.model.agent import HUNT_ON
 from trunkline.routing.select import Candidate
 from trunkline.sip.status import phrase
 
 _HUMAN = frozenset({486, 487})
+RANG_OUT: Final = "ring-timeout"
+"""The cause of one that rang for as long as it may."""
 
 
 def hunts_on(event: Failed, provisional: bool, rang: bool = False, statuses: tuple[int, ...] = HUNT_ON) -> bool:
@@ -33,6 +37,22 @@ def one_device(tried: Candidate, event: Failed, provisional: bool) -> bool:
     return not tried.alone and (event.status in (480, 486) or (event.status == 408 and not provisional))
 
 
+def _weight(event: Failed) -> int:
+    """How much a failure says of the callee, least first: nobody's (RFC 3261 §16.7, step 6)."""
+    if event.status == 486 or event.status >= 600:
+        return 2 if event.answered_by_peer else 0
+    if event.cause == RANG_OUT:
+        return 1
+    said = event.answered_by_peer and event.status < 500 and event.status != 408 and event.status not in _HOP
+    return 1 if said else 0
+
+
+def better(earlier: Failed | None, event: Failed) -> Failed:
+    """Of what two devices of one agent came to, what the agent came to: that one phone is busy is not undone by another
+    that is not there, and a caller that is told of a failure would try again elsewhere."""
+    return earlier if earlier is not None and _weight(earlier) > _weight(event) else event
+
+
 def reason(event: Failed) -> str:
     """The value of the Reason header (RFC 3326) that the caller is given: the agent's own, else ours."""
     if event.reason.partition(";")[0] in ("SIP", "Q.850"):
@@ -40,7 +60,7 @@ def reason(event: Failed) -> str:
     return f'SIP;cause={event.status};text="{event.cause}"'
 
 
-_HOP = {401, 407, 420, 421, 422, 481, 482, 483, 493, 494, 505}
+_HOP = {401, 407, 420, 421, 422, 423, 481, 482, 483, 493, 494, 505}
 """Answers to what this edge itself sent: the caller could only misread them."""
 
 
@@ -55,5 +75,6 @@ def crossed(status: int, words: str) -> tuple[int, str]:
 
 
 def refused(status: int, words: str) -> tuple[int, str]:
-    """The same of a call that was not answered: there 491 speaks of nothing that the caller could wait for."""
-    return crossed(status, words) if status != 491 else (502, phrase(502))
+    """The same of a call that was not answered: there 491 speaks of nothing that the caller could wait for, 405 of no
+    address that the caller knows."""
+    return crossed(status, words) if status not in (405, 491) else (502, phrase(502))

@@ -104,6 +104,7 @@ class Search:
         "_redirects",
         "_ua",
         "_wanted",
+        "_word",
         "candidate",
         "leg",
         "line",
@@ -131,6 +132,8 @@ class Search:
         """None until an agent leads elsewhere."""
         self._early: dict[str, Rang] = {}
         """What rang with a session description, by early dialog of the attempt that goes on."""
+        self._word: Failed | None = None
+        """What the devices of one agent came to that were tried before the last of them."""
         self.candidate: Attempt | None = None
         """Who is tried, or answered."""
         self.leg: AgentLeg | None = None
@@ -289,12 +292,16 @@ class Search:
         outs = leg.disconnect('Q.850;cause=19;text="no answer"', now) if leg is not None else []
         self._close(408, "Request Timeout", "", now)
         # A telephone that rang is not made to ring again by another carrier.
-        again = not (isinstance(self.candidate, Carrier) and isinstance(leg, UacLeg) and leg.provisional)
+        one = self.candidate
+        again = not (isinstance(one, Carrier) and isinstance(leg, UacLeg) and leg.provisional)
+        if isinstance(one, Candidate):
+            why = 'Q.850;cause=19;text="no answer"'
+            self._told(one, Failed("", 480, "", hunt.RANG_OUT, why, answered_by_peer=False))
         if again and self._more(now):
             more, nobody = self.attempt(now)
             return outs + more, nobody
         headers = 'Reason: Q.850;cause=19;text="no answer"\r\n'
-        return outs, Nobody(480, None, headers, "no-answer", "ring-timeout", "edge")
+        return outs, Nobody(480, None, headers, "no-answer", hunt.RANG_OUT, "edge")
 
     def failed(self, event: Failed, now: float) -> Step:
         """The agent was not reached, or refused."""
@@ -313,15 +320,28 @@ class Search:
                 return self.attempt(now)
         one = self.candidate
         spoken = isinstance(one, Candidate) and hunt.one_device(one, event, provisional)
+        said = self._told(one, event) if isinstance(one, Candidate) else event
+        if isinstance(one, Candidate) and one.alone:
+            event = said
         if (spoken or hunt.hunts_on(event, provisional, rang, statuses)) and self._more(now):
             return self.attempt(now)
+        event = said
         status, words = hunt.refused(event.status, event.phrase)
         headers = reason_line(hunt.reason(event))
         if event.warning and (status == 488 or isinstance(self.leg, EndpointLeg)):
             headers += warning_line(event.warning, self._ua.brand)
+        if status == event.status:
+            headers += event.taken
         cause = {486: "busy", 600: "busy", 603: "declined"}.get(event.status, event.cause)
         by: Side = "agent" if event.answered_by_peer else "edge"
-        return [], Nobody(status, words, headers, "failed", cause, by, event.reason or None)
+        ended: CallStatus = "no-answer" if event.cause == hunt.RANG_OUT else "failed"
+        return [], Nobody(status, words, headers, ended, cause, by, event.reason or None)
+
+    def _told(self, one: Candidate, event: Failed) -> Failed:
+        """What an agent came to with this failure of one of its devices, as far as they were tried."""
+        event = hunt.better(self._word, event)
+        self._word = None if one.alone else event
+        return event
 
     def _close(self, status: int, phrase: str, reason: str, now: float) -> None:
         """The attempt's line, and its place, are closed."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from trunkline.call.leg.credentials import Credentials
 from trunkline.call.leg.events import LegEvent, Lost, Refreshed, Replied
-from trunkline.call.leg.headers import SDP
+from trunkline.call.leg.headers import SDP, taken
 from trunkline.call.leg.headers import content_type as type_of
 from trunkline.call.leg.question import REFRESH, Question
 from trunkline.call.leg.route import settled
@@ -242,7 +242,8 @@ class Asking:
         if question.exchange == REFRESH:
             return outs + self._refreshed(question.method, status, body, kind, now)
         warning = (response.get("warning") or "") if status == 488 else ""
-        return [*outs, Replied(self._leg, question.exchange, status, response.phrase, body, kind, warning)]
+        takes = taken(response)
+        return [*outs, Replied(self._leg, question.exchange, status, response.phrase, body, kind, warning, takes)]
 
     def again(self, response: Response) -> Outs:
         """A 2xx that was acknowledged before: the ACK was lost (§13.2.2.4)."""

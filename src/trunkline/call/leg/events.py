@@ -65,6 +65,8 @@ class Replied(msgspec.Struct, frozen=True, gc=False):
     content_type: str
     warning: str = ""
     """The value of a refusal's Warning, where it says what is wrong with a session description."""
+    taken: str = ""
+    """Lines of a refusal that say what would have been taken (`headers.taken`)."""
 
 
 class Withdrawn(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +121,8 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     """Whether the status came from the peer, or stands for what happened on the way."""
     contacts: tuple[str, ...] = ()
     """The Contact lines of a redirection."""
+    taken: str = ""
+    """As `Replied.taken`."""
 
 
 class Summoned(msgspec.Struct, frozen=True, gc=False):

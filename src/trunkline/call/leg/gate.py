@@ -21,6 +21,7 @@ from trunkline.sip.transaction.server import reply_flow
 from trunkline.sip.transmit import Transmit
 
 ACCEPT: Final = "Accept: application/sdp\r\n"
+_PLAIN: Final = "Accept-Encoding: identity\r\n"
 _HANDLING: Final = re.compile(r";[ \t]*handling[ \t]*=[ \t]*optional[ \t]*(?:;|$)", re.IGNORECASE).search
 REGISTRAR: Final = ("path", "outbound")
 """Option tags that a REGISTER may require (RFC 3327, RFC 5626)."""
@@ -115,7 +116,18 @@ def unreadable(request: Request) -> Refusal | None:
             return Refusal(415, "content-type", ACCEPT)
     encoding = request.get("content-encoding")
     if encoding is not None and encoding.lower() != "identity":
-        return Refusal(415, "content-encoding", "Accept-Encoding: identity\r\n")
+        return Refusal(415, "content-encoding", _PLAIN)
+    return None
+
+
+def uninformed(request: Request) -> Refusal | None:
+    """What an INFO is refused for that cannot cross as it was meant: nobody here asked for a package of them (RFC 6086
+    §4.2.2), and an encoding is not told to the other side."""
+    if request.get("info-package") is not None:
+        return Refusal(469, "info-package", "Recv-Info:\r\n")
+    encoding = request.get("content-encoding")
+    if request.body and encoding is not None and encoding.lower() != "identity":
+        return Refusal(415, "content-encoding", _PLAIN)
     return None
 
 

@@ -51,6 +51,23 @@ def subscribing(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple([(name, value) for name in _SUBSCRIBING for value in request.headers(name)[:2]])
 
 
+_TAKEN: Final = {
+    405: ("Allow",),
+    415: ("Accept", "Accept-Encoding", "Accept-Language"),
+    469: ("Recv-Info",),
+}
+"""What a refusal must say beside its status: what is taken (RFC 3261 §21.4.6, §21.4.13; RFC 6086 §4.2.2)."""
+
+
+def taken(refusal: Response) -> str:
+    """The lines of a refusal that say what its sender takes; they cross with its status."""
+    names = _TAKEN.get(refusal.status)
+    if names is None:
+        return ""
+    found = [(name, value) for name in names for value in refusal.headers(name)[:_MOST]]
+    return "".join([f"{n}: {v}\r\n" for n, v in found if len(v) <= _LONGEST and not _CONTROL(v)])
+
+
 def reason(value: str) -> str:
     """A Reason line (RFC 3326), or nothing."""
     return f"Reason: {value}\r\n" if value else ""

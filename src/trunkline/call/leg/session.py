@@ -14,7 +14,7 @@ from trunkline.call.leg.acceptance import Acceptance
 from trunkline.call.leg.asking import SESSION, Asking, Outs
 from trunkline.call.leg.credentials import Credentials
 from trunkline.call.leg.events import Acknowledged, Asked, Disconnected, Lost, Withdrawn
-from trunkline.call.leg.gate import KNOWN, unreadable
+from trunkline.call.leg.gate import KNOWN, uninformed, unreadable
 from trunkline.call.leg.headers import content_type, crossing, subscribing
 from trunkline.call.leg.headers import reason as reason_line
 from trunkline.call.leg.question import Question
@@ -150,6 +150,8 @@ class Session:
             return self._answer(key, 481, now)
         if method not in CHANGES and method != "INFO" and method not in SUBSCRIBING:
             return self._answer(key, 405 if method in KNOWN else 501, now, ALLOW)
+        if method == "INFO" and (refused := uninformed(request)) is not None:
+            return self._answer(key, refused.status, now, refused.headers)
         if len(self._incoming) >= _MOST_WAITING:
             return self._answer(key, 500, now, "Retry-After: 3\r\n")
         outs: Outs = []

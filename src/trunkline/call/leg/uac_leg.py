@@ -15,7 +15,7 @@ from trunkline.call.leg.course import Course
 from trunkline.call.leg.credentials import Shown, authorize
 from trunkline.call.leg.early import EarlyDialog
 from trunkline.call.leg.events import Connected, Failed, Rang
-from trunkline.call.leg.headers import SDP, content_type
+from trunkline.call.leg.headers import SDP, content_type, taken
 from trunkline.call.leg.receipts import Receipts, number
 from trunkline.call.leg.route import private
 from trunkline.call.leg.session import Session
@@ -215,7 +215,10 @@ class UacLeg(SipLeg):
             return dropped + self._next(now, status, response.phrase, "refused", reason, True, warning)
         self.over = True
         contacts = tuple(response.headers("contact")) if status < 400 else ()
-        return [*dropped, Failed(self.id, status, response.phrase, "refused", reason, warning, True, contacts)]
+        return [
+            *dropped,
+            Failed(self.id, status, response.phrase, "refused", reason, warning, True, contacts, taken(response)),
+        ]
 
     def failed(self, transaction: str, status: int, phrase: str, now: float, why: str = "") -> Outs:
         if transaction != self._key:
