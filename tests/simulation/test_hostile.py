@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, Edge, records
+from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, NUMBER_RECORD, TRUNK, Edge, records
 from tests.simulation.peer import Peer, polite
 from tests.simulation.phone import ANSWER, Phone
 from tests.simulation.scene import Agent, connect, hang_up, pending, read
 from tests.simulation.world import World
 from trunkline.call.inputs import Interrupted
 from trunkline.call.outputs import Heard, Transmit
+from trunkline.model.change import Put
 from trunkline.model.journal import Answered
 from trunkline.sip.compose import Answering
 from trunkline.sip.flow import Flow
@@ -266,6 +267,32 @@ def test_a_refusal_is_heard_before_it_is_acknowledged(world: World, edge: Edge, 
     world.run(200.0)
     assert agent.methods == ["INVITE", "ACK"]
     assert edge.clean() == {}
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_an_invite_that_was_refused_and_is_admitted_when_it_comes_again(world: World, proven: bool) -> None:
+    """The table changed between an INVITE and its repeat. Who acknowledges the refusal has given up: nobody is kept
+    talking to it."""
+    edge, carrier = Edge(world, records(msgspec.structs.replace(TRUNK, networks=()))), Peer(world, CARRIER)
+    waiting = Agent(world)
+    branch = carrier.invite()
+    world.run(0.1)
+    (refusal,) = [m for m in carrier.heard if isinstance(m, Response)]
+    assert refusal.status == 403
+    edge.core.apply([Put(TRUNK)], world.now)
+    carrier.invite(branch=branch)
+    world.run(0.1)
+    waiting.peer.reply(waiting.invite, 180)
+    carrier.inside("ACK", cseq=1, branch=branch, to_tag=refusal.to_tag if proven else "forged")
+    world.run(0.1)
+    assert waiting.peer.methods == (["INVITE", "CANCEL"] if proven else ["INVITE"])
+    if proven:
+        assert edge.record.cause == "cancelled"
+        assert edge.record.status == "no-answer"
+    waiting.peer.reply(waiting.invite, 487)
+    world.run(200.0)
+    assert edge.clean() == {}
+    edge.whole()
 
 
 @pytest.mark.parametrize("by_us", [False, True])

@@ -275,16 +275,16 @@ class Core:
         return outs
 
     def _cancel(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
-        """§9.2: the CANCEL is answered at once, the INVITE by whoever has it."""
+        """§9.2. The ACK of a refusal without state gives up like a CANCEL what the INVITE's repeat has begun meanwhile."""
         layer = self.ua.layer
         invite = layer.invite_of(request)
         if invite is None:
             return self.door.screen([*self.reception.gate.answer(request, flow, 481)], len(data), flow, now)
         leg = self.legs.get(invite.owner)
         outs: list[Output] = [Heard(invite.call, flow, data)] if invite.call else []
-        key = layer.open(request, flow, invite.owner, invite.call).key
-        tag = leg.tag if isinstance(leg, UasLeg) else ""
-        outs += layer.respond(key, 200, now, tag)
+        if request.method == "CANCEL":
+            key = layer.open(request, flow, invite.owner, invite.call).key
+            outs += layer.respond(key, 200, now, leg.tag if isinstance(leg, UasLeg) else "")
         if leg is not None and not isinstance(leg, EndpointLeg):
             outs += self._carry(leg.cancelled(invite.key, request, now), leg.id, now)
         return outs
@@ -292,11 +292,11 @@ class Core:
     def _inside(self, request: Request, tag: str, flow: Flow, data: bytes, now: float) -> list[Output]:
         """A request with a To tag belongs to a dialog, or to nobody (§12.2.2)."""
         dialogs = self.ua.dialogs
-        leg_id = dialogs.get((request.call_id, tag, request.from_tag or ""))
-        if leg_id is None:
-            leg_id = dialogs.get((request.call_id, tag, ""))
+        leg_id = dialogs.get((request.call_id, tag, request.from_tag or "")) or dialogs.get((request.call_id, tag, ""))
         leg = self.legs.get(leg_id) if leg_id is not None else None
         if leg is None or isinstance(leg, EndpointLeg):
+            if self.reception.gate.refused(request):
+                return self._cancel(request, flow, data, now)
             return self.door.screen([*self.reception.gate.answer(request, flow, 481)], len(data), flow, now)
         refusal = examine(request) if request.get("require") is not None else None
         if refusal is not None and request.method != "ACK":

@@ -52,10 +52,16 @@ class Stateless:
         """The response, where the request can be answered at all: an ACK never is."""
         if request.method == "ACK":
             return []
-        identity = f"{request.via.branch} {request.header('call-id')} {request.cseq}"
-        tag = blake2s(identity.encode("utf-8", "surrogateescape"), key=self._key[:32], digest_size=10).hexdigest()
-        data = Answering(request, flow).response(status, tag, headers, b"", words)
+        data = Answering(request, flow).response(status, self._tag(request), headers, b"", words)
         return [Transmit(reply_flow(request, flow), data)]
+
+    def refused(self, ack: Request) -> bool:
+        """Whether this is the ACK of an answer that was given without state, to an INVITE on the same branch."""
+        return ack.method == "ACK" and ack.to_tag == self._tag(ack)
+
+    def _tag(self, request: Request) -> str:
+        identity = f"{request.via.branch} {request.header('call-id')} {request.cseq}"
+        return blake2s(identity.encode("utf-8", "surrogateescape"), key=self._key[:32], digest_size=10).hexdigest()
 
 
 def capabilities(contact: str, brand: str) -> str:
