@@ -139,6 +139,18 @@ def test_an_update_with_an_offer_waits_for_the_one_that_is_open(
     hang_up(world, edge)
 
 
+def test_an_update_of_an_agent_cannot_be_answered_where_the_caller_has_no_answer(world: World, edge: Edge) -> None:
+    """Its own dialog is agreed on; the caller's offer has no reliable answer yet."""
+    carrier = Peer(world, CARRIER, polite)
+    waiting = ringing(world, carrier, 1, True)
+    waiting.peer.inside("UPDATE", OFFER, call_id=waiting.invite.call_id)
+    world.run(0.1)
+    assert waiting.peer.statuses("UPDATE") == [504]
+    waiting.peer.reply(waiting.invite, 200, b"", tag="fork0")
+    world.run(0.1)
+    hang_up(world, edge)
+
+
 def test_many_forks_are_not_all_remembered(world: World, edge: Edge, carrier: Peer) -> None:
     waiting = Agent(world)
     carrier.invite()

@@ -135,14 +135,13 @@ def test_an_offer_in_a_prack_crosses_as_an_update(world: World, edge: Edge) -> N
     hang_up(world, edge)
 
 
-def test_an_update_that_cannot_cross_yet_is_500(world: World, edge: Edge) -> None:
+def test_an_update_that_cannot_cross_yet_is_504(world: World, edge: Edge) -> None:
     carrier, agent = begin(world, f"{SUPPORTS}\nAllow: UPDATE")
     agent.ring(183, ANSWER)
     world.run(0.1)
     carrier.inside("UPDATE", MOVED)
     world.run(0.1)
-    assert carrier.statuses("UPDATE") == [500]
-    assert carrier.response(500, "UPDATE").header("Retry-After")
+    assert carrier.statuses("UPDATE") == [504]
     assert "UPDATE" not in agent.methods
     hang_up(world, edge)
 
@@ -160,7 +159,7 @@ def test_an_update_in_one_of_several_has_an_answer(world: World, edge: Edge) -> 
     agent.inside("UPDATE", MOVED, call_id=agent.invited.call_id)
     agent.inside("UPDATE", call_id=agent.invited.call_id)
     world.run(0.1)
-    assert carrier.statuses("UPDATE") == agent.statuses("UPDATE") == [500, 200]
+    assert carrier.statuses("UPDATE") == agent.statuses("UPDATE") == [504, 200]
     agent.answers(b"", tag="b")
     world.run(0.1)
     assert carrier.response(200).status == 200
@@ -199,7 +198,7 @@ def test_an_update_that_crosses_our_cancel_has_an_answer(world: World, edge: Edg
     agent.inside("UPDATE", MOVED, call_id=agent.invited.call_id)
     world.run(0.1)
     assert agent.methods[-1] == "CANCEL"
-    assert agent.statuses("UPDATE") == [500]
+    assert agent.statuses("UPDATE") == [504]
     agent.reply(agent.request("CANCEL"), 200)
     agent.reply(agent.invited, 487)
     hang_up(world, edge)

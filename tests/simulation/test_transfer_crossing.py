@@ -223,7 +223,7 @@ def test_an_update_of_a_new_party_that_has_not_answered_has_an_answer() -> None:
     desk.remote_tag = invite.from_tag or ""
     desk.inside("UPDATE", HUMAN_SDP, call_id=invite.call_id)
     scene.world.run(0.1)
-    assert desk.statuses("UPDATE") == [500]
+    assert desk.statuses("UPDATE") == [504]
     desk.reply(invite, 486)
     scene.world.run(1.0)
     scene.carrier.hang_up_all()

@@ -275,7 +275,7 @@ class Core:
         return outs
 
     def _cancel(self, request: Request, flow: Flow, data: bytes, now: float) -> list[Output]:
-        """§9.2. The ACK of a refusal without state gives up like a CANCEL what the INVITE's repeat has begun meanwhile."""
+        """§9.2. The ACK of a refusal without state ends, as a CANCEL does, what the INVITE's repeat has begun since."""
         layer = self.ua.layer
         invite = layer.invite_of(request)
         if invite is None:

@@ -250,8 +250,8 @@ class Call:
             return asker.current.reply(event.exchange, 200, "OK", b"", "", "", now)
         if event.method == "PRACK":
             return asker.current.reply(event.exchange, 488, "Not Acceptable Here", b"", "", "", now)
-        headers = "Retry-After: 5\r\n"
-        return asker.current.reply(event.exchange, 500, "Server Internal Error", b"", "", headers, now)
+        # Nothing is open in its dialog that it could wait for, and it cannot be answered now (RFC 3311 §5.2).
+        return asker.current.reply(event.exchange, 504, "Server Time-out", b"", "", "", now)
 
     def _abandoned(self, event: Disconnected, agent: AgentLeg | None, now: float) -> Outs:
         """The caller gave up before the answer."""

@@ -19,6 +19,12 @@ MOST_FORKS: Final = 32
 """Early dialogs of one INVITE that are kept apart, and answers to it that are ended one by one; more is no fork."""
 
 
+UNDECIDED: Final = (504, "")
+"""Status and header lines for a change of what is agreed on in one of several early dialogs, or in one that is given
+up: it waits for no offer, and a re-INVITE may ask again when it is known which of them is the call's (RFC 3311 §5.2,
+§5.3)."""
+
+
 def told(method: str) -> tuple[int, str]:
     """Status and header lines for any request but a BYE, to who sent the INVITE."""
     if method == "OPTIONS":

@@ -179,7 +179,9 @@ class UacLeg(SipLeg):
         if request.method == "UPDATE" and not self.over:
             if not early.offers(request):
                 status, headers = 200, self._contact(flow) + CAPABLE
-            elif self.body and (receipt is None or not receipt.settled):
+            elif receipt is not None and receipt.settled:
+                status, headers = early.UNDECIDED
+            elif self.body:
                 status, headers = 491, ""
         return [*self.ua.layer.respond(key, status, now, headers=headers)]
 

@@ -246,6 +246,8 @@ class UasLeg(SipLeg):
             if not early_dialog.offers(request):
                 status, headers = 200, self.ua.contact(self.flow, self.tag, _secure(self.request)) + CAPABLE
                 self._moved = contact_uri(request) or self._moved
+            elif early is not None and early.settled:
+                status, headers = early_dialog.UNDECIDED
             elif early is not None and early.holds and not early.offered:
                 status, headers = 491, ""
         return [*layer.respond(key, status, now, self.tag, headers)]

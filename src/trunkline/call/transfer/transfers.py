@@ -213,8 +213,7 @@ class Transfers:
             return []
         if event.method == "UPDATE" and not event.body:
             return newcomer.current.reply(event.exchange, 200, phrase(200), b"", "", "", now)
-        words, later = phrase(500), "Retry-After: 5\r\n"
-        return newcomer.current.reply(event.exchange, 500, words, b"", "", later, now)
+        return newcomer.current.reply(event.exchange, 504, phrase(504), b"", "", "", now)
 
     def _not_now(self, event: Asked, now: float) -> Outs:
         """What is asked while nobody is there to ask on."""
