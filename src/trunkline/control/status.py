@@ -27,7 +27,7 @@ class Status:
             found = ["the engine does not answer"]
         try:
             async with self._store.read() as unit:
-                await unit.keys.page(organization="", per_page=1)
+                await unit.positions.get("")
         except store_errors.Unavailable:
             found.append("the database does not answer")
         return found

@@ -2,7 +2,7 @@
 
     async with store.write() as unit:
         await unit.trunks.insert(trunk)
-        await unit.numbers.insert(number)
+        await unit.numbers.insert_all([number])
 
 A unit is one transaction with the repositories in it. Writing units run one after the other, so what is read in one
 still holds when it is written.

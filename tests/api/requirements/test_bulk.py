@@ -87,7 +87,7 @@ async def test_many_are_imported_in_few_transactions_and_each_alone_when_one_is_
     # Another process has one of them, which this one does not know of yet.
     there = Number(id=mint(1.0, bytes(10)), organization_id=organization, e164="+12125550007", created_at=1.0)
     async with store.write() as unit:
-        await unit.numbers.insert(there)
+        await unit.numbers.insert_all([there])
     answer = await admin.post(PATH, body)
     assert (answer.status, answer.json["imported"], answer.json["failed"]) == (201, 149, 1)
     failed = [each for each in answer.json["results"] if each["status"] == "failed"]

@@ -11,7 +11,6 @@ from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
 from trunkline.model.key import ApiKey
 from trunkline.store.database.database import Session
-from trunkline.store.database.paging import Page, page_of
 from trunkline.store.database.tables import API_KEYS
 
 _STRINGS = msgspec.json.Decoder(tuple[str, ...])
@@ -22,25 +21,6 @@ class Keys:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-
-    async def get(self, id_: str, *, organization: str | None) -> ApiKey | None:
-        """None also when it is another organization's; `organization` None asks for an operator, who sees all."""
-        where = [API_KEYS.c.id == id_]
-        if organization is not None:
-            where.append(API_KEYS.c.organization_id == organization)
-        row = await self._session.first(select(API_KEYS).where(*where))
-        return _key(row) if row else None
-
-    async def by_digest(self, digest: bytes) -> ApiKey | None:
-        """The key whose SHA-256 this is, expired or not."""
-        row = await self._session.first(select(API_KEYS).where(API_KEYS.c.digest == digest))
-        return _key(row) if row else None
-
-    async def page(self, *, organization: str | None, page: int = 1, per_page: int = 20) -> Page[ApiKey]:
-        """In the order they were made."""
-        where = [] if organization is None else [API_KEYS.c.organization_id == organization]
-        rows, total = await page_of(self._session, API_KEYS, where, (API_KEYS.c.id,), page, per_page)
-        return Page([_key(row) for row in rows], total)
 
     async def all(self) -> list[ApiKey]:
         return [_key(row) for row in await self._session.rows(select(API_KEYS).order_by(API_KEYS.c.id))]

@@ -10,7 +10,6 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from trunkline.model.organization import Organization, OutboundRules
 from trunkline.store.database.database import Session
-from trunkline.store.database.paging import Page, page_of
 from trunkline.store.database.tables import ORGANIZATIONS
 
 _RULES = msgspec.json.Decoder(OutboundRules)
@@ -23,15 +22,6 @@ class Organizations:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-
-    async def get(self, id_: str) -> Organization | None:
-        row = await self._session.first(select(ORGANIZATIONS).where(ORGANIZATIONS.c.id == id_))
-        return _organization(row) if row else None
-
-    async def page(self, *, page: int = 1, per_page: int = 20) -> Page[Organization]:
-        """In the order they were made."""
-        rows, total = await page_of(self._session, ORGANIZATIONS, (), (ORGANIZATIONS.c.id,), page, per_page)
-        return Page([_organization(row) for row in rows], total)
 
     async def all(self) -> list[Organization]:
         return [_organization(row) for row in await self._session.rows(select(ORGANIZATIONS))]

@@ -47,10 +47,6 @@ class Purchases:
         statement = update(PURCHASES).where(PURCHASES.c.id == id_)
         await self._session.execute(statement.values(state=state, updated_at=wall, **more))
 
-    async def get(self, id_: str) -> Purchase | None:
-        row = await self._session.first(select(PURCHASES).where(PURCHASES.c.id == id_))
-        return None if row is None else Purchase(**row._mapping)
-
     async def unfinished(self) -> list[Purchase]:
         """Those that came to no end, oldest first."""
         rows = await self._session.rows(select(PURCHASES).where(PURCHASES.c.state.in_(OPEN)).order_by(PURCHASES.c.id))

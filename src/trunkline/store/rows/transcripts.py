@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from trunkline.store.database.call_tables import TRANSCRIPTS
 from trunkline.store.database.database import Session
@@ -51,6 +51,3 @@ class Transcripts:
     async def among(self, call_ids: Sequence[str]) -> set[str]:
         """Those of the calls that have any."""
         return {row.call_id for row in await self._session.rows(_AMONG, {"calls": call_ids})} if call_ids else set()
-
-    async def delete(self, call_ids: Sequence[str]) -> None:
-        await self._session.execute(delete(TRANSCRIPTS).where(_T.call_id.in_(call_ids)))

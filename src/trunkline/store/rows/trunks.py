@@ -11,7 +11,6 @@ from sqlalchemy import Row, delete, insert, select, update
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Codec, Range, TlsProfile, Trunk
 from trunkline.store.database.database import Session
-from trunkline.store.database.paging import Page, page_of
 from trunkline.store.database.seal import Seal
 from trunkline.store.database.tables import TRUNKS
 
@@ -29,40 +28,6 @@ class Trunks:
     def __init__(self, session: Session, seal: Seal) -> None:
         self._session = session
         self._seal = seal
-
-    async def get(self, id_: str, *, organization: str | None) -> Trunk | None:
-        """None also when it is another organization's; `organization` None asks for an operator, who sees all."""
-        where = [TRUNKS.c.id == id_]
-        if organization is not None:
-            where.append(TRUNKS.c.organization_id == organization)
-        row = await self._session.first(select(TRUNKS).where(*where))
-        return self._trunk(row) if row else None
-
-    async def by_name(self, organization: str, name: str, *, sandbox: bool = False) -> Trunk | None:
-        row = await self._session.first(
-            select(TRUNKS).where(
-                TRUNKS.c.organization_id == organization, TRUNKS.c.sandbox == sandbox, TRUNKS.c.name == name
-            )
-        )
-        return self._trunk(row) if row else None
-
-    async def page(
-        self,
-        *,
-        organization: str | None,
-        provider: str | None = None,
-        sandbox: bool = False,
-        page: int = 1,
-        per_page: int = 20,
-    ) -> Page[Trunk]:
-        """In the order they were made."""
-        where = [TRUNKS.c.sandbox == sandbox]
-        if organization is not None:
-            where.append(TRUNKS.c.organization_id == organization)
-        if provider is not None:
-            where.append(TRUNKS.c.provider == provider)
-        rows, total = await page_of(self._session, TRUNKS, where, (TRUNKS.c.id,), page, per_page)
-        return Page([self._trunk(row) for row in rows], total)
 
     async def everything(self, *, sandbox: bool = False) -> list[Trunk]:
         """All outside the sandboxes, or all in them."""
