@@ -89,6 +89,7 @@ SEED: dict[str, list[dict[str, Any]]] = {
             "organization_id": "load",
             "name": "carrier",
             "networks": ["127.0.0.1/32"],
+            "ranges": [{"prefix": "+1202777", "agent_id": "one"}],
             "username": "u",
             "password": "plain-in-the-file",
             "settings": {"api_key": "also-plain"},
@@ -123,6 +124,9 @@ async def test_a_seed_is_routed_at_once_and_again_changes_nothing(
     assert verdict.trunk.password.reveal() == "plain-in-the-file"
     assert [each.uri for each in verdict.candidates] == ["sip:a@127.0.0.2"]
     assert ids.bare(verdict.number.id) == verdict.number.id
+    ranged = engine.invite("+12027770001")
+    assert isinstance(ranged, Admitted)
+    assert [each.uri for each in ranged.candidates] == ["sip:a@127.0.0.2"]
     assert "plain-in-the-file" not in await contents(store)
     again = build(store, Engine(), clock)
     await again.load()

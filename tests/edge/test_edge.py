@@ -13,6 +13,7 @@ from time import monotonic, time
 
 import aiohttp
 import pytest
+from cryptography.fernet import Fernet
 from msgspec import structs
 
 from tests.edge.conftest import HOST
@@ -22,6 +23,7 @@ from trunkline.control.routing.trunk_rules import TrunkWanted
 from trunkline.edge import Edge
 from trunkline.model.call import CallRecord
 from trunkline.model.ids import mint
+from trunkline.model.secret import Secret
 from trunkline.settings import Settings, SettingsError
 from trunkline.settings.tree import Api, Listener, StoreSettings
 from trunkline.store.database.errors import StoreError, Unavailable
@@ -154,6 +156,28 @@ async def test_reload(settings: Settings, log: Log, caplog: pytest.LogCaptureFix
         in caplog.text
     )
     assert core.arrival.policy.max_calls == 7
+    await edge.stop()
+
+
+async def test_a_key_is_rotated_by_a_restart(settings: Settings, log: Log) -> None:
+    async def started() -> Edge:
+        edge = Edge(settings, log)
+        await edge.start()
+        return edge
+
+    edge = await started()
+    organization = await edge.services.organizations.create("Example")
+    wanted = TrunkWanted(
+        name="carrier", networks=("192.0.2.0/24",), username=Secret("alice"), password=Secret("wonderland")
+    )
+    trunk = await edge.services.trunks.create(organization.id, wanted)
+    await edge.stop()
+    key, new = settings.key_file, Fernet.generate_key().decode()
+    key.write_text(f"{new}\n{key.read_text()}")
+    await (await started()).stop()
+    key.write_text(new)
+    edge = await started()
+    assert edge.services.trunks.get(organization.id, trunk.id).password == Secret("wonderland")
     await edge.stop()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from trunkline.settings import Listener, Settings, SettingsError, changed, find, load
 from trunkline.settings.check import external
+from trunkline.settings.read import flat
 
 
 def problems(tmp_path: Path, toml: str = "", environ: Mapping[str, str] | None = None) -> list[str]:
@@ -229,6 +230,15 @@ def test_lists_by_environment_and_by_file(tmp_path: Path) -> None:
     assert load(file, {}).api.trusted_proxies == ("10.0.0.0/8",)
     environ = {"TRUNKLINE_API__TRUSTED_PROXIES": "192.0.2.7, 2001:db8::/32"}
     assert load(file, environ).api.trusted_proxies == ("192.0.2.7", "2001:db8::/32")
+
+
+@pytest.mark.parametrize("name", [name for name, value in flat(Settings()) if isinstance(value, tuple)])
+def test_every_list_may_come_by_environment(name: str) -> None:
+    if name == "sip.listeners":
+        return
+    parts = ("SHA-256", "MD5") if name == "sip.registrar.algorithms" else ("192.0.2.7", "198.51.100.8")
+    variable = f"TRUNKLINE_{name.replace('.', '__').upper()}"
+    assert dict(flat(load(None, {variable: ", ".join(parts)})))[name] == parts
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "nowhere"])

@@ -182,6 +182,8 @@ def _named(record: Record) -> Record:
     if isinstance(record, Agent):
         changes["members"] = tuple(_id(text) for text in record.members)
         changes["steps"] = {_id(text): step for text, step in record.steps.items()}
+    if isinstance(record, Trunk):
+        changes["ranges"] = tuple([msgspec.structs.replace(one, agent_id=_id(one.agent_id)) for one in record.ranges])
     return msgspec.structs.replace(record, **changes)
 
 

@@ -132,6 +132,7 @@ class Edge:
         self.store = await Store.open(settings.store_url, settings.key_file)
         undo.push_async_callback(self.store.close)
         _mention_key(self.store)
+        await self._reseal()
         progress.say("bringing the journal into the database")
         replayed = await replay(self.journal, self.store, wall=time(), name=settings.worker)
         self.mover = Mover(self.journal, self.store, at=replayed.position, name=settings.worker)
@@ -211,6 +212,18 @@ class Edge:
             path = self.settings.data_dir / bootstrap.OPERATOR_KEY_FILE
             _log.warning("the first API key was made, an operator's: it is in %s", path)
         return None
+
+    async def _reseal(self) -> None:
+        """A key file with several keys is being rotated: from now on the first is enough."""
+        seal = self.store.seal
+        if seal.several:
+            self._progress.say("sealing the credentials anew")
+            records = await self.store.reseal()
+            _log.warning(
+                "%d records are sealed with the first key of %s: its other lines are needed for old backups alone",
+                records,
+                seal.path,
+            )
 
     async def _restore_tolls(self) -> None:
         """What outbound calls have cost today counts on."""

@@ -2,7 +2,8 @@
 what to write instead.
 
 The environment stands above the file. An empty text means "not set" where a setting may be absent; an empty variable
-counts as no variable. Listeners come by one variable, as `udp:0.0.0.0:5060,tls:[::]:5061` or as a JSON array of tables.
+counts as no variable. The parts of a list stand between commas there. Listeners come by one variable, as
+`udp:0.0.0.0:5060,tls:[::]:5061` or as a JSON array of tables.
 """
 
 from __future__ import annotations
@@ -30,8 +31,6 @@ _OTHERS = frozenset({"TRUNKLINE_CONFIG", "TRUNKLINE_URL", "TRUNKLINE_API_KEY"})
 _KUBERNETES = re.compile(r"(?!.*__)TRUNKLINE_(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_.*)?)")
 """What a cluster sets for a service that is called trunkline."""
 _SHORT_LISTENER = re.compile(r"(?P<transport>\w+):(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?")
-_LISTS = frozenset({"api.trusted_proxies", "sip.abuse.never", "sip.registrar.algorithms"})
-"""Settings that are lists; by environment their parts stand between commas."""
 _UNSHOWN = frozenset({"store.url"})
 """Settings whose value may hold a password."""
 
@@ -121,7 +120,7 @@ class _Reading:
                 into = inner if isinstance(inner, dict) else {}
             name = ".".join([*tables, last])
             self._variables[name] = variable
-            into[last] = self._listeners(text) if name == "sip.listeners" else _parts(text) if name in _LISTS else text
+            into[last] = self._listeners(text) if name == "sip.listeners" else text
 
     def _listeners(self, text: str) -> Any:
         if text.lstrip().startswith("["):
@@ -173,6 +172,8 @@ class _Reading:
         if raw == "" and optional(kind):
             values[key] = None
             return
+        if get_origin(kind) is tuple and isinstance(raw, str) and name in self._variables:
+            raw = [part.strip() for part in raw.split(",")]
         try:
             # Text from the environment may stand for a number or a truth; in the file these have forms of their own.
             values[key] = msgspec.convert(raw, kind, strict=name not in self._variables, dec_hook=_path)
@@ -183,10 +184,6 @@ class _Reading:
 
 def optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
 
 
 def _path(kind: type, value: Any) -> Any:

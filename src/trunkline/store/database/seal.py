@@ -1,7 +1,8 @@
 """Credentials at rest: sealed with Fernet (AES-128-CBC and HMAC-SHA256) under a key that is not in the database.
 
-The key file holds one key a line. The first seals; all of them open. To rotate: put a new first line, restart, reseal
-(`Store.reseal`), then drop the old line. Empty lines and lines that begin with `#` are passed over.
+The key file holds one key a line. The first seals; all of them open. To rotate: put a new first line, restart, which
+reseals what the others have sealed (`Store.reseal`), then drop the old line. Empty lines and lines that begin with `#`
+are passed over.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from trunkline.store.database.errors import WrongKey
 class Seal:
     """Closes and opens secrets with the keys of one file."""
 
-    __slots__ = ("_fernet", "fresh", "path")
+    __slots__ = ("_fernet", "fresh", "path", "several")
 
     def __init__(self, path: Path, keys: list[Fernet], *, fresh: bool) -> None:
         self._fernet = MultiFernet(keys)
         self.path = path
+        self.several = len(keys) > 1
+        """Whether what was sealed with another key than the first can be opened."""
         self.fresh = fresh
         """Whether the file was made by this very start."""
 
