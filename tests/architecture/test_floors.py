@@ -47,12 +47,13 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     contracts: list[dict[str, Any]] = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"][
         "contracts"
     ]
-    layers, core, control, store, forbidden = contracts
+    layers, surfaces, core, control, store, forbidden = contracts
     assert [re.sub("[()]", "", layer) for layer in layers["layers"]] == [
         "cli", "commands", "edge", "settings", "api", "engine | control",
         "transport | media | providers | store | telemetry",
         "call", "routing | trunk | registrar | guard | identity", "model", "sip | sdp | rtp | build",
     ]  # fmt: skip
+    assert surfaces["modules"] == [f"trunkline.api.{each}" for each in ("native", "telephony", "numbers", "importing")]
     assert core["layers"] == [
         "core", "reception | transfer | door | overdue", "b2bua | beside", "decision | leg", "inputs | outputs",
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import Request, moment
+from trunkline.api.body import Request, moment
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import E164, EncryptionWord, Name
 from trunkline.control.errors import Invalid

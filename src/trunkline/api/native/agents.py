@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.body import Request, moment, shown
 from trunkline.api.native.reachability import Reachability, reachability
-from trunkline.api.native.shape import CascadeQuery, Done, PageQuery, Pagination, Request, cut, moment, shown
+from trunkline.api.native.shape import CascadeQuery, Done, PageQuery, Pagination, cut
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import Name, ProbeCount
 from trunkline.control.ports import Health

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending, exact, shown
+from trunkline.api.body import exact, shown
+from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending
 from trunkline.api.route import Ask, Route
 from trunkline.control.configuration.audit import AuditFilter
 from trunkline.model import ids

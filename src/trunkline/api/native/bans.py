@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment
+from trunkline.api.body import Request, moment
+from trunkline.api.native.shape import Done, PageQuery, Pagination, cut
 from trunkline.api.route import Ask, Route
 from trunkline.control.ports import BanSeen
 

@@ -13,20 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import structs
 
+from trunkline.api.body import Request, exact, moment, moment_or_none, shown
 from trunkline.api.native.progress import State, state
-from trunkline.api.native.shape import (
-    Moment,
-    PageQuery,
-    Pagination,
-    Request,
-    beginning,
-    cut,
-    ending,
-    exact,
-    moment,
-    moment_or_none,
-    shown,
-)
+from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, cut, ending
 from trunkline.api.native.transcripts import Transcript
 from trunkline.api.native.transcripts import shape as transcript_of
 from trunkline.api.route import Ask, Reply, Route

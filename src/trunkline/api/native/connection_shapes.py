@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import PageQuery, Pagination, Request
+from trunkline.api.body import Request
+from trunkline.api.native.shape import PageQuery, Pagination
 from trunkline.api.words import Name, Port, TransportWord
 from trunkline.model.connection import ConnectionStatus, NumberProviderName, SetupMethod
 from trunkline.model.secret import Secret

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, moment_or_none
+from trunkline.api.body import Request, moment, moment_or_none
+from trunkline.api.native.shape import Done, PageQuery, Pagination, cut
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import Name
 from trunkline.control.access.keys import KeyWanted

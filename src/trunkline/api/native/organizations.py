@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, moment, shown
+from trunkline.api.body import Request, moment, shown
+from trunkline.api.native.shape import Done, PageQuery, Pagination, cut
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import CallRate, Name
 from trunkline.control.access.outbound_rules import OutboundWanted

@@ -8,15 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import (
-    Done,
-    PageQuery,
-    Pagination,
-    Request,
-    moment,
-    moment_or_none,
-    shown,
-)
+from trunkline.api.body import Request, moment, moment_or_none, shown
+from trunkline.api.native.shape import Done, PageQuery, Pagination
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import E164
 from trunkline.control.routing.numbers import ConfigWanted, NumberFilter, Numbers, NumberWanted, agent_shown

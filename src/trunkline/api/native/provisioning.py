@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.api.native.shape import moment_or_none
+from trunkline.api.body import moment_or_none
 from trunkline.api.route import Ask, Reply, Route
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.api.native.shape import exact
+from trunkline.api.body import exact
 from trunkline.control.ports import Health
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.api.native.shape import PageQuery, Pagination, cut, exact, moment
+from trunkline.api.body import exact, moment
+from trunkline.api.native.shape import PageQuery, Pagination, cut
 from trunkline.api.route import Ask, Route
 from trunkline.control.ports import Registration
 from trunkline.model import ids

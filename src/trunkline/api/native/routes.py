@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import Request, shown
+from trunkline.api.body import Request, shown
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import Port
 from trunkline.call.decision.explain import Hypothetical

@@ -1,4 +1,4 @@
-"""What the native surface's shapes have in common: pages, moments, ids with their prefixes."""
+"""What the native surface's shapes have in common: pages, and the days and moments that a query names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from trunkline.api.body import Request
 from trunkline.control.errors import Invalid
 
 R = TypeVar("R")
@@ -26,10 +27,6 @@ Moment = Annotated[
 ]
 
 _FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A body or a query: no field that is not known."""
 
 
 class PageQuery(Request, frozen=True, kw_only=True):
@@ -58,26 +55,6 @@ def cut(records: Sequence[R], query: PageQuery) -> tuple[Sequence[R], Pagination
     """One page of a list that is at hand."""
     start = (query.page - 1) * query.per_page
     return records[start : start + query.per_page], Pagination(query.page, query.per_page, len(records))
-
-
-def moment(at: float) -> datetime:
-    """A time as it is shown: UTC, whole seconds."""
-    return datetime.fromtimestamp(int(at), UTC)
-
-
-def moment_or_none(at: float | None) -> datetime | None:
-    return None if at is None else moment(at)
-
-
-def exact(at: float | None) -> datetime | None:
-    """A time of signalling as it is shown: UTC, milliseconds."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(round(at * 1000) / 1000, UTC)
-
-
-def shown(prefix: str, id: str | None) -> str | None:
-    return None if id is None else f"{prefix}_{id}"
 
 
 def beginning(text: str | None, field: str) -> float | None:

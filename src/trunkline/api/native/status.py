@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 
 from trunkline import __version__
-from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending, moment
+from trunkline.api.body import moment
+from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.telemetry.metrics import CONTENT_TYPE
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import Request, exact
+from trunkline.api.body import Request, exact
 from trunkline.api.route import Ask, Route
 from trunkline.store.rows.transcripts import Segment
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.body import Request
 from trunkline.api.native.reachability import Reachability
 from trunkline.api.native.registrations import RegistrationShown
-from trunkline.api.native.shape import PageQuery, Pagination, Request
+from trunkline.api.native.shape import PageQuery, Pagination
 from trunkline.api.words import (
     E164,
     CallCount,

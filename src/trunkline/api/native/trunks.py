@@ -11,14 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.body import moment
 from trunkline.api.native.reachability import reachability
 from trunkline.api.native.registrations import registration_shown
-from trunkline.api.native.shape import (
-    CascadeQuery,
-    Done,
-    cut,
-    moment,
-)
+from trunkline.api.native.shape import CascadeQuery, Done, cut
 from trunkline.api.native.trunk_shapes import (
     Status,
     TlsShown,

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trunkline.api.native.shape import PageQuery, Pagination, Request, moment, moment_or_none
+from trunkline.api.body import Request, moment, moment_or_none
+from trunkline.api.native.shape import PageQuery, Pagination
 from trunkline.api.route import Ask, Route
 from trunkline.model.verification import Business, Representative, Verification, VerificationStatus
 

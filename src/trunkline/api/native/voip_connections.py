@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from trunkline.api.body import moment, moment_or_none
 from trunkline.api.native.connection_shapes import (
     AvailableNumber,
     AvailableNumbers,
@@ -32,7 +33,7 @@ from trunkline.api.native.connection_shapes import (
     SuggestedName,
     VoipVerified,
 )
-from trunkline.api.native.shape import PageQuery, cut, moment, moment_or_none
+from trunkline.api.native.shape import PageQuery, cut
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.providers.connection_rules import MASK, ConnectionWanted, SipWanted
 from trunkline.model.connection import Connection, SipConfig

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import Done, PageQuery, Pagination, Request, cut, exact, moment
+from trunkline.api.body import Request, exact, moment
+from trunkline.api.native.shape import Done, PageQuery, Pagination, cut
 from trunkline.api.route import Ask, Route
 from trunkline.control.telling.webhooks import Sent, WebhookWanted
 from trunkline.model.secret import Secret

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import moment, moment_or_none, shown
+from trunkline.api.body import CamelAnswer, CamelRequest, moment, moment_or_none, shown
 from trunkline.api.route import Ask, Below, Reply
-from trunkline.api.telephony.shape import Answer, Request
 from trunkline.api.words import E164
 from trunkline.control import fields
 from trunkline.control.calls.readiness import Setup
@@ -31,17 +30,17 @@ Direction = Literal["inbound", "outbound", "both"]
 Template = dict[str, str]
 
 
-class NumbersQuery(Request, frozen=True, kw_only=True):
+class NumbersQuery(CamelRequest, frozen=True, kw_only=True):
     page: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     per_page: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = MOST
 
 
-class AvailableQuery(Request, frozen=True, kw_only=True):
+class AvailableQuery(CamelRequest, frozen=True, kw_only=True):
     area_code: Annotated[str, msgspec.Meta(pattern="^[0-9]{3}$")] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 
-class NumberProvision(Request, frozen=True, kw_only=True):
+class NumberProvision(CamelRequest, frozen=True, kw_only=True):
     e164: Telephone
     agent_id: str | None = None
     label: Label | None = None
@@ -49,7 +48,7 @@ class NumberProvision(Request, frozen=True, kw_only=True):
     dispatch_metadata_template: Template | None = None
 
 
-class TrunkNumberImport(Request, frozen=True, kw_only=True):
+class TrunkNumberImport(CamelRequest, frozen=True, kw_only=True):
     e164: Telephone
     sip_trunk_id: str | None = None
     sip_connection_installation_id: str | None = None
@@ -59,7 +58,7 @@ class TrunkNumberImport(Request, frozen=True, kw_only=True):
     dispatch_metadata_template: Template | None = None
 
 
-class NumberRouting(Request, frozen=True, kw_only=True):
+class NumberRouting(CamelRequest, frozen=True, kw_only=True):
     sip_trunk_id: str | UnsetType | None = UNSET
     sip_connection_installation_id: str | UnsetType | None = UNSET
     agent_id: str | UnsetType | None = UNSET
@@ -68,7 +67,7 @@ class NumberRouting(Request, frozen=True, kw_only=True):
     dispatch_metadata_template: Template | UnsetType | None = UNSET
 
 
-class SetupStatus(Answer, frozen=True, kw_only=True):
+class SetupStatus(CamelAnswer, frozen=True, kw_only=True):
     """As it is now: trunk, registration, agent, routing."""
 
     status: Literal["ready", "pending", "action_required"]
@@ -81,7 +80,7 @@ class SetupStatus(Answer, frozen=True, kw_only=True):
     """What is lacking, and what mends it."""
 
 
-class PhoneNumber(Answer, frozen=True, kw_only=True):
+class PhoneNumber(CamelAnswer, frozen=True, kw_only=True):
     id: str
     organization_id: str
     e164: str
@@ -107,7 +106,7 @@ class PhoneNumber(Answer, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class AvailableNumber(Answer, frozen=True, kw_only=True):
+class AvailableNumber(CamelAnswer, frozen=True, kw_only=True):
     e164: str
     friendly_name: str
     monthly_cost_usd: float | None
@@ -116,7 +115,7 @@ class AvailableNumber(Answer, frozen=True, kw_only=True):
     region: dict[str, str]
 
 
-class Released(Answer, frozen=True, kw_only=True, omit_defaults=True):
+class Released(CamelAnswer, frozen=True, kw_only=True, omit_defaults=True):
     released: bool
     message: str | None = None
     """Said when there is no account at a provider to release it in."""

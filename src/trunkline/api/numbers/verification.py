@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
-from trunkline.api.native.shape import moment, moment_or_none
+from trunkline.api.body import CamelAnswer, CamelRequest, moment, moment_or_none
 from trunkline.api.route import Ask, Below
-from trunkline.api.telephony.shape import Answer, Request
 from trunkline.api.words import E164
 from trunkline.control.access.verification import Wanted
 from trunkline.control.services import Services
@@ -22,7 +21,7 @@ Text = Annotated[str, msgspec.Meta(max_length=2000)]
 Status = Literal["draft", "submitted", "approved", "rejected"]
 
 
-class BusinessProfile(Request, frozen=True, kw_only=True):
+class BusinessProfile(CamelRequest, frozen=True, kw_only=True):
     legal_name: Line | None = None
     display_name: Line | None = None
     entity_type: Line | None = None
@@ -34,20 +33,20 @@ class BusinessProfile(Request, frozen=True, kw_only=True):
     expected_usage: Text | None = None
 
 
-class AuthorizedRepresentative(Request, frozen=True, kw_only=True):
+class AuthorizedRepresentative(CamelRequest, frozen=True, kw_only=True):
     name: Line | None = None
     title: Line | None = None
     email: Annotated[str, msgspec.Meta(max_length=254, examples=["user@example.com"])] | None = None
     phone: Annotated[str, msgspec.Meta(pattern=E164)] | None = None
 
 
-class VerificationDraft(Request, frozen=True, kw_only=True):
+class VerificationDraft(CamelRequest, frozen=True, kw_only=True):
     business_profile: BusinessProfile | UnsetType | None = UNSET
     authorized_representative: AuthorizedRepresentative | UnsetType | None = UNSET
     attestation_accepted: bool | UnsetType = UNSET
 
 
-class BusinessProfileShown(Answer, frozen=True, kw_only=True):
+class BusinessProfileShown(CamelAnswer, frozen=True, kw_only=True):
     legal_name: str | None
     display_name: str | None
     entity_type: str | None
@@ -59,14 +58,14 @@ class BusinessProfileShown(Answer, frozen=True, kw_only=True):
     expected_usage: str | None
 
 
-class RepresentativeShown(Answer, frozen=True, kw_only=True):
+class RepresentativeShown(CamelAnswer, frozen=True, kw_only=True):
     name: str | None
     title: str | None
     email: str | None
     phone: str | None
 
 
-class Submission(Answer, frozen=True, kw_only=True):
+class Submission(CamelAnswer, frozen=True, kw_only=True):
     id: str
     organization_id: str
     status: Status
@@ -83,12 +82,12 @@ class Submission(Answer, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class Prefill(Answer, frozen=True, kw_only=True):
+class Prefill(CamelAnswer, frozen=True, kw_only=True):
     business_profile: BusinessProfileShown
     authorized_representative: RepresentativeShown
 
 
-class VerificationShown(Answer, frozen=True, kw_only=True):
+class VerificationShown(CamelAnswer, frozen=True, kw_only=True):
     status: Literal["missing", "draft", "submitted", "approved", "rejected"]
     submission: Submission | None
     prefill: Prefill | None

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from trunkline.api.body import CamelAnswer, CamelRequest
 from trunkline.api.route import Ask
 from trunkline.api.telephony.numbers import TelephonyNumber, route, shape
-from trunkline.api.telephony.shape import Answer, Request
 from trunkline.api.words import E164, any_case
 from trunkline.control import fields
 from trunkline.control.providers.market import BuyWanted
@@ -25,7 +25,7 @@ Capabilities = Annotated[
 ]
 
 
-class NumberSearchQuery(Request, frozen=True, kw_only=True):
+class NumberSearchQuery(CamelRequest, frozen=True, kw_only=True):
     country: Country = "US"
     area_code: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,10}$")] | None = None
     contains: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,15}$")] | None = None
@@ -35,19 +35,19 @@ class NumberSearchQuery(Request, frozen=True, kw_only=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
 
 
-class PricingQuery(Request, frozen=True, kw_only=True):
+class PricingQuery(CamelRequest, frozen=True, kw_only=True):
     country: Country = "US"
     provider: ProviderWord | None = None
     toll_free: bool | None = None
 
 
-class NumberBuy(Request, frozen=True, kw_only=True):
+class NumberBuy(CamelRequest, frozen=True, kw_only=True):
     phone_number: Telephone
     provider: ProviderWord
     friendly_name: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
-class FoundNumber(Answer, frozen=True, kw_only=True):
+class FoundNumber(CamelAnswer, frozen=True, kw_only=True):
     phone_number: str
     country: str
     region: str | None
@@ -58,24 +58,24 @@ class FoundNumber(Answer, frozen=True, kw_only=True):
     monthly_cost_usd: float | None
 
 
-class FoundNumbers(Answer, frozen=True, kw_only=True):
+class FoundNumbers(CamelAnswer, frozen=True, kw_only=True):
     numbers: list[FoundNumber]
 
 
-class NumberReleased(Answer, frozen=True, kw_only=True):
+class NumberReleased(CamelAnswer, frozen=True, kw_only=True):
     id: str
     deleted: bool
     message: str
     """What becomes of its billing, or that there is no account at a provider to release it in."""
 
 
-class PriceBlock(Answer, frozen=True, kw_only=True):
+class PriceBlock(CamelAnswer, frozen=True, kw_only=True):
     monthly_cost_usd: float | None
     inbound_minute_cost_usd: float | None
     outbound_minute_cost_usd: float | None
 
 
-class NumberPricing(Answer, frozen=True, kw_only=True):
+class NumberPricing(CamelAnswer, frozen=True, kw_only=True):
     country: str
     provider: str | None
     local_number: PriceBlock

@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.api.native.shape import moment, shown
+from trunkline.api.body import CamelAnswer, CamelRequest, moment, shown
 from trunkline.api.route import Ask, Below
-from trunkline.api.telephony.shape import Answer, Day, PageQuery, Request, day, pages
+from trunkline.api.telephony.shape import Day, PageQuery, day, pages
 from trunkline.control import fields
 from trunkline.control.calls.usage import Period
 from trunkline.control.routing.numbers import NumberFilter, NumberWanted, agent_shown
@@ -17,12 +17,12 @@ from trunkline.control.services import Services
 from trunkline.model.number import Number
 
 
-class StatsQuery(Request, frozen=True, kw_only=True):
+class StatsQuery(CamelRequest, frozen=True, kw_only=True):
     date_from: Day | None = None
     date_to: Day | None = None
 
 
-class TelephonyNumber(Answer, frozen=True, kw_only=True):
+class TelephonyNumber(CamelAnswer, frozen=True, kw_only=True):
     id: str
     phone_number: str
     friendly_name: str | None
@@ -37,7 +37,7 @@ class TelephonyNumber(Answer, frozen=True, kw_only=True):
     provisioned_at: datetime
 
 
-class TelephonyNumberList(Answer, frozen=True, kw_only=True):
+class TelephonyNumberList(CamelAnswer, frozen=True, kw_only=True):
     data: list[TelephonyNumber]
     page: int
     page_size: int
@@ -45,12 +45,12 @@ class TelephonyNumberList(Answer, frozen=True, kw_only=True):
     total_pages: int
 
 
-class StatsPeriod(Answer, frozen=True, kw_only=True):
+class StatsPeriod(CamelAnswer, frozen=True, kw_only=True):
     from_: str = msgspec.field(name="from")
     to: str
 
 
-class NumberStats(Answer, frozen=True, kw_only=True):
+class NumberStats(CamelAnswer, frozen=True, kw_only=True):
     number_id: str
     phone_number: str
     period: StatsPeriod

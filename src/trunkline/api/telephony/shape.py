@@ -1,4 +1,4 @@
-"""What the telephony surface's shapes have in common: camelCase, its pages, its days."""
+"""What the telephony surface's shapes have in common: its pages, its days."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from trunkline.api.body import CamelRequest
 from trunkline.control.errors import Invalid
 
 R = TypeVar("R")
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """A body or a query: no field that is not known."""
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    pass
-
-
-class PageQuery(Request, frozen=True, kw_only=True):
+class PageQuery(CamelRequest, frozen=True, kw_only=True):
     page: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     page_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
 
 
-class CascadeQuery(Request, frozen=True, kw_only=True):
+class CascadeQuery(CamelRequest, frozen=True, kw_only=True):
     cascade: bool = False
 
 

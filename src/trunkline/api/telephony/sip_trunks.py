@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.api.native.shape import moment
+from trunkline.api.body import CamelAnswer, CamelRequest, moment
 from trunkline.api.route import Ask, Below, Route
-from trunkline.api.telephony.shape import Answer, CascadeQuery, PageQuery, Request, cut, pages
+from trunkline.api.telephony.shape import CascadeQuery, PageQuery, cut, pages
 from trunkline.api.words import CallCount, CodecWord, Name, any_case
 from trunkline.control import fields
 from trunkline.control.routing.trunk_rules import TrunkWanted
@@ -29,7 +29,7 @@ SipUri = Annotated[str, msgspec.Meta(min_length=5, max_length=300, examples=["si
 Status = Literal["pending_verification", "active", "failed"]
 
 
-class SipTrunkChange(Request, frozen=True, kw_only=True):
+class SipTrunkChange(CamelRequest, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     sip_uri: SipUri | UnsetType = UNSET
     username: Secret | UnsetType | None = UNSET
@@ -44,12 +44,12 @@ class SipTrunkCreate(SipTrunkChange, frozen=True, kw_only=True):
     sip_uri: SipUri
 
 
-class SipTrunkDeleted(Answer, frozen=True, kw_only=True):
+class SipTrunkDeleted(CamelAnswer, frozen=True, kw_only=True):
     id: str
     deleted: bool
 
 
-class SipTrunkTested(Answer, frozen=True, kw_only=True):
+class SipTrunkTested(CamelAnswer, frozen=True, kw_only=True):
     trunk_id: str
     status: Literal["reachable", "unreachable", "auth_failed"]
     latency_ms: int | None
