@@ -49,9 +49,10 @@ class Trunkline:
         return sum(calls(folder, "status").values())
 
 
-def serve(folder: Path) -> subprocess.Popen[bytes]:
-    """`trunkline serve` on the configuration and seed that lie in `folder`."""
-    command = [program(), "serve", "--config", str(folder / "trunkline.toml"), "--seed", str(folder / "seed.json")]
+def serve(folder: Path, trunkline: str = "") -> subprocess.Popen[bytes]:
+    """`trunkline serve` on the configuration and seed that lie in `folder`: this build's, or that of another."""
+    files = ["--config", str(folder / "trunkline.toml"), "--seed", str(folder / "seed.json")]
+    command = [trunkline or program(), "serve", *files]
     with (folder / "trunkline.out").open("ab") as output:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
 
