@@ -129,3 +129,28 @@ def test_hidden_in_logs(text: str) -> None:
 def test_a_log_line_without_secrets_is_left_alone() -> None:
     line = "call 01hx from +12025550100 to sip:agent@192.0.2.1:5060: completed, normal, 200, 12 s"
     assert of_log(line) == line
+
+
+WORDS = [
+    "Authorization",
+    "Proxy-Authorization",
+    "Bearer",
+    "apiKey",
+    "api-key",
+    "api_key",
+    "PASSWD",
+    "passWord",
+    "secret",
+]
+WORDS += ["x-token", "inbound_pin", "acme_live_", "a_TEST_", "http://user", "sips:user", "SIP:user"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_looks_harmless_at_a_glance_is(word: str) -> None:
+    """A line of other letters than ASCII's meets every pattern; one of ASCII is glanced at before."""
+    texts = [
+        f"a {word}{between}{SECRET}{after}" for between in ("", " ", ":", "=", ": '") for after in ("", "@host", "'")
+    ]
+    full = [of_log(f"{text}\né").removesuffix("\né") for text in texts]
+    assert [of_log(text) for text in texts] == full
+    assert any(HIDDEN in text for text in full)
