@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trunkline.api.body import Request
-from trunkline.api.native.phone_numbers import Engine
+from trunkline.api.native.phone_number_shapes import Engine
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.errors import Limited, Refusal
 from trunkline.control.routing.numbers import NumberWanted

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from trunkline.api.body import Request
-from trunkline.api.native.calls import CallTransfer, transfer_shown
+from trunkline.api.native.call_shapes import CallTransfer, transfer_shown
 from trunkline.api.native.shape import Done
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.calls.live import LONGEST

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from trunkline.api.body import Request
-from trunkline.api.native.calls import CallDetail, detail
+from trunkline.api.native.call_shapes import CallDetail, detail
 from trunkline.api.route import Ask, Route
 from trunkline.api.words import E164
 from trunkline.control.calls.dialling import CallWanted

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
-from trunkline.api.body import Request, moment, moment_or_none, shown
-from trunkline.api.native.shape import Done, PageQuery, Pagination
+from trunkline.api.body import moment, moment_or_none, shown
+from trunkline.api.native.phone_number_shapes import (
+    Capabilities,
+    DetailCapabilities,
+    Engine,
+    PhoneChange,
+    PhoneChanged,
+    PhoneConfig,
+    PhoneConfigShown,
+    PhoneDetail,
+    PhoneImport,
+    PhoneImported,
+    PhoneItem,
+    PhoneList,
+    PhoneQuery,
+    PhoneStats,
+    Status,
+)
+from trunkline.api.native.shape import Done, Pagination
 from trunkline.api.route import Ask, Route
-from trunkline.api.words import E164
 from trunkline.control.routing.numbers import ConfigWanted, NumberFilter, Numbers, NumberWanted, agent_shown
 from trunkline.model import ids
 from trunkline.model.number import Number
-from trunkline.model.secret import Secret
-
-Engine = Literal["elevenlabs", "openai", "livekit"]
-Status = Literal["active", "inactive", "provisioning", "failed"]
-Telephone = Annotated[str, msgspec.Meta(pattern=E164, examples=["+12125551234"])]
-Label = Annotated[str, msgspec.Meta(max_length=100)]
 
 _STATES: dict[str, tuple[str, ...]] = {
     "active": ("active",),
@@ -28,125 +36,6 @@ _STATES: dict[str, tuple[str, ...]] = {
     "provisioning": ("provisioning",),
     "failed": ("failed",),
 }
-
-
-class PhoneConfig(Request, frozen=True, kw_only=True):
-    first_message: Annotated[str, msgspec.Meta(max_length=1000)] | UnsetType | None = UNSET
-    max_duration: Annotated[int, msgspec.Meta(ge=1, le=86400, description="Seconds.")] | UnsetType | None = UNSET
-    language: Annotated[str, msgspec.Meta(description="BCP 47, as en-US.")] | UnsetType | None = UNSET
-
-
-class PhoneImport(Request, frozen=True, kw_only=True):
-    phone_number: Telephone
-    trunk_id: str
-    engine: Engine | UnsetType | None = UNSET
-    agent_id: str | UnsetType | None = UNSET
-    config: PhoneConfig | UnsetType | None = UNSET
-    supports_inbound: bool | UnsetType | None = UNSET
-    supports_outbound: bool | UnsetType | None = UNSET
-    metadata: dict[str, str] | UnsetType | None = UNSET
-    inbound_pin: Secret | UnsetType | None = UNSET
-    label: Label | UnsetType | None = UNSET
-
-
-class PhoneChange(Request, frozen=True, kw_only=True):
-    trunk_id: str | UnsetType = UNSET
-    agent_id: str | UnsetType | None = UNSET
-    config: PhoneConfig | UnsetType | None = UNSET
-    status: Literal["active", "inactive", "suspended"] | UnsetType = UNSET
-    """`suspended` is set, and ended, by an operator alone."""
-    supports_inbound: bool | UnsetType | None = UNSET
-    supports_outbound: bool | UnsetType | None = UNSET
-    metadata: dict[str, str] | UnsetType | None = UNSET
-    inbound_pin: Secret | UnsetType | None = UNSET
-    label: Label | UnsetType | None = UNSET
-
-
-class PhoneQuery(PageQuery, frozen=True, kw_only=True):
-    trunk_id: str | None = None
-    status: Status | None = None
-    engine: Engine | None = None
-
-
-class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    inbound: bool
-    outbound: bool
-    campaigns: bool
-
-
-class DetailCapabilities(Capabilities, frozen=True, kw_only=True):
-    recordings: bool
-
-
-class PhoneItem(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    number: str
-    trunk_id: str | None
-    engine: Engine | None
-    status: Status
-    agent_id: str | None
-    capabilities: Capabilities
-    label: str | None
-    voip_connection_id: int | None
-    created_at: datetime
-
-
-class PhoneList(msgspec.Struct, frozen=True, kw_only=True):
-    data: list[PhoneItem]
-    pagination: Pagination
-
-
-class PhoneImported(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    number: str
-    trunk_id: str | None
-    engine: Engine | None
-    status: Status
-    agent_id: str | None
-    created_at: datetime
-
-
-class PhoneChanged(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    number: str
-    status: Status
-    agent_id: str | None
-    updated_at: datetime
-
-
-class PhoneConfigShown(msgspec.Struct, frozen=True, kw_only=True):
-    first_message: str | None
-    max_duration: int | None
-    language: str | None
-
-
-class PhoneStats(msgspec.Struct, frozen=True, kw_only=True):
-    total_calls: int
-    total_minutes: float
-    last_call_at: datetime | None
-
-
-class PhoneDetail(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    number: str
-    trunk_id: str | None
-    trunk_name: str | None
-    engine: Engine | None
-    status: Status
-    agent_id: str | None
-    agent_name: str | None
-    config: PhoneConfigShown
-    capabilities: DetailCapabilities
-    stats: PhoneStats
-    metadata: dict[str, str]
-    inbound_pin_set: bool
-    label: str | None
-    voip_connection_id: int | None
-    """The VoIP connection that it came by, while that is there."""
-    reprovision_required: bool
-    provisioned_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 def _connection_id(number: Number) -> int | None:
@@ -190,18 +79,7 @@ async def list_phone_numbers(ask: Ask[None, PhoneQuery]) -> PhoneList:
 
 async def import_phone_number(ask: Ask[PhoneImport, None]) -> PhoneImported:
     body, numbers = ask.body, ask.services.numbers
-    wanted = NumberWanted(
-        e164=body.phone_number,
-        trunk_id=body.trunk_id,
-        engine=body.engine,
-        agent_id=body.agent_id,
-        supports_inbound=body.supports_inbound,
-        supports_outbound=body.supports_outbound,
-        config=_config(body.config),
-        metadata=body.metadata,
-        inbound_pin=body.inbound_pin,
-        label=body.label,
-    )
+    wanted = _wanted(body, e164=body.phone_number, engine=body.engine)
     number = await numbers.import_(ask.organization_id, wanted)
     return PhoneImported(
         id=f"phone_{number.id}",
@@ -257,17 +135,7 @@ async def get_phone_number(ask: Ask[None, None]) -> PhoneDetail:
 
 async def change_phone_number(ask: Ask[PhoneChange, None]) -> PhoneChanged:
     body, numbers = ask.body, ask.services.numbers
-    wanted = NumberWanted(
-        trunk_id=body.trunk_id,
-        agent_id=body.agent_id,
-        state=body.status,
-        supports_inbound=body.supports_inbound,
-        supports_outbound=body.supports_outbound,
-        config=_config(body.config),
-        metadata=body.metadata,
-        inbound_pin=body.inbound_pin,
-        label=body.label,
-    )
+    wanted = _wanted(body, state=body.status)
     number = await numbers.change(ask.organization_id, ask.ids["phone_id"], wanted, operator=ask.caller.operator)
     return PhoneChanged(
         id=f"phone_{number.id}",
@@ -281,6 +149,21 @@ async def change_phone_number(ask: Ask[PhoneChange, None]) -> PhoneChanged:
 async def delete_phone_number(ask: Ask[None, None]) -> Done:
     await ask.services.numbers.delete(ask.organization_id, ask.ids["phone_id"])
     return Done(True, "Phone number deleted successfully")
+
+
+def _wanted(body: PhoneImport | PhoneChange, **more: Any) -> NumberWanted:
+    """What both may say; `more`: what only one of them does."""
+    return NumberWanted(
+        trunk_id=body.trunk_id,
+        agent_id=body.agent_id,
+        supports_inbound=body.supports_inbound,
+        supports_outbound=body.supports_outbound,
+        config=_config(body.config),
+        metadata=body.metadata,
+        inbound_pin=body.inbound_pin,
+        label=body.label,
+        **more,
+    )
 
 
 def _config(body: PhoneConfig | UnsetType | None) -> ConfigWanted | UnsetType | None:
@@ -304,7 +187,6 @@ def _agent_id(numbers: Numbers, number: Number) -> str | None:
 
 _FIELDS = {"e164": "phone_number", "state": "status"}
 _WRITE = ("trunk_not_found", "agent_not_found", "engine_unavailable", "store_unavailable")
-
 ROUTES = (
     Route(
         method="GET",
