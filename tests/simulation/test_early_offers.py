@@ -229,7 +229,7 @@ def test_an_update_of_an_agent_that_answers_what_was_cancelled_has_an_answer(wor
     edge.give(HangUp(call))
     agent.answers(b"")
     world.run(0.1)
-    assert agent.methods[-2:] == ["ACK", "BYE"]
+    assert agent.methods[-3:] == ["CANCEL", "ACK", "BYE"]
     assert agent.statuses("UPDATE") == [487]
     hang_up(world, edge)
 
@@ -251,4 +251,29 @@ def test_an_update_whose_agent_never_answers_does_not_outlive_it(world: World) -
     carrier.inside("INVITE", MOVED.replace(b"4010", b"4020"))
     world.run(0.1)
     assert carrier.statuses("INVITE")[-1] == 200
+    hang_up(world, edge)
+
+
+@pytest.mark.parametrize(("method", "status"), [("UPDATE", 504), ("PRACK", 488)])
+def test_an_agent_without_update_gets_no_invite_in_its_early_dialog(
+    world: World, edge: Edge, method: str, status: int
+) -> None:
+    """RFC 3261 §14.1: the first one has no final answer yet."""
+    extra = f"{REQUIRES}\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE"
+    carrier, agent = begin(world, extra, pracks=method == "UPDATE")
+    agent.reply(agent.invited, 183, ANSWER, f"{REQUIRES}\nRSeq: 7\nAllow: INVITE, ACK, BYE, CANCEL, PRACK")
+    world.run(0.1)
+    progress = carrier.response(183)
+    if method == "UPDATE":
+        carrier.inside("UPDATE", MOVED)
+    else:
+        carrier.prack(int(progress.header("RSeq") or 0), progress.to_tag or "", MOVED)
+    world.run(0.1)
+    assert carrier.statuses(method)[-1] == status
+    agent.answers(b"")
+    world.run(0.1)
+    assert agent.methods == ["INVITE", "PRACK", "ACK"]
+    carrier.inside("UPDATE", MOVED)
+    world.run(0.1)
+    assert b"4010" in agent.request("INVITE").body, "now it crosses so"
     hang_up(world, edge)

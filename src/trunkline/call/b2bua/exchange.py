@@ -116,6 +116,8 @@ class Exchanges:
         if method == "UPDATE" and (other.current is None or not other.current.asking.allows_update):
             if not body:
                 return session.reply(event.exchange, 200, "OK", b"", "", "", now)
+            if other.session is None and other.current is not None:
+                return _too_soon(event, session, now)
             method = "INVITE"
         if body:
             crossed = self._plan.offer(side, body, event.content_type)
@@ -258,3 +260,10 @@ class Exchanges:
     def lost(self, exchange: str, status: int) -> bool:
         """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2)."""
         return status == 481 or (status == 408 and exchange not in self._infos)
+
+
+def _too_soon(event: Asked, session: Session, now: float) -> Outs:
+    """No INVITE goes into an early dialog (RFC 3261 §14.1), so that a peer without UPDATE is asked after its answer."""
+    if event.method == "PRACK":
+        return session.reply(event.exchange, 488, "Not Acceptable Here", b"", "", "", now)
+    return session.reply(event.exchange, 504, "Server Time-out", b"", "", "", now)

@@ -117,7 +117,9 @@ class UacLeg(SipLeg):
         if not self._key:
             self.over = True
             return []
-        return self._send_cancel(now) if self.provisional else []
+        # What its peer asked in an early dialog must not wait for the end of the INVITE.
+        dropped = self._receipts.drop(None, now)
+        return dropped + self._send_cancel(now) if self.provisional else dropped
 
     def close(self) -> Outs:
         self.ua.forget(self._dialogs)
@@ -366,9 +368,7 @@ class UacLeg(SipLeg):
             dialog = receipt.session.dialog.confirmed(dialog)
         if self.session is not None or self.over or self._cancel is not None:
             self.over = True
-            # What its peer asked in its early dialog has no answer yet.
-            dropped = self._receipts.drop(None, now) if self.session is None else []
-            return dropped + self._unwanted.end(dialog, response.cseq, self._cancel or "", now)
+            return self._unwanted.end(dialog, response.cseq, self._cancel or "", now)
         self.over = True
         settled = receipt is not None and receipt.settled
         self.session = receipt.session if receipt is not None else self._begin(dialog)

@@ -266,8 +266,9 @@ class UasLeg(SipLeg):
             if early.settled and early.session is self.current:
                 outs += early.session.take(request, key)
             else:
-                # An offer while another one is open (RFC 3261 §14.2), or in one of several early dialogs.
-                outs += self.ua.layer.respond(key, 500, now, headers="Retry-After: 5\r\n")
+                # While the offer of the INVITE is open, or in one of several early dialogs.
+                status, headers = early_dialog.UNDECIDED if early.settled else early_dialog.told("UPDATE")
+                outs += self.ua.layer.respond(key, status, now, headers=headers)
         else:
             outs += self.ua.layer.respond(key, 200, now)
             if first and not early.offered:
