@@ -3,11 +3,8 @@ begins. Every end is SIPp, whose verdict counts at both ends."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from loadtest.edges import trunkline
-from loadtest.peers.ports import free, udp_taken
-from loadtest.process import end, wait_until
+from loadtest.peers.ports import free
+from loadtest.process import wait_until
 from loadtest.scenario import ANSWER, CALLER, EVENTS, PCMU, Script, audio
-from loadtest.sipp import Party
+from tests.interop.peers import Peers, ask, serving
 from trunkline.model.ids import mint
 
 pytestmark = pytest.mark.foreign
@@ -40,30 +37,7 @@ class Running(NamedTuple):
     agent: int
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        key = (self.folder / "data" / "operator.key").read_text().strip()
-        request = urllib.request.Request(
-            f"http://{self.api[0]}:{self.api[1]}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {key}",
-                "Content-Type": "application/json",
-                "X-Organization-Id": self.organization(key),
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-    def organization(self, key: str) -> str:
-        url = f"http://{self.api[0]}:{self.api[1]}/v1/organizations"
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"}), timeout=5
-        ) as answer:
-            found: str = json.load(answer)["data"][0]["id"]
-        return found
+        return ask(self.folder, self.api, method, path, body)
 
     def ended(self, id: str) -> dict[str, Any]:
         """The call's record, once it has ended."""
@@ -113,44 +87,8 @@ def edge(needs: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -
         },
         {"api": {"host": running.api[0], "port": running.api[1]}, "media": {"first_port": 23000, "last_port": 23099}},
     )
-    process = trunkline.serve(folder)
-    try:
-        wait_until(lambda: trunkline.ready(running.api), 30, f"the edge (see {folder}/trunkline.out)", process)
+    with serving(folder, running.api):
         yield running
-    finally:
-        end(process)
-
-
-class Peers:
-    """SIPps that wait for calls, or make them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.running: list[Party] = []
-
-    def waits(self, script: Script, host: str, port: int) -> Party:
-        party = Party(script.name, script.write(self._folder), self._folder, (host, port), calls=1, seconds=20)
-        self.running.append(party)
-        wait_until(lambda: udp_taken(host, port), 5, "SIPp", party.process)
-        return party
-
-    def calls(self, script: Script, host: str, remote: tuple[str, int], number: str) -> Party:
-        party = Party(
-            script.name,
-            script.write(self._folder),
-            self._folder,
-            (host, free(host)),
-            remote=remote,
-            service=number,
-            calls=1,
-            seconds=20,
-        )
-        self.running.append(party)
-        return party
-
-    def close(self) -> None:
-        for party in self.running:
-            end(party.process, 1)
 
 
 @pytest.fixture
@@ -163,12 +101,6 @@ def peers(tmp_path: Path) -> Iterator[Peers]:
 def answers(name: str, *, must_have: dict[str, str] | None = None) -> Script:
     script = Script(name, "agent").receive("INVITE", keep=True, must_have=must_have)
     return script.answer(180, "Ringing").answer(200, "OK", ANSWER).receive("ACK")
-
-
-def succeeded(*parties: Party) -> None:
-    for party in parties:
-        count = party.wait()
-        assert (count.succeeded, count.failed) == (1, 0), party.last_words()
 
 
 def test_a_pbx_dials_out_by_the_second_carrier_when_the_first_cannot(edge: Running, peers: Peers) -> None:
@@ -185,7 +117,7 @@ def test_a_pbx_dials_out_by_the_second_carrier_when_the_first_cannot(edge: Runni
     second = peers.waits(taking.receive("BYE").answer(200, "OK"), SECOND, edge.second)
     script = Script("pbx", "carrier").invite().expect(100, optional=True).expect(180, optional=True)
     pbx = peers.calls(script.expect(200).ack().pause(200).bye().expect(200), PBX, (EDGE, edge.sip), DIALLED)
-    succeeded(pbx, first, second)
+    peers.succeeded(pbx, first, second)
     status, page = edge.ask("GET", "/v1/calls?direction=outbound")
     assert status == 200
     record = edge.ended(page["data"][0]["id"])
@@ -206,7 +138,7 @@ def test_a_pbx_dials_out_by_the_second_carrier_when_the_first_cannot(edge: Runni
 def test_what_may_not_be_dialled_is_refused_with_a_reason(edge: Running, peers: Peers) -> None:
     script = Script("pbx", "carrier").invite().expect(100, optional=True)
     script.expect(403, must_have={"Reason": "destination-not-allowed"}).ack_refusal()
-    succeeded(peers.calls(script, PBX, (EDGE, edge.sip), "+442071234567"))
+    peers.succeeded(peers.calls(script, PBX, (EDGE, edge.sip), "+442071234567"))
     _, found = edge.ask("POST", "/v1/routes/explain", {"source": PBX, "from": CALLER, "to": "+442071234567"})
     assert (found["accepted"], found["cause"], found["direction"]) == (False, "destination-not-allowed", "outbound")
 
@@ -222,7 +154,7 @@ def test_the_api_connects_an_agent_with_a_telephone(edge: Running, peers: Peers)
     )
     assert (status, call["status"], call["direction"]) == (201, "in-progress", "outbound"), call
     assert call["state"] in ("dialling", "ringing", "agent-ringing")
-    succeeded(callee, agent)
+    peers.succeeded(callee, agent)
     record = edge.ended(call["id"])
     assert (record["status"], record["cause"], record["hung_up_by"]) == ("completed", "normal", "callee")
     assert [(leg["side"], leg["status"]) for leg in record["legs"]] == [("edge", 200), ("callee", 200), ("agent", 200)]
@@ -236,7 +168,7 @@ def test_the_api_tries_an_echo_agent_and_hangs_up(edge: Running, peers: Peers) -
     wait_until(lambda: edge.ask("GET", f"/v1/calls/{call['id']}")[1]["state"] == "answered", 10, "the answer")
     time.sleep(0.1)
     assert edge.ask("POST", f"/v1/calls/{call['id']}/hangup", {})[0] == 200
-    succeeded(callee)
+    peers.succeeded(callee)
     assert edge.ended(call["id"])["hung_up_by"] == "edge"
 
 

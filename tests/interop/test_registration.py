@@ -106,17 +106,20 @@ def test_kamailio_calls_us_where_we_registered(
     assert "the registration of trunk" in edge.log
 
 
+def phones_of(edge: Edge) -> str:
+    """A trunk whose devices register here; its id."""
+    body = {
+        "name": "phones",
+        "provider": "generic",
+        "credentials": {"username": USER, "password": PASSWORD},
+        "config": {"accepts_registration": True},
+    }
+    return str(edge.post("/v1/sip/trunks", body)["id"])
+
+
 def test_sipp_registers_and_is_called(edge: Edge, needs: Callable[..., None], tmp_path: Path) -> None:
     needs("sipp")
-    phones = edge.post(
-        "/v1/sip/trunks",
-        {
-            "name": "phones",
-            "provider": "generic",
-            "credentials": {"username": USER, "password": PASSWORD},
-            "config": {"accepts_registration": True},
-        },
-    )["id"]
+    phones = phones_of(edge)
     desk = edge.post("/v1/agents", {"name": "desk", "kind": "sip", "trunk_id": phones})["id"]
     edge.number(NUMBER, edge.trunk("carrier", f"{CALLER}/32"), desk)
     place = (SOFTPHONE, free(SOFTPHONE))
@@ -143,15 +146,7 @@ def test_a_softphone_registers_is_called_and_calls(
     edge: Edge, authority: Authority, needs: Callable[..., None], tmp_path: Path
 ) -> None:
     needs("sipp", "baresip")
-    phones = edge.post(
-        "/v1/sip/trunks",
-        {
-            "name": "phones",
-            "provider": "generic",
-            "credentials": {"username": USER, "password": PASSWORD},
-            "config": {"accepts_registration": True},
-        },
-    )["id"]
+    phones = phones_of(edge)
     carrier = edge.trunk("carrier", f"{CALLER}/32")
     desk = edge.post("/v1/agents", {"name": "desk", "kind": "sip", "trunk_id": phones})["id"]
     edge.number(NUMBER, carrier, desk)

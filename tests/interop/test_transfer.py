@@ -3,11 +3,8 @@ plays them, and its verdict counts; once baresip does."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +14,11 @@ import pytest
 from loadtest.edges import trunkline
 from loadtest.peers import baresip
 from loadtest.peers.certificates import Authority
-from loadtest.peers.ports import free, udp_taken
-from loadtest.process import end, wait_until
+from loadtest.peers.ports import free
+from loadtest.process import wait_until
 from loadtest.scenario import ANSWER, EVENTS, OFFER, PCMU, Script, audio
 from loadtest.sipp import Party
+from tests.interop.peers import Peers, ask, serving
 from trunkline.model.ids import mint
 
 pytestmark = pytest.mark.foreign
@@ -42,19 +40,7 @@ class Running(NamedTuple):
     phone: int
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        key = (self.folder / "data" / "operator.key").read_text().strip()
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        if "/organizations" not in path:
-            headers["X-Organization-Id"] = self.ask("GET", "/v1/organizations")[1]["data"][0]["id"]
-        url = f"http://{self.api[0]}:{self.api[1]}{path}"
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(
-                urllib.request.Request(url, method=method, data=data, headers=headers), timeout=70
-            ) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+        return ask(self.folder, self.api, method, path, body)
 
     def live(self) -> str:
         """The only call that is up, once it is answered."""
@@ -108,12 +94,8 @@ def edge(needs: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -
         },
         {"api": {"host": running.api[0], "port": running.api[1]}},
     )
-    process = trunkline.serve(folder)
-    try:
-        wait_until(lambda: trunkline.ready(running.api), 30, f"the edge (see {folder}/trunkline.out)", process)
+    with serving(folder, running.api):
         yield running
-    finally:
-        end(process)
 
 
 class Dialog(NamedTuple):
@@ -123,46 +105,19 @@ class Dialog(NamedTuple):
     callee: str
 
 
-class Peers:
-    """SIPps that wait for calls, or make them."""
+class Talking(Peers):
+    """Peers of one edge, whose dialogs can be asked for."""
 
     def __init__(self, folder: Path, edge: Running) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._edge = edge
-        self.running: list[Party] = []
 
-    def waits(self, script: Script, host: str, port: int) -> Party:
-        party = Party(
-            script.name,
-            script.write(self._folder),
-            self._folder,
-            (host, port),
-            calls=1,
-            seconds=20,
-            options=self._logged(script),
-        )
-        self.running.append(party)
-        wait_until(lambda: udp_taken(host, port), 5, "SIPp", party.process)
-        return party
-
-    def calls(self, script: Script, number: str = NUMBER, host: str = CARRIER) -> Party:
-        party = Party(
-            script.name,
-            script.write(self._folder),
-            self._folder,
-            (host, free(host)),
-            remote=(EDGE, self._edge.sip),
-            service=number,
-            calls=1,
-            seconds=20,
-            options=self._logged(script),
-        )
-        self.running.append(party)
-        return party
+    def dials(self, script: Script, number: str = NUMBER, host: str = CARRIER) -> Party:
+        return self.calls(script, host, (EDGE, self._edge.sip), number)
 
     def dialog(self, script: Script) -> Dialog:
         """What a party's ACK, sent or received, says of its dialog; waits for it."""
-        log = self._folder / f"{script.name}.messages"
+        log = self.messages(script)
         found: list[re.Match[str] | None] = []
 
         def acknowledged() -> bool:
@@ -174,21 +129,12 @@ class Peers:
         assert found[0] is not None
         return Dialog(found[0][3], found[0][1], found[0][2])
 
-    def _logged(self, script: Script) -> tuple[str, ...]:
-        return ("-trace_msg", "-message_file", str(self._folder / f"{script.name}.messages"))
-
-    def succeeded(self) -> None:
-        for party in self.running:
-            count = party.wait()
-            assert (count.succeeded, count.failed) == (1, 0), party.last_words()
-
 
 @pytest.fixture
-def peers(tmp_path: Path, edge: Running) -> Iterator[Peers]:
-    found = Peers(tmp_path, edge)
+def peers(tmp_path: Path, edge: Running) -> Iterator[Talking]:
+    found = Talking(tmp_path, edge)
     yield found
-    for party in found.running:
-        end(party.process, 1)
+    found.close()
 
 
 def calling(*headers: str, name: str = "caller") -> Script:
@@ -212,12 +158,12 @@ def referring(outcome: str, to: str = f"<tel:{EXTENSION}>") -> Script:
     return script.answer(200, "OK")
 
 
-def test_an_agent_transfers_its_caller_with_refer(edge: Running, peers: Peers) -> None:
+def test_an_agent_transfers_its_caller_with_refer(edge: Running, peers: Talking) -> None:
     desk = answering("desk", _DESK_SDP, {"Referred-By": "sip:bot@agents.example"})
     peers.waits(desk.receive("BYE").answer(200, "OK"), DESK, edge.desk)
     peers.waits(referring("200").receive("BYE").answer(200, "OK"), AGENT, edge.agent)
     caller = calling().receive("INVITE").answer(200, "OK", audio(PCMU, EVENTS, version=2)).receive("ACK")
-    peers.calls(caller.pause(500).bye().expect(200))
+    peers.dials(caller.pause(500).bye().expect(200))
     peers.succeeded()
     (record,) = edge.last()
     assert (record["status"], record["cause"], record["hung_up_by"]) == ("completed", "normal", "caller")
@@ -227,18 +173,18 @@ def test_an_agent_transfers_its_caller_with_refer(edge: Running, peers: Peers) -
     wait_until(edge.empty, 40, "empty tables")
 
 
-def test_an_agent_that_consulted_the_desk_joins_it_with_the_caller(edge: Running, peers: Peers) -> None:
+def test_an_agent_that_consulted_the_desk_joins_it_with_the_caller(edge: Running, peers: Talking) -> None:
     """Attended: the REFER in one of its dialogs names, in Replaces, its other one (RFC 5589 §7)."""
     desk = answering("desk").receive("INVITE").answer(200, "OK", _DESK_SDP).receive("ACK")
     peers.waits(desk.receive("BYE").answer(200, "OK"), DESK, edge.desk)
     consult = calling(name="consult").receive("BYE").answer(200, "OK")
-    peers.calls(consult, EXTENSION, AGENT)
+    peers.dials(consult, EXTENSION, AGENT)
     call_id, own, theirs = peers.dialog(consult)
     named = f"{call_id.replace('@', '%40')}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{own}"
     agent = referring("200", f"<sip:desk@{EDGE}:{edge.sip}?Replaces={named}>").receive("BYE").answer(200, "OK")
     peers.waits(agent, AGENT, edge.agent)
     caller = calling().receive("INVITE").answer(200, "OK", audio(PCMU, EVENTS, version=2)).receive("ACK")
-    peers.calls(caller.pause(500).bye().expect(200))
+    peers.dials(caller.pause(500).bye().expect(200))
     peers.succeeded()
     first, second = edge.last(2)
     assert (second["cause"], second["status"]) == ("transferred", "completed")
@@ -248,18 +194,18 @@ def test_an_agent_that_consulted_the_desk_joins_it_with_the_caller(edge: Running
     wait_until(edge.empty, 40, "empty tables")
 
 
-def test_another_phone_takes_the_call_with_replaces(edge: Running, peers: Peers) -> None:
+def test_another_phone_takes_the_call_with_replaces(edge: Running, peers: Talking) -> None:
     """As a pick-up: an INVITE whose Replaces names the dialog of who has the call (RFC 3891)."""
     agent = answering("agent").receive("BYE").answer(200, "OK")
     peers.waits(agent, AGENT, edge.agent)
     caller = calling().receive("INVITE").answer(200, "OK", audio(PCMU, EVENTS, version=2)).receive("ACK")
-    peers.calls(caller.receive("BYE").answer(200, "OK"))
+    peers.dials(caller.receive("BYE").answer(200, "OK"))
     call_id, edges, theirs = peers.dialog(agent)
     # The tags are named as the one who is asked sees them: the edge's own is the local one, to-tag.
     taken = f"Replaces: {call_id};to-tag={edges};from-tag={theirs}"
     taker = Script("taker", "carrier").invite(OFFER, taken, "Require: replaces").expect(100, optional=True)
     taker.expect(180, optional=True).expect(200, keep=True).ack().pause(500).bye().expect(200)
-    peers.calls(taker, NUMBER, AGENT)
+    peers.dials(taker, NUMBER, AGENT)
     peers.succeeded()
     (record,) = edge.last()
     assert (record["status"], record["hung_up_by"]) == ("completed", "agent")
@@ -267,7 +213,7 @@ def test_another_phone_takes_the_call_with_replaces(edge: Running, peers: Peers)
 
 
 def test_a_softphone_transfers_its_caller(
-    edge: Running, peers: Peers, authority: Authority, needs: Callable[..., None], tmp_path: Path
+    edge: Running, peers: Talking, authority: Authority, needs: Callable[..., None], tmp_path: Path
 ) -> None:
     """baresip's own `/transfer`: it hangs up when it is told that the desk has answered."""
     needs("baresip")
@@ -278,7 +224,7 @@ def test_a_softphone_transfers_its_caller(
     try:
         peers.waits(answering("desk", _DESK_SDP).receive("BYE").answer(200, "OK"), DESK, edge.desk)
         caller = calling().receive("INVITE").answer(200, "OK", audio(PCMU, EVENTS, version=2)).receive("ACK")
-        peers.calls(caller.pause(500).bye().expect(200), SOFT)
+        peers.dials(caller.pause(500).bye().expect(200), SOFT)
         edge.live()
         phone.transfer(f"sip:{EXTENSION}@{EDGE}:{edge.sip}")
         phone.wait_for("CALL_CLOSED")
@@ -291,22 +237,22 @@ def test_a_softphone_transfers_its_caller(
     assert (transfer["by"], transfer["to"], transfer["result"]) == ("agent", EXTENSION, "completed")
 
 
-def test_a_desk_that_is_busy_leaves_the_caller_with_its_agent(edge: Running, peers: Peers) -> None:
+def test_a_desk_that_is_busy_leaves_the_caller_with_its_agent(edge: Running, peers: Talking) -> None:
     busy = Script("desk", "agent").receive("INVITE").answer(486, "Busy Here").receive("ACK")
     peers.waits(busy, DESK, edge.desk)
     peers.waits(referring("486").pause(300).bye().expect(200), AGENT, edge.agent)
-    peers.calls(calling().receive("BYE").answer(200, "OK"))
+    peers.dials(calling().receive("BYE").answer(200, "OK"))
     peers.succeeded()
     (record,) = edge.last()
     assert record["hung_up_by"] == "agent"
     assert (record["transfers"][0]["result"], record["transfers"][0]["status"]) == ("failed", 486)
 
 
-def test_the_api_transfers_and_the_agent_gets_its_bye(edge: Running, peers: Peers) -> None:
+def test_the_api_transfers_and_the_agent_gets_its_bye(edge: Running, peers: Talking) -> None:
     peers.waits(answering("desk", _DESK_SDP).receive("BYE").answer(200, "OK"), DESK, edge.desk)
     peers.waits(answering("agent").receive("BYE").answer(200, "OK"), AGENT, edge.agent)
     caller = calling().receive("INVITE").answer(200, "OK", audio(PCMU, EVENTS, version=2)).receive("ACK")
-    peers.calls(caller.receive("BYE").answer(200, "OK"))
+    peers.dials(caller.receive("BYE").answer(200, "OK"))
     call = edge.live()
     status, answer = edge.ask("POST", f"/v1/calls/{call}/transfer", {"to": EXTENSION})
     assert (status, answer["transfer"]["result"]) == (200, "completed"), answer
@@ -315,7 +261,7 @@ def test_the_api_transfers_and_the_agent_gets_its_bye(edge: Running, peers: Peer
     assert edge.last()[0]["hung_up_by"] == "edge"
 
 
-def test_the_api_leaves_a_transfer_to_the_carrier(edge: Running, peers: Peers) -> None:
+def test_the_api_leaves_a_transfer_to_the_carrier(edge: Running, peers: Talking) -> None:
     peers.waits(answering("agent").receive("BYE").answer(200, "OK"), AGENT, edge.agent)
     caller = (
         calling("Allow: REFER, NOTIFY")
@@ -325,7 +271,7 @@ def test_the_api_leaves_a_transfer_to_the_carrier(edge: Running, peers: Peers) -
     caller.request(
         "NOTIFY", "SIP/2.0 200 OK\n", "Event: refer", "Subscription-State: terminated;reason=noresource"
     ).expect(200)
-    peers.calls(caller.receive("BYE").answer(200, "OK"))
+    peers.dials(caller.receive("BYE").answer(200, "OK"))
     call = edge.live()
     status, answer = edge.ask("POST", f"/v1/calls/{call}/transfer", {"to": "+13035550142", "mode": "refer"})
     assert (status, answer["transfer"]["result"], answer["transfer"]["mode"]) == (200, "completed", "refer"), answer
@@ -333,13 +279,13 @@ def test_the_api_leaves_a_transfer_to_the_carrier(edge: Running, peers: Peers) -
     assert edge.last()[0]["cause"] == "transferred"
 
 
-def test_the_api_sends_digits(edge: Running, peers: Peers) -> None:
+def test_the_api_sends_digits(edge: Running, peers: Talking) -> None:
     peers.waits(answering("agent").receive("BYE").answer(200, "OK"), AGENT, edge.agent)
     caller = calling()
     for digit in ("7", "#"):
         caller.receive("INFO", must_have={"body": f"Signal={digit}", "Content-Type": "application/dtmf-relay"})
         caller.answer(200, "OK")
-    peers.calls(caller.pause(200).bye().expect(200))
+    peers.dials(caller.pause(200).bye().expect(200))
     call = edge.live()
     answered = edge.ask("POST", f"/v1/calls/{call}/dtmf", {"digits": "7#"})
     peers.succeeded()

@@ -197,6 +197,15 @@ def polite(peer: Peer, message: Message) -> None:
         peer.ack(message.cseq)
 
 
+def rings(peer: Peer, message: Message) -> None:
+    """An agent that rings until it is cancelled."""
+    if isinstance(message, Request) and message.method == "INVITE":
+        peer.reply(message, 180)
+    if isinstance(message, Request) and message.method == "CANCEL":
+        peer.reply(message, 200)
+        peer.reply(peer.request("INVITE"), 487)
+
+
 def refusing(status: int, extra: str = "", *, ring: bool = False) -> Reaction:
     """An agent that says no to each INVITE, after ringing where it is to `ring`."""
 

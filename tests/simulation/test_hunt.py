@@ -19,7 +19,7 @@ from tests.simulation.edge import (
     id_of,
     records,
 )
-from tests.simulation.peer import Message, Peer, answers, polite, refusing
+from tests.simulation.peer import Message, Peer, answers, polite, refusing, rings
 from tests.simulation.phone import ANSWER
 from tests.simulation.scene import finish, hang_up, statuses
 from tests.simulation.world import World
@@ -199,14 +199,7 @@ def test_each_step_has_its_own_ring_time_and_the_search_its_end() -> None:
     edge = grouped(steps={FIRST_AGENT.id: Step(ring_timeout=2.0)}, hunt_timeout=5.0)
     carrier = Peer(edge.world, CARRIER, polite)
 
-    def ring(peer: Peer, message: Message) -> None:
-        if isinstance(message, Request) and message.method == "INVITE":
-            peer.reply(message, 180)
-        if isinstance(message, Request) and message.method == "CANCEL":
-            peer.reply(message, 200)
-            peer.reply(peer.request("INVITE"), 487)
-
-    first, second = [Peer(edge.world, host, ring) for host in (AGENT, SECOND)]
+    first, second = [Peer(edge.world, host, rings) for host in (AGENT, SECOND)]
     carrier.invite()
     edge.world.run(1.9)
     assert (first.methods, second.methods) == (["INVITE"], [])

@@ -6,7 +6,7 @@ import msgspec
 
 from tests.simulation.edge import CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT, Edge, id_of, records
 from tests.simulation.named import FIRST, SECOND, THIRD, Named, call, calling, end, flow
-from tests.simulation.peer import Message, Peer, answers
+from tests.simulation.peer import Message, Peer, answers, rings
 from tests.simulation.phone import ANSWER
 from tests.simulation.world import World
 from trunkline.call.inputs import FlowClosed
@@ -26,14 +26,7 @@ def over_tcp(*, deaf: bool) -> tuple[Edge, Peer, Peer]:
     if deaf:
         edge.core.ua.deaf.add(("tcp", edge.address))
 
-    def ring(peer: Peer, message: Message) -> None:
-        if isinstance(message, Request) and message.method == "INVITE":
-            peer.reply(message, 180)
-        if isinstance(message, Request) and message.method == "CANCEL":
-            peer.reply(message, 200)
-            peer.reply(peer.request("INVITE"), 487)
-
-    carrier, ringing = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, ring)
+    carrier, ringing = Peer(edge.world, CARRIER, calling), Peer(edge.world, FIRST, rings)
     ringing.flow = Flow("tcp", ringing.address, (EDGE, 5060), "out:")
     Peer(edge.world, SECOND, answers)
     call(carrier)
