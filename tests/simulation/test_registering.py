@@ -1,128 +1,20 @@
-"""A trunk that registers, against a registrar that restarts, forgets, refuses, goes silent and moves."""
+"""Registering at a carrier: how the binding is made, kept, lost and taken back."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from math import inf
 
-import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER_RECORD, SIP_AGENT, TRUNK, Edge, id_of, records
-from tests.simulation.peer import Peer
+from tests.simulation.edge import AGENT, TRUNK, Edge, records
 from tests.simulation.phone import Phone
+from tests.simulation.registered import NAME, REGISTERED, answered, replaced, started, state, states
 from tests.simulation.registrar import REGISTRAR, Registrar
 from tests.simulation.world import Weather, World
-from trunkline.call.decision.explain import Hypothetical, explain
 from trunkline.call.inputs import Drain, FlowClosed
 from trunkline.model.change import Change, Put, Removed
-from trunkline.model.secret import Secret
-from trunkline.model.trunk import Trunk
 from trunkline.sip.flow import Flow
-
-NAME = "carrier.example"
-TO = f"sip:{NUMBER_RECORD.e164}@{NAME}"
-REGISTERED = msgspec.structs.replace(
-    TRUNK, networks=(), host=NAME, username="alice", password=Secret("secret"), register=True
-)
-
-
-def replaced(**changes: object) -> Trunk:
-    return msgspec.structs.replace(REGISTERED, **changes)
-
-
-def started(world: World, trunk: Trunk = REGISTERED, hosts: tuple[str, ...] = (REGISTRAR,)) -> Edge:
-    edge = Edge(world, records(trunk))
-    edge.names[NAME] = list(hosts)
-    edge.core.apply([Put(trunk)], world.now)
-    return edge
-
-
-def states(edge: Edge) -> list[str]:
-    return [seen.reason for seen in edge.observed if seen.kind == "registration"]
-
-
-def state(edge: Edge) -> str:
-    standing = edge.core.registering.standing(TRUNK.id)
-    assert standing is not None
-    return standing.state
-
-
-def contact(edge: Edge) -> str:
-    standing = edge.core.registering.standing(TRUNK.id)
-    assert standing is not None
-    assert standing.contact is not None
-    return standing.contact
-
-
-def answered(world: World, edge: Edge, registrar: Registrar, to: str = TO, lines: str = "") -> int:
-    """The final status of a call to our Contact."""
-    before = len(registrar.responses)
-    registrar.call(registrar.live[-1], to, lines)
-    world.run(3.0)
-    return registrar.responses[-1].status if len(registrar.responses) > before else 0
-
-
-def test_it_registers_with_digest_and_is_called() -> None:
-    world = World()
-    edge, registrar = started(world), Registrar(world)
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    assert states(edge) == ["registering", "registered"]
-    assert len(registrar.live) == 1
-    assert registrar.live[0].endswith(f"@{EDGE}:5060")
-    request = registrar.registers[-1]
-    assert request.uri == f"sip:{NAME}"
-    assert request.header("To") == f"<sip:alice@{NAME}>"
-    assert answered(world, edge, registrar) == 200
-    (call,) = edge.core.calls.values()
-    assert call.ledger.record().phone_number == NUMBER_RECORD.e164
-
-
-def test_calls_to_the_contact_are_the_trunks_wherever_they_come_from() -> None:
-    world = World()
-    started(world)
-    registrar = Registrar(world)
-    other = Registrar(world, "192.0.2.77")
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    other.call(registrar.live[0])
-    world.run(3.0)
-    assert other.responses[-1].status == 200
-
-
-def test_a_call_from_the_registrar_to_a_number_is_the_trunks() -> None:
-    world = World()
-    started(world)
-    registrar = Registrar(world)
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    registrar.call(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
-    world.run(3.0)
-    assert registrar.responses[-1].status == 200
-
-
-def test_a_stranger_who_guesses_the_contact_is_nobody() -> None:
-    world = World()
-    started(world)
-    stranger = Registrar(world, "192.0.2.77")
-    Registrar(world)
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    stranger.call(f"sip:{TRUNK.id}@{EDGE}")
-    stranger.call(f"sip:alice@{EDGE}")
-    world.run(3.0)
-    assert all(response.status in (401, 403) for response in stranger.responses)
-
-
-@pytest.mark.parametrize("header", ["P-Called-Party-ID", "Diversion"])
-def test_the_number_is_found_beside_the_contact(header: str) -> None:
-    world = World()
-    edge, registrar = started(world), Registrar(world)
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    lines = f"{header}: <sip:{NUMBER_RECORD.e164}@{NAME}>\r\n"
-    assert answered(world, edge, registrar, to=f"sip:alice@{NAME}", lines=lines) == 200
 
 
 def test_it_refreshes_before_it_expires() -> None:
@@ -207,87 +99,6 @@ def test_a_silent_registrar_is_asked_again_with_growing_pauses() -> None:
     assert len(registrar.live) == 1
 
 
-def test_it_goes_to_the_next_address() -> None:
-    world = World()
-    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
-    edge.unreachable.add("192.0.2.19")
-    world.run(5.0)
-    assert state(edge) == "registered"
-    assert len(registrar.live) == 1
-
-
-def test_a_silent_address_costs_four_seconds_where_there_is_another() -> None:
-    world = World()
-    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
-    world.run(6.0)
-    assert state(edge) == "registered", world.ladder()
-    assert len(registrar.live) == 1
-    world.run(40.0)
-    assert edge.core.ua.layer.counts()["client_transactions"] == 0
-
-
-def test_where_nobody_listens_it_goes_on_at_once() -> None:
-    world = World()
-    world.closed.add(("192.0.2.19", 5060))
-    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
-    world.run(1.5)
-    assert state(edge) == "registered", world.ladder()
-    assert len(registrar.live) == 1
-
-
-def test_the_last_address_has_all_the_time_there_is() -> None:
-    world = World()
-    edge, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Registrar(world)
-    registrar.silent = True
-    world.run(15.0)
-    registrar.silent = False
-    world.run(5.0)
-    assert state(edge) == "registered", world.ladder()
-
-
-def test_an_answer_of_the_address_that_was_given_up_changes_nothing() -> None:
-    world = World()
-    edge, slow, registrar = started(world, hosts=("192.0.2.19", REGISTRAR)), Peer(world, "192.0.2.19"), Registrar(world)
-    world.run(6.0)
-    assert state(edge) == "registered"
-    slow.reply(slow.request("REGISTER"), 403)
-    world.run(1.0)
-    assert state(edge) == "registered"
-    assert len(registrar.live) == 1
-
-
-def test_it_moves_with_the_name() -> None:
-    world = World()
-    edge, old = started(world), Registrar(world)
-    old.granted = 60
-    new = Registrar(world, "192.0.2.21")
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    assert len(old.live) == 1
-    world.remove(old.address)
-    edge.names[NAME] = ["192.0.2.21"]
-    world.run(60.0)
-    assert len(new.live) == 1
-    new.call(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
-    world.run(3.0)
-    assert new.responses[-1].status == 200
-
-
-def test_where_it_went_well_it_stays() -> None:
-    world = World()
-    started(world, hosts=(REGISTRAR, "192.0.2.21"))
-    first = Registrar(world)
-    second = Registrar(world, "192.0.2.21")
-    first.granted = second.granted = 60
-    first.silent = True
-    world.run(40.0)
-    assert len(second.live) == 1
-    first.silent = False
-    world.run(300.0)
-    assert len(second.live) == 1
-    assert not first.registers
-
-
 def test_a_wrong_password_is_not_shown_again_and_again() -> None:
     world = World()
     edge, registrar = started(world), Registrar(world, password="other")
@@ -307,49 +118,6 @@ def test_retry_after_is_kept_to() -> None:
     registrar.refusal = None
     world.run(30.0)
     assert state(edge) == "registered"
-
-
-def test_the_address_that_the_registrar_sees_is_ours() -> None:
-    world = World()
-    started(world)
-    registrar = Registrar(world)
-    registrar.seen_as = ("198.51.100.7", 41000)
-    Phone(world, AGENT, Phone.answer)
-    world.run(5.0)
-    assert [uri.partition("@")[2] for uri in registrar.live] == ["198.51.100.7:41000"]
-    registrar.call(registrar.live[0].replace("198.51.100.7:41000", f"{EDGE}:5060"))
-    world.run(3.0)
-    response = registrar.responses[-1]
-    assert response.status == 200
-    assert "@198.51.100.7:41000" in (response.header("Contact") or "")
-    assert b"IN IP4 198.51.100.7" in response.body.split(b"\r\ns=")[0]
-
-
-def test_a_new_address_is_followed_and_the_old_one_taken_back() -> None:
-    world = World()
-    edge, registrar = started(world), Registrar(world)
-    registrar.granted = 60
-    registrar.seen_as = ("198.51.100.7", 41000)
-    world.run(5.0)
-    registrar.seen_as = ("198.51.100.8", 42000)
-    world.run(60.0)
-    assert [uri.partition("@")[2] for uri in registrar.live] == ["198.51.100.8:42000"]
-    assert states(edge) == ["registering", "registered"]
-
-
-def test_an_address_that_changes_all_the_time_does_not_make_us_run() -> None:
-    world = World()
-    started(world)
-    registrar = Registrar(world)
-    judge = registrar._judge
-
-    def moving(request: object, now: float) -> tuple[int, str]:
-        registrar.seen_as = ("198.51.100.7", 40000 + len(registrar.heard))
-        return judge(request, now)  # type: ignore[arg-type]
-
-    registrar._judge = moving  # type: ignore[method-assign]
-    world.run(300.0)
-    assert len(registrar.registers) < 30
 
 
 def test_the_flow_is_kept_alive() -> None:
@@ -453,47 +221,6 @@ def test_bad_weather_leaves_no_gap() -> None:
         world.run(10.0)
         assert registrar.live
     assert states(edge) == ["registering", "registered"]
-
-
-def test_an_outbound_proxy_is_passed_first() -> None:
-    world = World()
-    edge = started(world, replaced(outbound_proxy="sip:192.0.2.30;lr"))
-    proxy = Registrar(world, "192.0.2.30")
-    world.run(5.0)
-    request = proxy.registers[-1]
-    assert request.uri == f"sip:{NAME}"
-    assert request.header("Route") == "<sip:192.0.2.30;lr>"
-    assert state(edge) == "registered"
-
-
-def test_explain_says_what_the_registration_has_come_to() -> None:
-    world = World()
-    edge = started(world)
-    Registrar(world)
-    asked = Hypothetical(source=REGISTRAR, to=NUMBER_RECORD.e164)
-    world.run(5.0)
-    found = explain(edge.core.arrival, asked, world.now, edge.address)
-    (step,) = [step for step in found.steps if step.name == "registration"]
-    assert step.passed
-    assert "registered" in step.detail
-
-
-def test_calls_to_the_trunk_pass_its_service_route() -> None:
-    world = World()
-    other = msgspec.structs.replace(TRUNK, id=id_of(20), name="other")
-    agent = msgspec.structs.replace(SIP_AGENT, uri=None, trunk_id=TRUNK.id)
-    edge = Edge(world, records(REGISTERED, other, agent))
-    edge.names[NAME] = [REGISTRAR]
-    edge.core.apply([Put(REGISTERED)], world.now)
-    registrar = Registrar(world)
-    registrar.extra = f"Service-Route: <sip:{REGISTRAR};lr>, <sip:192.0.2.99;lr>\r\n"
-    world.run(5.0)
-    Phone(world, CARRIER).dial(f"sip:{NUMBER_RECORD.e164}@{EDGE}")
-    world.run(1.0)
-    (invite,) = {request.call_id: request for _, request in registrar.heard if request.method == "INVITE"}.values()
-    assert invite.headers("Route") == [f"<sip:{REGISTRAR};lr>", "<sip:192.0.2.99;lr>"]
-    edge.core.apply([Removed("trunk", TRUNK.id)], world.now)
-    assert edge.core.ua.service_routes == {}
 
 
 def test_a_trunk_that_goes_while_it_registers_leaves_no_route_behind() -> None:
