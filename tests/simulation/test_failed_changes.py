@@ -21,6 +21,7 @@ def test_a_reinvite_answered_without_an_answer_leaves_room_for_the_next(
     world.run(0.1)
     waiting.peer.reply(waiting.invite, 200, answer)
     world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 502, "no 2xx to an offer lacks the answer (RFC 3264 §5)"
     works_still(world, edge, carrier, waiting)
 
 

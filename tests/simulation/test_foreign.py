@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, ORGANIZATION, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
-from tests.simulation.phone import ANSWER, OFFER
+from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.scene import hang_up
 from tests.simulation.world import World
 from trunkline.model.secret import Secret
@@ -161,6 +161,36 @@ def test_a_proxy_and_the_agent_behind_it_are_both_answered(world: World) -> None
     world.run(0.1)
     assert challenger.credentials() == [(0, 0), (0, 1), (1, 1)]
     assert carrier.statuses("INVITE")[-1] == 200
+    hang_up(world, edge)
+
+
+def bears_the_same(ack: Request, invite: Request) -> bool:
+    names = "Authorization", "Proxy-Authorization"
+    return ack.cseq == invite.cseq and all(ack.headers(name) == invite.headers(name) != [] for name in names)
+
+
+def test_an_ack_bears_the_credentials_of_its_invite(world: World) -> None:
+    """RFC 3261 §13.2.2.4: an ACK cannot be challenged, and a proxy may drop one that proves nothing."""
+    edge = Edge(world, records(ENGINE, GUARDED))
+    challenges = (407, 'realm="proxy", nonce="1"'), (401, 'realm="agent", nonce="2"')
+    challenger, carrier = Challenger(world, *challenges), Peer(world, CARRIER, polite)
+    agent = challenger.peer
+    carrier.invite()
+    world.run(0.1)
+    invite = agent.request("INVITE")
+    assert bears_the_same(agent.request("ACK"), invite)
+    challenger.left = list(challenges)
+    carrier.inside("INVITE", MOVED)
+    world.run(0.1)
+    assert bears_the_same(agent.request("ACK"), agent.request("INVITE"))
+    # Forks that nobody waits for, while the call is up and when it is over.
+    for tag in ("fork", "late"):
+        agent.reply(invite, 200, ANSWER, tag=tag)
+        world.run(0.1)
+        assert agent.request("ACK").to_tag == tag
+        assert bears_the_same(agent.request("ACK"), invite)
+        carrier.inside("BYE")
+        world.run(0.1)
     hang_up(world, edge)
 
 

@@ -103,6 +103,18 @@ def test_alarms_that_are_cleared_leave_nothing_behind() -> None:
     assert alarms.deadline() == inf
 
 
+def test_an_alarm_that_is_moved_without_end_leaves_nothing_behind() -> None:
+    """A peer that refreshes its session again and again, while another call's alarm is sooner."""
+    alarms: Alarms[str] = Alarms()
+    alarms.set("other", 1.0)
+    for n in range(10_000):
+        alarms.set("session", 1000.0 + n // 2)
+    assert len(alarms._heap) < 200
+    assert alarms.expire(1.0) == ["other"]
+    assert alarms.deadline() == 5999.0
+    assert alarms.expire(inf) == ["session"]
+
+
 def test_an_alarm_that_is_moved_rings_once() -> None:
     alarms: Alarms[str] = Alarms()
     alarms.set("a", 5.0)

@@ -25,6 +25,7 @@ OFFERED: Final = ("SHA-256", "MD5")
 
 AUTHORIZATION: Final = {"WWW-Authenticate": "Authorization", "Proxy-Authenticate": "Proxy-Authorization"}
 """The header that answers each challenge header."""
+ANSWERS: Final = frozenset(AUTHORIZATION.values())
 
 
 class Verdict(Enum):

@@ -113,7 +113,11 @@ class Alarms(Generic[K]):
         self._due[key] = due
         self._order += 1
         heappush(self._heap, (due, self._order, key))
-        if before is None or before > self._soonest:
+        if before is None:
+            self._soonest = min(self._soonest, due)
+            return
+        self._shrink()
+        if before > self._soonest:
             self._soonest = min(self._soonest, due)
         else:
             self._find()
@@ -127,9 +131,7 @@ class Alarms(Generic[K]):
         due = self._due.pop(key, None)
         if due is None:
             return
-        if len(self._heap) > 2 * len(self._due) + 64:
-            self._heap = [item for item in self._heap if self._due.get(item[2]) == item[0]]
-            heapify(self._heap)
+        self._shrink()
         if due <= self._soonest:
             self._find()
 
@@ -145,6 +147,13 @@ class Alarms(Generic[K]):
             keys.append(key)
             self._find()
         return keys
+
+    def _shrink(self) -> None:
+        """Forget what was moved or taken back, when it is most of what stands in the heap: a peer that refreshes its
+        session without end would fill it."""
+        if len(self._heap) > 2 * len(self._due) + 64:
+            self._heap = [(due, at, key) for at, (key, due) in enumerate(self._due.items())]
+            heapify(self._heap)
 
     def _find(self) -> None:
         """Which is the soonest now: what was moved or taken back stands in the heap until it comes to its head."""

@@ -16,7 +16,7 @@ from trunkline.call.leg.events import Acknowledged, Asked, Refreshed, Replied, W
 from trunkline.call.leg.headers import warning as warning_line
 from trunkline.call.leg.session import Session
 from trunkline.sdp.multipart import find_sdp
-from trunkline.sdp.refusal import Refusal
+from trunkline.sdp.refusal import Refusal, refuse_answer
 
 REFRESHED = "refreshed"
 """The exchange of an offer that nobody asked for: an answer to a refresh brought it."""
@@ -163,8 +163,11 @@ class Exchanges:
         if current is None or current.exchange != event.exchange:
             return self._restored(event, other, now)
         body = event.body
+        if event.status < 300 and current.offered and not body:
+            # Who offered must have an answer in a 2xx (RFC 3264 §5): without one nothing was agreed.
+            return self._unusable(current, refuse_answer("The answer holds no session description"), asker, other, now)
         if event.status >= 300 or not body or not (current.offered or current.invite):
-            # Refused, or agreed to without an answer: what was agreed before holds on, and no description crosses.
+            # Refused, or a change of no session: what was agreed before holds on, and no description crosses.
             self._open = None
             if current.offered:
                 self._plan.withdraw(current.side)

@@ -12,7 +12,7 @@ from trunkline.call.leg.credentials import Credentials
 from trunkline.call.leg.events import LegEvent, Lost, Refreshed, Replied
 from trunkline.call.leg.headers import SDP, taken
 from trunkline.call.leg.headers import content_type as type_of
-from trunkline.call.leg.question import REFRESH, Question
+from trunkline.call.leg.question import REFRESH, UNASKED, Question
 from trunkline.call.leg.route import settled
 from trunkline.call.leg.user_agent import CAPABLE, UserAgent
 from trunkline.call.outputs import Output, Resolve, Transmit
@@ -51,6 +51,7 @@ class Asking:
         "description",
         "call",
         "over",
+        "shown",
         "timer",
     )
 
@@ -79,6 +80,8 @@ class Asking:
         """The session description that the peer has of us since both agreed, and its type."""
         self.over = False
         """The dialog has its BYE behind it: nothing is awaited any more."""
+        self.shown = UNASKED
+        """The credentials of our latest INVITE that was agreed to: its ACK bears the same (RFC 3261 §13.2.2.4)."""
         self._outgoing: dict[str, Question] = {}
         """By client transaction."""
         self._offered: int | None = None
@@ -180,7 +183,9 @@ class Asking:
             sequence, self._offered = self._offered, None
         if body:
             self.description = body
-        return self.send(Question("ACK", "", "", body, SDP, sequence=sequence), 0.0)
+        ack = Question("ACK", "", "", body, SDP, sequence=sequence)
+        ack.shown = self.shown
+        return self.send(ack, 0.0)
 
     def withdraw(self, exchange: str, now: float) -> Outs:
         """Take back what was asked of the peer: CANCEL a re-INVITE once there was a response to it (§9.1)."""
@@ -231,6 +236,7 @@ class Asking:
             if question.body:
                 self.description = question.body
         if question.method == "INVITE" and status < 300:
+            self.shown = question.shown
             if self._dialog.refresh(response):
                 outs += self.route(self._dialog.flow)
             if question.body or not response.body or question.standing != "wanted":

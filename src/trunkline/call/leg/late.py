@@ -8,6 +8,7 @@ from trunkline.call.leg.early import MOST_FORKS
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.sip import compose
 from trunkline.sip.dialog.dialog import Ends, established
+from trunkline.sip.digest import ANSWERS
 from trunkline.sip.message import Request, Response, parse
 from trunkline.sip.transaction.client import ClientTransaction
 from trunkline.sip.transmit import Transmit
@@ -33,7 +34,8 @@ def end_late(ua: UserAgent, transaction: str, response: Response, now: float) ->
     ends = Ends(response.header("from") or "", response.from_tag or "", remote)
     dialog = established(ends, response, client.flow, client.data.split(b" ", 2)[1].decode("utf-8", "surrogateescape"))
     sent_by = ua.sent_by(dialog.flow)
-    told = [Transmit(dialog.flow, dialog.request("ACK", sent_by, ua.tokens.branch(), sequence=response.cseq))]
+    shown = compose.lines([line for line in asked.lines() if line[0] in ANSWERS]) if isinstance(asked, Request) else ""
+    told = [Transmit(dialog.flow, dialog.request("ACK", sent_by, ua.tokens.branch(), shown, sequence=response.cseq))]
     if not known:
         client.forks += (tag,)
         branch = ua.tokens.branch()

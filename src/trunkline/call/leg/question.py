@@ -11,7 +11,8 @@ from trunkline.sip.message import Response
 
 REFRESH: Final = "refresh"
 """The exchange of what only keeps the session alive: it crosses nothing."""
-_NONE: Final = Shown()
+UNASKED: Final = Shown()
+"""The credentials of a request that nobody has challenged."""
 
 
 class Question:
@@ -31,7 +32,7 @@ class Question:
         """The Content-Type of the body."""
         self.sequence = sequence
         """The CSeq number of an ACK; every other request takes the next."""
-        self.shown = _NONE
+        self.shown = UNASKED
         """The credentials it carries."""
         self.readdressed = False
         """Whether its first connection was lost."""

@@ -368,11 +368,12 @@ class UacLeg(SipLeg):
             dialog = receipt.session.dialog.confirmed(dialog)
         if self.session is not None or self.over or self._cancel is not None:
             self.over = True
-            return self._unwanted.end(dialog, response.cseq, self._cancel or "", now)
+            return self._unwanted.end(dialog, response.cseq, str(self._shown), self._cancel or "", now)
         self.over = True
         settled = receipt is not None and receipt.settled
         self.session = receipt.session if receipt is not None else self._begin(dialog)
         self._timer.agreed(response, now)
+        self.session.asking.shown = self._shown
         self.session.asking.watch()
         outs = self._receipts.drop(receipt, now) + self.session.met(response, self.flow)
         body = b"" if settled else response.body

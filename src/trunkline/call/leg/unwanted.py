@@ -36,11 +36,12 @@ class Unwanted:
         """Whether one of their ends is still awaited."""
         return bool(self._byes)
 
-    def end(self, dialog: Dialog, sequence: int, reason: str, now: float) -> Outs:
-        """ACK the answer that made `dialog` to the INVITE with this CSeq number, and BYE. `reason`: a header line."""
+    def end(self, dialog: Dialog, sequence: int, shown: str, reason: str, now: float) -> Outs:
+        """ACK the answer that made `dialog` to the INVITE with this CSeq number, and BYE. `shown`: the lines of the
+        INVITE's credentials. `reason`: a header line."""
         ua = self._ua
         sent_by = ua.sent_by(dialog.flow)
-        data = dialog.request("ACK", sent_by, ua.tokens.branch(), sequence=sequence)
+        data = dialog.request("ACK", sent_by, ua.tokens.branch(), shown, sequence=sequence)
         ack = self._acks[dialog.remote_tag] = Transmit(dialog.flow, data, "", self._call)
         branch = ua.tokens.branch()
         bye = dialog.request("BYE", sent_by, branch, reason)
