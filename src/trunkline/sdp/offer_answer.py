@@ -22,6 +22,8 @@ PROFILES = frozenset({"RTP/AVP", "RTP/AVPF"})
 _SUITE = "AES_CM_128_HMAC_SHA1_80"
 OUR_EVENT = 101
 """The payload type we offer telephone-event under."""
+_DISCARD = 9
+"""The port where nobody listens (RFC 863)."""
 _EVENTS = re.compile(r"[0-9][0-9,-]{0,60}")
 _DEFAULT_EVENTS = "0-16"
 _MIRROR: dict[Direction, Direction] = {
@@ -116,6 +118,16 @@ def choose(offer: Description, codecs: Sequence[str], address: str) -> Choice | 
         return Choice(offer, offer.media.index(section), payload_type, agreed)
     return refuse(488, 305, "no-common-codec", f"Incompatible media format: allowed {listed(codecs or VOICE)}; "
                   f"offered {spoken(plain)}")  # fmt: skip
+
+
+def silent(offer: Description) -> Description:
+    """The answer of who is there and neither speaks nor listens yet; its o= line still empty. Audio that could be
+    spoken here is inactive, at no address; all else is rejected."""
+    for address in ("0.0.0.0", "::"):
+        choice = choose(offer, (), address)
+        if isinstance(choice, Choice):
+            return choice._replace(agreed=choice.agreed._replace(direction="inactive")).describe(address, _DISCARD)
+    return Choice(offer, -1, -1, Agreed(None, frozenset(), None, "inactive")).describe("0.0.0.0", _DISCARD)
 
 
 def our_offer(codecs: Sequence[str], address: str, port: int, key: str = "") -> Description:

@@ -45,27 +45,9 @@ class Call:
     """From the INVITE that was admitted to the last leg's end."""
 
     __slots__ = (
-        "_admission",
-        "_caller_line",
-        "_held",
-        "_kind",
-        "_longest",
-        "_offer",
-        "_plan",
-        "_search",
-        "_tolled",
-        "_trunk",
-        "_vetting",
-        "answered",
-        "bridge",
-        "caller",
-        "ended",
-        "flow",
-        "id",
-        "ledger",
-        "moving",
-        "ua",
-    )
+        "_admission", "_caller_line", "_held", "_longest", "_plan", "_search", "_tolled", "_trunk", "_vetting",
+        "answered", "bridge", "caller", "ended", "flow", "id", "kind", "ledger", "moving", "offer", "ua",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -97,8 +79,9 @@ class Call:
         self.flow = wanted.flow
         """Over which it came; of a call that begins here, an address of ours."""
         self._trunk = wanted.trunk
-        self._kind = wanted.kind
-        self._offer = wanted.offer
+        self.kind = wanted.kind
+        """The Content-Type of the offer."""
+        self.offer = wanted.offer
         """The body that holds the caller's offer; empty when the agent is to make one."""
         session = int(ua.tokens.token()[2:17], 16)
         self._plan = MediaPlan(session, Terms(ua.origin(self.flow), policy_of(self._trunk)))
@@ -117,6 +100,11 @@ class Call:
         """The leg of the attempt that goes on, or that answered."""
         return self._search.leg
 
+    @property
+    def ringing(self) -> Seat | None:
+        """The agent that is tried, in the place that it would have; None once one has answered."""
+        return self._seat(self.agent) if self.agent is not None and not self.answered else None
+
     def legs(self) -> list[str]:
         """The ids of all its legs that may still be there."""
         found = [self.caller.id]
@@ -132,7 +120,7 @@ class Call:
     def begin(self, now: float) -> Outs:
         """Look at the offer, then call the first agent."""
         outs: Outs = [Journal(Began(self.ledger.record()))]
-        refusal = self._plan.check(self._offer, self._kind) if self._offer else None
+        refusal = self._plan.check(self.offer, self.kind) if self.offer else None
         if refusal is not None:
             return outs + self._give_up(refused(refusal, self.ua.brand), now)
         outs += self.caller.trying(now)
@@ -326,16 +314,25 @@ class Call:
                 crossed = crossed._replace(status=502, phrase="Bad Gateway")
             outs = agent.disconnect(f'SIP;cause={crossed.status};text="{crossed.reason}"', now)
             return outs + self._give_up(refused(crossed, self.ua.brand), now)
-        self.answered = True
         self._sit(agent)
+        line = self._search.line
+        if line is not None:
+            line.answered_at, line.status = now + self.ua.epoch, 200
+            if isinstance(agent, EndpointLeg):
+                line.codec = self._caller_line.codec = agent.codec or None
+        return self._answer(crossed, event.early, now)
+
+    def taken(self, body: bytes, early: str, now: float) -> Outs:
+        """Somebody else answers in the place of the agent that rings (RFC 3891 §3), as the early dialog `early`."""
+        return self._search.taken(now) + self._answer(body, early, now)
+
+    def _answer(self, body: bytes, early: str, now: float) -> Outs:
+        """The caller is answered; who has the other place is seated."""
+        self.answered = True
         wall = now + self.ua.epoch
         ledger = self.ledger
         ledger.answered_at, ledger.sip_status = wall, 200
-        for line in (self._caller_line, self._search.line):
-            if line is not None:
-                line.answered_at, line.status = wall, 200
-                if isinstance(agent, EndpointLeg):
-                    line.codec = agent.codec or None
+        self._caller_line.answered_at, self._caller_line.status = wall, 200
         alarms = self.ua.alarms
         alarms.clear((self.id, "ring"))
         alarms.clear((self.id, "ringback"))
@@ -343,13 +340,13 @@ class Call:
             alarms.set((self.id, "limit"), now + self._longest)
         if self._tolled:
             self._admission.tolls.begin(ledger.organization_id, self.id, now)
-        outs = self.caller.connect(crossed, event.early, "", now)
+        outs = self.caller.connect(body, early, "", now)
         outs.append(Journal(Answered(ledger.record(), self.bridge.states())))
         return outs
 
     def _acknowledged(self, event: Acknowledged, agent: AgentLeg, now: float) -> Outs:
         """The first ACK, or the PRACK before it, which brings the answer when the agent made the offer."""
-        if self._offer or self._plan.offerer != "agent":
+        if self.offer or self._plan.offerer != "agent":
             return []
         crossed = self._plan.answer("caller", event.body) if event.body else None
         if crossed is None or isinstance(crossed, Refusal):
@@ -362,10 +359,13 @@ class Call:
 
     def _sit(self, agent: AgentLeg) -> None:
         """The agent that answered has its place."""
+        self.bridge.join("agent", self._seat(agent))
+
+    def _seat(self, agent: AgentLeg) -> Seat:
         line, candidate = self._search.line, self._search.candidate
         assert line is not None
         assert candidate is not None
-        self.bridge.join("agent", Seat(agent, line, candidate.trunk, candidate.agent))
+        return Seat(agent, line, candidate.trunk, candidate.agent)
 
     def _searched(self, step: Step, now: float) -> Outs:
         """The search's next step, which may be its end and the call's."""

@@ -65,7 +65,7 @@ class Joining:
         """Seconds until `again` is to be called; None: when an answer comes."""
         self._name = name
         self._parties = parties
-        self._step: Literal["newcomer", "other", "last"] = "other"
+        self._step: Literal["newcomer", "other", "last", "pickup"] = "other"
         self._asked: End = newcomer
         self._waiting: tuple[End, bytes] | None = None
         self._glares = _MOST_GLARES
@@ -120,6 +120,15 @@ class Joining:
         self._step = "last"
         return self._ask(self.other, crossed, now)
 
+    def picked_up(self, body: bytes, kind: str | None, now: float) -> Outs:
+        """The newcomer, whose own offer was answered with silence, is offered what the caller offers; what it answers
+        to that answers the caller."""
+        crossed = self.plan.offer(self.other, body, kind)
+        if isinstance(crossed, Refusal):
+            return self._end(crossed.status, crossed.phrase)
+        self._step = "pickup"
+        return self._ask(self.newcomer, crossed, now)
+
     def again(self, now: float) -> Outs:
         """The wait is over."""
         self.wait = None
@@ -145,6 +154,12 @@ class Joining:
             return self._end(502, "Bad Gateway")
         if self._step == "newcomer":
             return self.answered(event.body, event.content_type, now)
+        if self._step == "pickup":
+            crossed = self.plan.answer(self.newcomer, event.body, event.content_type or None)
+            if isinstance(crossed, Refusal):
+                return self._end(crossed.status, crossed.phrase)
+            self.answer, self.joined = crossed, Joined(200, "OK")
+            return []
         return self._agreed(event, now)
 
     def _agreed(self, event: Replied, now: float) -> Outs:

@@ -29,6 +29,7 @@ from trunkline.sdp.description import Description, parse
 from trunkline.sdp.errors import SdpError
 from trunkline.sdp.handover import as_offer, same_media
 from trunkline.sdp.multipart import Span, find_sdp
+from trunkline.sdp.offer_answer import silent
 from trunkline.sdp.origin import OurOrigin
 from trunkline.sdp.policy import OPEN, Policy
 from trunkline.sdp.refusal import Refusal, refuse, refuse_answer, refuse_malformed
@@ -298,6 +299,19 @@ class MediaPlan:
         _, target = self._legs(side)
         target.offered = parse(body)
         self._offerer = side
+
+    def silence(self, side: End, offer: bytes, kind: str | None, theirs: bytes, its_kind: str | None) -> bytes | None:
+        """What answers `side`'s own `offer` while nobody is there for it. None when the other side's offer, `theirs`,
+        cannot take its place afterwards, section for section (RFC 3264 §8)."""
+        leg, _ = self._legs(side)
+        said = []
+        for body, span in ((offer, find_sdp(kind, offer)), (theirs, find_sdp(its_kind, theirs))):
+            read = self._read(body, span) if span is not None else None
+            if not isinstance(read, Description):
+                return None
+            said.append(read)
+        mine, other = [[section.kind for section in each.media] for each in said]
+        return leg.origin.stamp(silent(said[0])) if mine == other[: len(mine)] else None
 
     def renew(self, side: End) -> None:
         """What `side` said last is to be sent again, with a version of its own: its other side was told something else

@@ -88,7 +88,7 @@ class Origination(Call):
         if self.ended or self.answered or event.leg != self.caller.id:
             return super().receive(event, now)
         if isinstance(event, Connected):
-            self._offer, self._kind = event.body, event.content_type
+            self.offer, self.kind = event.body, event.content_type
             self._search.offers(event.body, event.content_type)
             return self._searched(self._search.attempt(now), now)
         if isinstance(event, Failed | Disconnected):

@@ -303,6 +303,13 @@ class Search:
         headers = 'Reason: Q.850;cause=19;text="no answer"\r\n'
         return outs, Nobody(480, None, headers, "no-answer", hunt.RANG_OUT, "edge")
 
+    def taken(self, now: float) -> Outs:
+        """Somebody else has answered in the place of who rings, and nobody is looked for any more."""
+        self._candidates = []
+        outs = self.leg.disconnect('SIP;cause=200;text="Call completed elsewhere"', now) if self.leg is not None else []
+        self._close(487, "Request Terminated", "", now)
+        return outs
+
     def failed(self, event: Failed, now: float) -> Step:
         """The agent was not reached, or refused."""
         self._close(event.status, event.phrase, event.reason, now)

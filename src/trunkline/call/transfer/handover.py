@@ -230,23 +230,23 @@ class Handover:
     def _complete(self, call: Call, moving: Moving, transfer: Transfer, joining: Joining, now: float) -> Outs:
         """The two are joined: the new party has the place, and who had it leaves."""
         end = transfer.end
-        left = call.bridge.seat(end)
-        assert left is not None
+        left = call.bridge.seat(end) if call.answered else None
         if transfer.lender:
             admission, table = self._admission, self._table
             seat, outs = merging.complete(self._ua, self._calls, admission, table, call, transfer, joining, now)
         else:
             seat, outs = self._seated(transfer, joining, now)
         outs += call.bridge.replace(end, seat, joining.plan, now)
-        moving.transfer = None
-        moving.settling = joining if joining.plan.offerer is not None else None
+        if left is None:
+            outs += call.taken(joining.answer, seat.party.id, now)
+        moving.transfer, moving.settling = None, joining if joining.plan.offerer is not None else None
         transfer.entry.end("completed", 200, "OK", "", now + self._ua.epoch)
         if transfer.rules is not None:
             self._bound(call, transfer.rules, now)
         outs.append(self._journal(call, None))
         if transfer.token:
             outs.append(Done(transfer.token, True))
-        return outs + self.leave(call, moving, transfer, left, now)
+        return outs + self.leave(call, moving, transfer, left, now) if left is not None else outs
 
     def _seated(self, transfer: Transfer, joining: Joining, now: float) -> tuple[Seat, Outs]:
         """The new party's seat; one that called is answered."""

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from trunkline.call.b2bua.bridge import Seat, opposite
 from trunkline.call.b2bua.call import Call
+from trunkline.call.b2bua.joining import Joining
 from trunkline.call.b2bua.ledger import LegEntry, peer
 from trunkline.call.b2bua.legs import Legs
 from trunkline.call.b2bua.media_plan import End, Terms, policy_of
-from trunkline.call.b2bua.moving import Transfer
+from trunkline.call.b2bua.moving import Moving, Transfer
+from trunkline.call.b2bua.origination import Origination
 from trunkline.call.decision.admission import Admission
 from trunkline.call.leg.asking import Outs
 from trunkline.call.leg.endpoint_leg import EndpointLeg
@@ -22,10 +24,11 @@ from trunkline.call.leg.farewell import Farewell
 from trunkline.call.leg.gate import Stateless
 from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.call.leg.user_agent import UserAgent
-from trunkline.call.outputs import Heard, Observed
+from trunkline.call.outputs import Heard, Journal, Observed
 from trunkline.call.transfer.handover import Handover
 from trunkline.call.transfer.sender import Senders, Stranger, Unproven
 from trunkline.call.transfer.standing import entered, moving_of
+from trunkline.model.journal import Rejoined
 from trunkline.model.trunk import Trunk
 from trunkline.sdp.multipart import find_sdp
 from trunkline.sip.flow import Flow
@@ -125,7 +128,31 @@ class Replacing:
         here = end != "agent" and stays is not None and isinstance(stays.party, EndpointLeg)
         transfer.plan = call.bridge.plan.successor(end, Terms(ua.origin(flow), policy_of(trunk)), here)
         joining = self._handover.joining(call, transfer, moving, leg)
+        if not call.answered:
+            return self._pick_up(call, moving, transfer, joining, leg, request, now)
         outs = leg.trying(now) + joining.offered(request.body, request.get("content-type") or "", now)
+        return outs + self._handover.advance(call, moving, transfer, now)
+
+    def _pick_up(
+        self,
+        call: Call,
+        moving: Moving,
+        transfer: Transfer,
+        joining: Joining,
+        leg: UasLeg,
+        request: Request,
+        now: float,
+    ) -> Outs:
+        """The sender answers the call in the place of the agent that rings. It has made an offer, and so has the
+        caller: the sender's is answered with silence, and then it is offered what the caller offers."""
+        kind = request.get("content-type")
+        silence = joining.plan.silence(joining.newcomer, request.body, kind, call.offer, call.kind)
+        if silence is None:
+            detail = "Its media sections cannot become those of the caller."
+            return self._handover.fail(call, moving, 488, "Not Acceptable Here", detail, now)
+        outs = leg.connect(silence, "", "", now)
+        outs.append(Journal(Rejoined(call.ledger.record(), call.bridge.states(leg))))
+        outs += joining.picked_up(call.offer, call.kind, now)
         return outs + self._handover.advance(call, moving, transfer, now)
 
     def _place(self, asked: Replaces, request: Request, flow: Flow, now: float) -> Place | NotReplaced | Unproven:
@@ -135,20 +162,24 @@ class Replacing:
             return NotReplaced(481, "no-such-dialog")
         if call is None:
             return NotReplaced(603, "dialog-ended")
-        if not call.answered:
-            # An early dialog that its peer began is not ours to give away; of ours, the caller's offer is with another.
-            return NotReplaced(481 if isinstance(leg, UasLeg) else 603, "dialog-early")
-        end = call.bridge.end_of(leg.id)
-        seat = call.bridge.seat(end) if end is not None else None
-        if end is None or seat is None:
+        if not call.answered and isinstance(leg, UasLeg):
+            # An early dialog that its peer began is not ours to give away.
+            return NotReplaced(481, "dialog-early")
+        if not call.answered and isinstance(call, Origination):
+            return NotReplaced(603, "dialog-early")
+        end: End | None = "agent" if not call.answered else call.bridge.end_of(leg.id)
+        seat = call.ringing if not call.answered else call.bridge.seat(end) if end is not None else None
+        if end is None or seat is None or seat.party.id != leg.id:
             return NotReplaced(603, "dialog-ended")
         trunk = self._senders.whose(call.ledger.organization_id, seat, request, flow, now)
         if isinstance(trunk, Stranger):
             return NotReplaced(403, trunk.reason)
         if isinstance(trunk, Unproven):
             return trunk
-        if asked.early_only:
+        if call.answered and asked.early_only:
             return NotReplaced(486, "answered-already")
+        if not call.answered and (not call.offer or leg.gone):
+            return NotReplaced(488, "no-offer")
         if call.moving is not None and call.moving.busy:
             return NotReplaced(491, "transfer-in-progress")
         return Place(call, end, seat, trunk)

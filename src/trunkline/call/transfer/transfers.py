@@ -22,8 +22,9 @@ from trunkline.call.decision.arrival import Arrival
 from trunkline.call.decision.proof import Digest
 from trunkline.call.inputs import HangUp, Originate, SendDigits, Transfer
 from trunkline.call.leg.asking import Outs
-from trunkline.call.leg.events import Asked, Disconnected, LegEvent, Lost, Replied, Summoned
+from trunkline.call.leg.events import Acknowledged, Asked, Disconnected, LegEvent, Lost, Replied, Summoned
 from trunkline.call.leg.user_agent import CHANGES, SUBSCRIBING, UserAgent
+from trunkline.call.outputs import Journal
 from trunkline.call.transfer.commands import DIGITS, Commands
 from trunkline.call.transfer.delegating import REFER, Delegating
 from trunkline.call.transfer.handover import Handover
@@ -32,6 +33,7 @@ from trunkline.call.transfer.referring import Referring
 from trunkline.call.transfer.replacing import Replacing
 from trunkline.call.transfer.sender import Senders
 from trunkline.call.transfer.wording import reply
+from trunkline.model.journal import Rejoined
 from trunkline.sip.status import phrase
 
 
@@ -96,7 +98,11 @@ class Transfers:
         if transfer is not None and transfer.leg is not None and event.leg == transfer.leg.id and not transfer.lender:
             if isinstance(event, Asked):
                 return self._not_yet(transfer.leg, event, now)
+            if isinstance(event, Acknowledged):
+                return self._handover.again(call, moving, now)
             return self._handover.receive(call, moving, transfer, event, now)
+        if not call.answered:
+            return self._ringing(call, moving, event, now)
         end = call.bridge.end_of(event.leg)
         if end is None:
             return self._departed(moving, event, now)
@@ -193,6 +199,14 @@ class Transfers:
             return []
         outs = self._handover.fail(owner, owner.moving, 487, phrase(487), "The new party hung up.", now)
         return outs + call.receive(event, now)
+
+    def _ringing(self, call: Call, moving: Moving, event: LegEvent, now: float) -> Outs:
+        """A word of a call that is not answered yet. When its own agent answers, nobody else takes its place."""
+        outs = call.receive(event, now)
+        if call.answered and not call.ended and moving.transfer is not None:
+            outs += self._handover.fail(call, moving, 487, phrase(487), "The agent answered first.", now)
+            outs.append(Journal(Rejoined(call.ledger.record(), call.bridge.states())))
+        return outs
 
     def _departed(self, moving: Moving, event: LegEvent, now: float) -> Outs:
         """A word of a leg that was replaced, and waits for its BYE."""
