@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -169,6 +170,20 @@ def live(engine: Engine, organization: str, clock: Clock) -> CallRecord:
     foreign = record("01hm6jv4qg0000000000000000", clock.wall + 1, status="in-progress", ended_at=None)
     engine.live[foreign.id] = foreign
     return call
+
+
+async def test_however_many_go_on_they_are_counted_and_paged(
+    admin: Client, engine: Engine, clock: Clock, organization: str
+) -> None:
+    for place in range(1203):
+        call = record(organization, clock.wall + place, status="in-progress", ended_at=None)
+        engine.live[call.id] = call
+    for path in ("/v1/calls/live?", "/v1/calls?status=in-progress&"):
+        answer = (await admin.get(f"{path}page=13&per_page=100")).json
+        assert answer["pagination"] == {"page": 13, "per_page": 100, "total": 1203}
+        assert [each["started_at"] for each in answer["data"]] == [
+            datetime.fromtimestamp(clock.wall + place, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for place in (2, 1, 0)
+        ]
 
 
 async def test_r30_live_calls_by_both_ways(admin: Client, live: CallRecord, log: list[CallRecord]) -> None:

@@ -15,6 +15,7 @@ from trunkline.call.decision.proof import Digest
 from trunkline.call.decision.refusals import CAUSES
 from trunkline.call.decision.verdict import Policy, Verdict
 from trunkline.call.inputs import AddBan, HangUp, LiftBan, Originate
+from trunkline.control.calls.calls import CallFilter
 from trunkline.control.ports import (
     Bans,
     BanSeen,
@@ -26,6 +27,7 @@ from trunkline.control.ports import (
     Health,
     LiveCall,
     LiveCalls,
+    LivePage,
     Metrics,
     NotPlaced,
     Place,
@@ -178,8 +180,16 @@ class Engine:
             case TransferOf() | DigitsTo():
                 return self._ordered(query)
             case LiveCalls():
-                calls = [call for call in self.live.values() if call.organization_id == query.organization_id]
-                return tuple(sorted(calls, key=lambda call: call.started_at, reverse=True)[: query.limit])
+                asked = CallFilter(
+                    phone_number=query.phone_number,
+                    direction=query.direction,
+                    start=query.start,
+                    end=query.end,
+                    sip_call_id=query.sip_call_id,
+                )
+                mine = [call for call in self.live.values() if call.organization_id == query.organization_id]
+                calls = sorted(filter(asked.passes, mine), key=lambda call: call.started_at, reverse=True)
+                return LivePage(calls=tuple(calls[query.skip : query.skip + query.limit]), total=len(calls))
             case Place():
                 return self._placed(query)
             case LiveCall():

@@ -64,7 +64,15 @@ def test_a_trunk_that_is_full(house: Edge, carrier: Phone, agent: Phone) -> None
     assert refusal.header("Retry-After") == "5"
     assert 'text="' in refusal.header("Reason")
     assert "trunk-full" in refusal.text
-    assert house.get("/v1/calls/live")["pagination"]["total"] == 1
+    (live,) = house.get("/v1/calls/live")["data"]
+    leg = house.call(live["id"])["legs"][0]["sip_call_id"]
+    escaped = NUMBER.replace("+", "%2B")
+    for among, there in (
+        ("direction=inbound", 1), ("direction=outbound", 0), (f"phone_number={escaped}", 1), ("page=2", 1),
+        ("phone_number=%2B19995550100", 0), ("start_date=2999-01-01", 0), ("end_date=2999-01-01", 1),
+    ):  # fmt: skip
+        assert house.get(f"/v1/calls?status=in-progress&{among}")["pagination"]["total"] == there, among
+    assert [each["id"] for each in house.get(f"/v1/calls?sip_call_id={leg}")["data"]] == [live["id"]]
     first.bye()
     taken.ends()
     second = Dialled(carrier, house.sip, NUMBER)

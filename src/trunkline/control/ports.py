@@ -16,7 +16,7 @@ import msgspec
 from trunkline.call.decision.explain import Explanation, Hypothetical
 from trunkline.call.inputs import AddBan, HangUp, LiftBan
 from trunkline.model.binding import Binding
-from trunkline.model.call import CallRecord
+from trunkline.model.call import CallRecord, Direction
 from trunkline.model.change import Change
 from trunkline.model.trunk import Trunk
 from trunkline.providers.values import (
@@ -40,11 +40,28 @@ class Query(msgspec.Struct, Generic[A], frozen=True):
     """A question that is answered by an `A`."""
 
 
-class LiveCalls(Query[tuple[CallRecord, ...]], frozen=True, kw_only=True, tag="live-calls"):
-    """Calls going on now, newest first, at most `limit`."""
+class LivePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the calls that go on."""
+
+    calls: tuple[CallRecord, ...]
+    total: int
+    """How many there are of the kind that was asked for."""
+
+
+class LiveCalls(Query[LivePage], frozen=True, kw_only=True, tag="live-calls"):
+    """Calls going on now that are all of this, newest first: at most `limit`, after the first `skip`."""
 
     organization_id: str
-    limit: int = 1000
+    phone_number: str | None = None
+    direction: Direction | None = None
+    start: float | None = None
+    """Unix seconds: calls that started then or later."""
+    end: float | None = None
+    """Unix seconds: calls that started before."""
+    sip_call_id: str | None = None
+    """The Call-ID of any leg."""
+    skip: int = 0
+    limit: int = 20
 
 
 class LiveCall(Query[CallRecord | None], frozen=True, kw_only=True, tag="live-call"):

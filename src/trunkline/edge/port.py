@@ -12,6 +12,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeGuard, TypeVar
 
+from trunkline.call.b2bua.ledger import Ledger
 from trunkline.call.beside.trial import PATIENCE
 from trunkline.call.decision.departure import Objection
 from trunkline.call.decision.explain import explain
@@ -30,6 +31,7 @@ from trunkline.control.ports import (
     Health,
     LiveCall,
     LiveCalls,
+    LivePage,
     Metrics,
     NotPlaced,
     Place,
@@ -65,6 +67,17 @@ _SETTLE = 1.0
 
 def _is_trunk(change: Change) -> TypeGuard[Put]:
     return isinstance(change, Put) and isinstance(change.record, Trunk)
+
+
+def _among(ledger: Ledger, asked: LiveCalls) -> bool:
+    return (
+        ledger.organization_id == asked.organization_id
+        and asked.phone_number in (None, ledger.phone_number)
+        and asked.direction in (None, ledger.direction)
+        and (asked.start is None or ledger.started_at >= asked.start)
+        and (asked.end is None or ledger.started_at < asked.end)
+        and (asked.sip_call_id is None or any(leg.sip_call_id == asked.sip_call_id for leg in ledger.legs))
+    )
 
 
 class Port:
@@ -204,8 +217,8 @@ class Port:
     def _answer(self, query: Query[Any]) -> object:
         core = self._core
         match query:
-            case LiveCalls(organization_id=organization, limit=limit):
-                return self._live(organization, limit)
+            case LiveCalls():
+                return self._live(query)
             case LiveCall(call_id=call_id):
                 call = core.calls.get(call_id)
                 return call.ledger.record() if call is not None else None
@@ -271,14 +284,16 @@ class Port:
             reasons.append(self._occupancy.reason)
         return tuple(reasons)
 
-    def _live(self, organization_id: str, limit: int) -> tuple[CallRecord, ...]:
+    def _live(self, asked: LiveCalls) -> LivePage:
+        """Each call is looked at, but a record is made of the page alone: thousands would hold up the loop."""
         found: list[CallRecord] = []
+        total = 0
         for call in reversed(self._core.calls.values()):
-            if call.ledger.organization_id == organization_id:
-                found.append(call.ledger.record())
-                if len(found) >= limit:
-                    break
-        return tuple(found)
+            if _among(call.ledger, asked):
+                if asked.skip <= total < asked.skip + asked.limit:
+                    found.append(call.ledger.record())
+                total += 1
+        return LivePage(calls=tuple(found), total=total)
 
     def _health(self, trunk_id: str) -> Health | None:
         health = self._core.probing.health(trunk_id)

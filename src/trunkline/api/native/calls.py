@@ -14,7 +14,7 @@ from msgspec import structs
 from trunkline.api.body import Request, exact
 from trunkline.api.native.call_shapes import CallDetail, CallItem, LiveItem, detail, item
 from trunkline.api.native.progress import state
-from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, cut, ending
+from trunkline.api.native.shape import Moment, PageQuery, Pagination, beginning, ending
 from trunkline.api.route import Ask, Reply, Route
 from trunkline.control.calls.calls import CallFilter
 from trunkline.control.fields import phone_number
@@ -84,10 +84,11 @@ async def list_calls(ask: Ask[None, CallQuery]) -> CallList:
 
 
 async def list_live_calls(ask: Ask[None, PageQuery]) -> LiveList:
-    found, pagination = cut(await ask.services.calls.live(ask.organization_id), ask.query)
+    page, per_page = ask.query.page, ask.query.per_page
+    found, total = await ask.services.calls.live(ask.organization_id, CallFilter(page=page, per_page=per_page))
     return LiveList(
         data=[LiveItem(**structs.asdict(item(ask.services, call)), state=state(call)) for call in found],
-        pagination=pagination,
+        pagination=Pagination(page, per_page, total),
     )
 
 

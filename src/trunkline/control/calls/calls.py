@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import structs
 
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import NotFound, Unavailable
@@ -17,6 +18,9 @@ from trunkline.store.database.paging import Page
 from trunkline.store.rows.calls import CallStats
 from trunkline.store.store import Store
 from trunkline.telemetry.shown import CallTrace
+
+_FEW = 1000
+"""Calls that may have a leg of one name."""
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +57,7 @@ class Calls:
     async def page(self, organization_id: str, asked: CallFilter) -> Page[CallRecord]:
         """One page, newest first. Calls that go on are asked of the engine, the others of the log."""
         if asked.status == "in-progress":
-            found = [call for call in await self.live(organization_id) if asked.passes(call)]
-            start = (asked.page - 1) * asked.per_page
-            return Page(found[start : start + asked.per_page], len(found))
+            return await self.live(organization_id, asked)
         if asked.sip_call_id is not None:
             return await self._by_sip_call_id(organization_id, asked, asked.sip_call_id)
         await self._settle()
@@ -80,7 +82,8 @@ class Calls:
         if asked.status is None:
             # Without the engine none goes on.
             with contextlib.suppress(Unavailable):
-                live = {call.id: call for call in await self.live(organization_id)}
+                every = structs.replace(asked, page=1, per_page=_FEW)
+                live = {call.id: call for call in (await self.live(organization_id, every)).rows}
         await self._settle()
         try:
             async with self._store.read() as unit:
@@ -88,18 +91,29 @@ class Calls:
         except store_errors.Unavailable:
             raise _unreadable() from None
         # A call may be in both: what is logged is the last word.
-        every = (live | {call.id: call for call in logged if asked.status in (None, call.status)}).values()
-        found = sorted(filter(asked.passes, every), key=lambda call: (call.started_at, call.id), reverse=True)
+        both = (live | {call.id: call for call in logged if asked.status in (None, call.status)}).values()
+        found = sorted(filter(asked.passes, both), key=lambda call: (call.started_at, call.id), reverse=True)
         start = (asked.page - 1) * asked.per_page
         return Page(found[start : start + asked.per_page], len(found))
 
-    async def live(self, organization_id: str) -> list[CallRecord]:
-        """The organization's calls that go on, newest first. Raises `Unavailable`."""
+    async def live(self, organization_id: str, asked: CallFilter) -> Page[CallRecord]:
+        """One page of the organization's calls that go on, newest first; a status is not looked at. Raises
+        `Unavailable`."""
+        wanted = LiveCalls(
+            organization_id=organization_id,
+            phone_number=asked.phone_number,
+            direction=asked.direction,
+            start=asked.start,
+            end=asked.end,
+            sip_call_id=asked.sip_call_id,
+            skip=(asked.page - 1) * asked.per_page,
+            limit=asked.per_page,
+        )
         try:
-            found = await self._state.engine.ask(LiveCalls(organization_id=organization_id))
+            found = await self._state.engine.ask(wanted)
         except ConnectionError:
             raise _unreachable() from None
-        return list(found)
+        return Page(list(found.calls), found.total)
 
     async def get(self, organization_id: str, id: str) -> CallRecord:
         """The call as it is now. Raises `NotFound`."""
