@@ -154,7 +154,15 @@ async def test_s4_07_a_number_leaves_its_account(test: Client) -> None:
     evidence = (await test.post("/v1/voip-connections/test", account)).json["verification_evidence_id"]
     made = await test.post("/v1/voip-connections", {**account, "verification_evidence_id": evidence})
     serial = str(made.json["id"])
-    imported = await test.post(f"{BASE}/import", {"e164": E164, "sipConnectionInstallationId": serial})
+    wanted = {"e164": E164, "sipConnectionInstallationId": serial}
+    for wrong, field in (
+        ({"label": "two\nlines"}, "label"),
+        ({"dispatchMetadataTemplate": {"campaign": "two\nlines"}}, "dispatchMetadataTemplate"),
+    ):
+        refused = await test.post(f"{BASE}/import", {**wanted, **wrong})
+        assert (refused.status, refused.json["details"]["field"]) == (400, field)
+        assert (await test.get(BASE)).json == [], "and nothing is imported"
+    imported = await test.post(f"{BASE}/import", wanted)
     assert (imported.status, imported.json["sipConnectionInstallationId"]) == (201, serial), imported.raw
     path = f"{BASE}/{imported.json['id']}"
     same = await test.patch(path, {"sipConnectionInstallationId": serial, "label": "Line"})

@@ -43,6 +43,7 @@ class AccountImport:
             raise Invalid("invalid_parameter", message, field=field, provided=connection)
         if isinstance(wanted.agent_id, str):
             self._agents.get(organization_id, ids.bare(wanted.agent_id) or "")
+        self._numbers.check(organization_id, wanted)
         (imported,) = await self._connected.import_numbers(organization_id, found.serial, [str(wanted.e164)])
         if imported.refusal is not None:
             raise imported.refusal

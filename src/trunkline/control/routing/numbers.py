@@ -238,6 +238,11 @@ class Numbers:
             raise _there(e164)
         return number
 
+    def check(self, organization_id: str, wanted: NumberWanted) -> None:
+        """Raises `Invalid` and `NotFound` for what no number can be, before anything is done for one."""
+        blank = Number(id="", organization_id=organization_id, e164=fields.phone_number(str(wanted.e164), "e164"))
+        self._applied(Draft(), blank, None, wanted)
+
     async def change(self, organization_id: str, id: str, wanted: NumberWanted, *, operator: bool = False) -> Number:
         """Change what is said; the next INVITE obeys, calls that go on are left alone. On another trunk it begins as an
         imported number does. Raises `NotFound`, and `Invalid`, also for a state that is not reached by hand."""
