@@ -34,6 +34,8 @@ class Carrier:
         self.engine: dict[str, dict[str, Any]] = {}
         self.accepted: list[tuple[str, dict[str, Any]]] = []
         self.base = ""
+        self.go_on = asyncio.Event()
+        """What a request that is `held` waits for."""
         self.faults_at: dict[int, str] = {}
         """The same by which request it is: 1 is the next after `asked` was cleared."""
 
@@ -49,6 +51,9 @@ class Carrier:
             if part in line and waiting:
                 fault = waiting.pop(0)
                 break
+        if fault == "held":
+            await self.go_on.wait()
+            fault = ""
         answer: web.StreamResponse | None = None
         if not fault or fault.startswith("done-"):
             answer = await handler(request)

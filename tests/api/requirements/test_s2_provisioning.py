@@ -102,6 +102,23 @@ async def test_s2_51_what_is_left_by_a_process_is_done_by_the_next(
     assert again.state.catalogue.numbers[phone.partition("_")[2]].state == "active"
 
 
+async def test_a_number_that_is_moved_while_its_engine_is_told_is_not_done(
+    admin: Client, carrier: Carrier, services: Services
+) -> None:
+    phone = await imported(admin, await trunk_of(admin, WITH_KEY))
+    other = await trunk_of(admin, {**WITH_KEY, "name": "Another", "config": {"server": "sip.eu.example.com"}})
+    carrier.fail("POST /v1/convai", "held")
+    assert (await admin.post(f"/v1/phone-numbers/{phone}/provision")).status == 202
+    moved = await admin.patch(f"/v1/phone-numbers/{phone}", {"trunk_id": other})
+    assert (moved.status, moved.json["status"]) == (200, "provisioning")
+    carrier.go_on.set()
+    await idle(services)
+    shown = (await admin.get(f"/v1/phone-numbers/{phone}")).json
+    assert (shown["trunk_id"], shown["status"]) == (other, "provisioning")
+    again = await admin.post(f"/v1/phone-numbers/{phone}/provision")
+    assert (again.status, again.json["status"]) == (200, "active")
+
+
 async def test_r24_a_refusal_is_final_until_somebody_asks_again(admin: Client, carrier: Carrier) -> None:
     phone = await imported(admin, await trunk_of(admin, WITH_KEY))
     carrier.fail("POST /v1/convai", "422")

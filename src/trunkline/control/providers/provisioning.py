@@ -186,14 +186,18 @@ class Provisioning:
             async with self._store.write() as unit:
                 await unit.jobs.remove(job.number_id)
             return None
-        begun = self._state.wall()
+        begun, trunk_id = self._state.wall(), number.trunk_id
         try:
             told = await self._tell(number)
         except ProviderError as error:
-            return await self._not_told(job, error)
+            return await self._not_told(job, error, trunk_id)
         async with self._state.change() as draft:
             number = self._state.catalogue.numbers.get(job.number_id)
-            if number is not None:
+            if number is not None and number.trunk_id != trunk_id:
+                # Somebody put it on another trunk meanwhile, and who is behind that was not told.
+                draft.put(structs.replace(number, updated_at=self._state.wall()))
+                draft.along.append(EndJob(number.id))
+            elif number is not None:
                 trunk = self._state.catalogue.trunks.get(number.trunk_id or "")
                 # Credentials that were changed meanwhile were not told of.
                 again = trunk is not None and (trunk.credentials_changed_at or 0.0) > begun
@@ -202,7 +206,7 @@ class Provisioning:
                 draft.along.append(EndJob(number.id))
         return None
 
-    async def _not_told(self, job: Job, error: ProviderError) -> str | None:
+    async def _not_told(self, job: Job, error: ProviderError, trunk_id: str | None) -> str | None:
         again = error.fault in ("busy", "unavailable", "uncertain") and job.attempts < len(_PAUSES)
         if again:
             due = self._state.wall() + _PAUSES[job.attempts]
@@ -212,11 +216,11 @@ class Provisioning:
             number = self._state.catalogue.numbers.get(job.number_id)
             if number is None:
                 return None
-            # A number that works goes on working as the engine knows it.
-            state = "failed" if number.state == "provisioning" and not again else number.state
-            draft.put(
-                structs.replace(number, state=state, provision_error=error.message, updated_at=self._state.wall())
-            )
+            # A number that works goes on working as the engine knows it; of one that was moved it was another engine.
+            moved = number.trunk_id != trunk_id
+            state = "failed" if number.state == "provisioning" and not again and not moved else number.state
+            said = number.provision_error if moved else error.message
+            draft.put(structs.replace(number, state=state, provision_error=said, updated_at=self._state.wall()))
             if not again:
                 draft.along.append(EndJob(number.id))
         return None if again else error.message
