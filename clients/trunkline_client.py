@@ -14,6 +14,7 @@ left out is not sent; None is. Lists are lists, with the rest of their answer in
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import urllib.error
@@ -102,8 +103,9 @@ class Trunkline:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise TrunklineError(error.code, _read(error.read()), dict(error.headers)) from None
-        except urllib.error.URLError as error:
-            raise TrunklineError(0, str(error.reason), {}) from None
+        except (OSError, http.client.HTTPException) as error:
+            # Nobody there, nobody in time, or a connection that broke off.
+            raise TrunklineError(0, str(getattr(error, "reason", error)) or type(error).__name__, {}) from None
         return _read(text) if text else None
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -99,6 +101,23 @@ def test_s1_28_s2_53_the_documents_calls_in_python(house: Edge, key: str, module
     with pytest.raises(TypeError):
         client.phone_numbers.provision()
     assert client.phone_numbers.delete(phone.id).success
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"])
+def test_a_server_that_breaks_off_is_none(module: ModuleType, said: bytes) -> None:
+    def answer(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(65536)
+            peer.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        answering = threads.submit(answer, server)
+        client = module.Trunkline("key", f"http://127.0.0.1:{server.getsockname()[1]}", timeout=10)
+        with pytest.raises(module.TrunklineError) as caught:
+            client.agents.list()
+        answering.result()
+    assert (caught.value.status, caught.value.code) == (0, "")
 
 
 def test_s1_28_s2_53_the_documents_calls_in_node(house: Edge, key: str, root: Path, tool: Callable[[str], str]) -> None:

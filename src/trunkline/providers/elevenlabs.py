@@ -12,6 +12,7 @@ import msgspec
 
 from trunkline.providers.rest import Reply, Rest, read
 from trunkline.providers.values import Credentials, EngineNumber, ProviderError
+from trunkline.sip.flow import host_port
 
 _ENCRYPTION = {"disable": "disabled", "allow": "allowed", "require": "required"}
 _PATH = "/v1/convai/phone-numbers"
@@ -87,7 +88,7 @@ def _body(number: EngineNumber) -> dict[str, Any]:
     body["inbound_trunk_config"] = inbound
     if number.endpoint is not None:
         body["outbound_trunk_config"] = {
-            "address": f"{number.endpoint.host}:{number.endpoint.port}",
+            "address": host_port((number.endpoint.host, number.endpoint.port)),
             "transport": number.endpoint.transport,
             "media_encryption": encryption,
         }

@@ -16,6 +16,7 @@ from tests.providers.conftest import carrier, providers
 from trunkline.control.ports import TrunkTrial
 from trunkline.control.services import Services
 from trunkline.providers.registry import Providers
+from trunkline.providers.values import Endpoint
 from trunkline.store.store import Store
 
 __all__ = ["carrier", "providers"]
@@ -68,6 +69,16 @@ async def test_s2_28_elevenlabs_is_told_of_a_number(admin: Client, carrier: Carr
     assert told["inbound_trunk_config"]["credentials"]["username"] == "your_elevenlabs_username"
     assert told["outbound_trunk_config"]["address"] == "sip.example.net:5060"
     assert await status(admin, phone) == "active"
+
+
+async def test_an_edge_that_is_reached_by_an_ipv6_address_is_told_of_as_one(
+    admin: Client, carrier: Carrier, engine: Engine
+) -> None:
+    engine.endpoints = (Endpoint(host="2606:4700::1", port=5060),)
+    phone = await imported(admin, await trunk_of(admin, WITH_KEY))
+    assert (await admin.post(f"/v1/phone-numbers/{phone}/provision")).status == 200
+    [told] = carrier.engine["numbers"].values()
+    assert told["outbound_trunk_config"]["address"] == "[2606:4700::1]:5060"
 
 
 @pytest.mark.parametrize("fault", ["done-silence", "done-cut", "done-500"])
