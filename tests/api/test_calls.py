@@ -172,6 +172,18 @@ def live(engine: Engine, organization: str, clock: Clock) -> CallRecord:
     return call
 
 
+async def test_what_a_peer_said_in_no_utf_8_is_shown_all_the_same(
+    admin: Client, engine: Engine, clock: Clock, organization: str
+) -> None:
+    leg = LegRecord(side="agent", started_at=clock.wall, status=486, phrase="Besch\udcf6ftigt")
+    call = record(organization, clock.wall, status="in-progress", ended_at=None, legs=(leg,))
+    engine.live[call.id] = call
+    answer = await admin.get(f"/v1/calls/call_{call.id}")
+    assert (answer.status, answer.json["legs"][0]["phrase"]) == (200, "Besch\ufffdftigt")
+    plain = (await admin.get("/v1/calls/live")).json["data"][0]
+    assert plain.items() <= answer.json.items(), "the same form, however it was written"
+
+
 async def test_however_many_go_on_they_are_counted_and_paged(
     admin: Client, engine: Engine, clock: Clock, organization: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from trunkline.model.binding import Binding
 from trunkline.sip.flow import Flow
@@ -47,3 +48,24 @@ async def test_what_is_written_comes_back(store: Store) -> None:
         await unit.bindings.change({("nobody", "nowhere"): None})
     async with store.read() as unit:
         assert await unit.bindings.all() == [later]
+
+
+@pytest.mark.parametrize("text", ["Ph\udcf6ne", "Ph\x00ne", "\udcff\udcfe", "Phöne", "\U0010ffff00"])
+async def test_whatever_a_device_says_of_itself_is_kept(store: Store, text: str) -> None:
+    """Bytes that are no UTF-8 come as lone surrogates, and a NUL is what PostgreSQL has no text for."""
+    said = msgspec.structs.replace(
+        PHONE,
+        key=f"sip:{text}@192.0.2.40",
+        contact=f"sip:{text}@192.0.2.40",
+        call_id=text,
+        path=(f"sip:{text}@192.0.2.50;lr",),
+        instance=text,
+        user_agent=text,
+    )
+    async with store.write() as unit:
+        await unit.bindings.change({place(said): said, place(LAPTOP): LAPTOP})
+    async with store.read() as unit:
+        assert {place(each): each for each in await unit.bindings.all()} == {place(said): said, place(LAPTOP): LAPTOP}
+    async with store.write() as unit:
+        await unit.bindings.change({place(said): None})
+        assert await unit.bindings.all() == [LAPTOP]

@@ -8,6 +8,7 @@ Every answer bears X-Request-Id, and an answer to a known key the headers of the
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from trunkline.control.errors import Forbidden, Invalid, Limited, NotFound, Refu
 from trunkline.control.services import Services
 from trunkline.control.window import Budget
 from trunkline.model import ids
+from trunkline.model.words import readable
 from trunkline.store.rows.idempotency import Given
 
 _LOG = logging.getLogger("trunkline.api")
@@ -94,7 +96,7 @@ class Door:
             _LOG.exception("request %s failed: %s %s", request_id, request.method, path)
             code, status, details = "server_error", 500, ErrorDetails()
             message = "Something went wrong here; the request id leads to it in the log."
-        body = surface.render(code, message, request_id, details)
+        body = surface.render(code, readable(message), request_id, details)
         return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
     def _request_id(self, request: web.Request) -> str:
@@ -151,7 +153,7 @@ class Door:
                 answer = await route.handler(ask)
                 reply = answer if isinstance(answer, Reply) else Reply(answer, route.status)
                 headers.update(reply.headers)
-                encoded = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
+                encoded = reply.body if isinstance(reply.body, bytes) else _encoded(reply.body)
                 return Given(reply.status, reply.content_type, encoded)
 
             key = request.headers.get("Idempotency-Key") if route.method == "POST" and caller.key_id else None
@@ -166,7 +168,7 @@ class Door:
                         raise
                     # It is done all the same: whoever asks again must not be told that it may be tried once more.
                     details = errors.details_of(refusal, route.fields, surface.prefixes)
-                    body = surface.render(refusal.code, refusal.message, request_id, details)
+                    body = surface.render(refusal.code, readable(refusal.message), request_id, details)
                     return Given(errors.STATUS[type(refusal)], "application/json", body)
 
             # The organization too: an operator's key may ask the same for two of them.
@@ -252,6 +254,14 @@ _ABOVE_ORGANIZATIONS = frozenset(
 _WITH_OR_WITHOUT = frozenset({"audit:read"})
 """Of an operator who names no organization: about all of them."""
 _LIVE_ONLY = frozenset({*_ABOVE_ORGANIZATIONS, "keys:read", "keys:write"})
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        # What a peer said goes through as it is, and may hold bytes that are no UTF-8.
+        return readable(json.dumps(msgspec.to_builtins(body), ensure_ascii=False, separators=(",", ":"))).encode()
 
 
 def _too_large(limit: int) -> HttpRefusal:

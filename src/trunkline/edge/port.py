@@ -51,6 +51,7 @@ from trunkline.engine.engine import Engine
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
 from trunkline.model.trunk import Trunk
+from trunkline.model.words import readable
 from trunkline.providers.values import Endpoint
 from trunkline.store.database.errors import StoreError
 from trunkline.store.database.occupancy import Occupancy
@@ -67,6 +68,11 @@ _SETTLE = 1.0
 
 def _is_trunk(change: Change) -> TypeGuard[Put]:
     return isinstance(change, Put) and isinstance(change.record, Trunk)
+
+
+def _words(text: str | None) -> str | None:
+    """What a peer said."""
+    return None if text is None else readable(text)
 
 
 def _among(ledger: Ledger, asked: LiveCalls) -> bool:
@@ -187,7 +193,7 @@ class Port:
             trials.pop(id, None)
         status: Any = tried.status
         registration: Any = tried.registration
-        return TrunkTrial(status=status, latency=tried.latency, registration=registration, detail=tried.detail)
+        return TrunkTrial(status=status, latency=tried.latency, registration=registration, detail=_words(tried.detail))
 
     async def _order(self, query: TransferOf | DigitsTo) -> Commanded | None:
         """Command, and wait for what comes of it."""
@@ -212,7 +218,7 @@ class Port:
             return None
         finally:
             waiting.pop(token, None)
-        return Commanded(done=done.done, cause=done.cause, detail=done.detail, status=done.status)
+        return Commanded(done=done.done, cause=done.cause, detail=readable(done.detail), status=done.status)
 
     def _answer(self, query: Query[Any]) -> object:
         core = self._core
@@ -305,7 +311,7 @@ class Port:
             since=health.since + epoch,
             checked_at=None if health.checked_at is None else health.checked_at + epoch,
             latency=health.latency,
-            detail=health.detail,
+            detail=_words(health.detail),
         )
 
     def _registration(self, trunk_id: str) -> Registration | None:
@@ -320,7 +326,7 @@ class Port:
             expires_at=standing.expires_at + epoch if held and standing.expires_at is not None else None,
             next_at=None if standing.next_at is None else standing.next_at + epoch,
             status=standing.status,
-            detail=standing.phrase or None,
+            detail=_words(standing.phrase or None),
             registrar=standing.registrar,
             contact=standing.contact,
         )
