@@ -87,6 +87,36 @@ def test_an_answer_that_reaches_nobody_is_given_up(world: World, agent: Peer) ->
     assert edge.clean() == {}
 
 
+# ── a Contact that is ours ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_copies_our_contact_into_its_answers_is_found_where_it_was_called(world: World) -> None:
+    """As the agent of a home automation does: every request inside the call would come to ourselves."""
+
+    def copies(peer: Peer, message: Message) -> None:
+        if isinstance(message, Request) and message.method != "ACK":
+            ours = (message.header("Contact") or "").strip("<>")
+            answering = ANSWER if message.method == "INVITE" else b""
+            if message.to_tag is None:
+                peer.remote_tag = message.from_tag or ""
+                peer.reply(message, 180, contact=ours)
+            peer.reply(message, 200, answering, contact=ours)
+
+    edge = Edge(world, records())
+    agent = Peer(world, AGENT, copies)
+    carrier = Peer(world, CARRIER, polite)
+    carrier.invite()
+    world.run(0.1)
+    carrier.inside("INVITE", MOVED)
+    world.run(0.1)
+    carrier.inside("BYE")
+    world.run(0.1)
+    assert carrier.statuses("INVITE")[-1] == 200
+    assert agent.methods == ["INVITE", "ACK", "INVITE", "ACK", "BYE"], world.ladder()
+    assert {request.uri for request in agent.requests} == {SIP_AGENT.uri}
+    hang_up(world, edge)
+
+
 # ── sips ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -65,7 +65,8 @@ def test_whatever_comes_is_judged(data: bytes) -> None:
             assert 400 <= message.status < 600
             answer_of(message.request, message.status)
         return
-    assert message.raw == data[data.find(message.raw) :][: len(message.raw)]
+    # The empty line may be ours.
+    assert message.raw in data + b"\r\n"
     assert message.raw.endswith(message.body)
     read_all(message)
     if isinstance(message, Request):

@@ -310,6 +310,22 @@ def test_headers_end_with_an_empty_line() -> None:
     assert "empty line" in refused(message().removesuffix(b"\r\n\r\n")).reason
 
 
+@pytest.mark.parametrize("last", ["Content-Length: 0", "l:0", "CONTENT-LENGTH :  0 "])
+def test_an_empty_line_may_be_missing_where_nothing_could_follow_it(last: str) -> None:
+    data = message(last).removesuffix(b"\r\n")
+    parsed = parse(data)
+    assert isinstance(parsed, Request)
+    assert (parsed.body, parsed.raw) == (b"", data + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "last", ["Content-Length: 10", "Content-Length: 00", "Content-Length:", "X: 0", "Content-Length"]
+)
+def test_an_empty_line_is_missed_where_something_might(last: str) -> None:
+    assert isinstance(parse(message(last).removesuffix(b"\r\n")), Malformed)
+    assert isinstance(parse(message("Content-Length: 0").removesuffix(b"\r\n\r\n")), Malformed)
+
+
 def test_a_broken_via_is_salvaged_for_the_answer() -> None:
     fault = refused(message('Via: SIP/2.0/UDP h:5060;branch=z9hG4bKx;;=;received=;"', drop="Via"))
     assert fault.request is not None

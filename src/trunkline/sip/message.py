@@ -210,6 +210,9 @@ def parse(data: bytes) -> Request | Response | Malformed:
             start += 2
         data = data[start:]
     head, blank, rest = data.partition(b"\r\n\r\n")
+    if not blank and _unended(data):
+        head, blank, rest = data[:-2], b"\r\n\r\n", b""
+        data += b"\r\n"
     text = head.decode("utf-8", "surrogateescape")
     if "\r\n " in text or ("\t" in text and "\r\n\t" in text):
         text = _FOLD.sub(" ", text)
@@ -239,6 +242,15 @@ def parse(data: bytes) -> Request | Response | Malformed:
             return parsed
         fault = problem
     return _answerable(fault, parsed)
+
+
+def _unended(data: bytes) -> bool:
+    """Whether all that a message lacks is its empty line: the last header says that nothing follows. The agent of a
+    home automation writes its ACKs and answers so, over UDP."""
+    if not data.endswith(b"\r\n"):
+        return False
+    name, _, value = data[:-2].rpartition(b"\r\n")[2].partition(b":")
+    return name.rstrip(b" \t").lower() in (b"content-length", b"l") and value.strip(b" \t") == b"0"
 
 
 def _start_line(line: str) -> Request | Response | Malformed:

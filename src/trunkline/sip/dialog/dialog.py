@@ -115,7 +115,7 @@ class Dialog:
     def refresh(self, message: Request | Response) -> bool:
         """Take the remote target from a message that may change it; whether it did (§12.2.1.2, §12.2.2)."""
         target = contact_uri(message)
-        if target is None or target == self.target:
+        if target is None or target == self.target or _ours(target, self.local_tag):
             return False
         self.target = target
         return True
@@ -150,19 +150,28 @@ def accepted(request: Request, local_tag: str, flow: Flow) -> Dialog:
 
 def established(ends: Ends, response: Response, flow: Flow, fallback: str) -> Dialog:
     """The dialog that a peer's answer to a request of ours creates (§12.1.2). `fallback` is the target when the answer
-    has no Contact, as it must: the URI that was asked."""
+    has no Contact of the peer's, as it must: the URI that was asked."""
+    target = contact_uri(response)
+    if target is None or _ours(target, ends.local_tag):
+        target = fallback
     return Dialog(
         call_id=response.call_id,
         local=ends.local,
         local_tag=ends.local_tag,
         remote=response.get("to") or ends.remote,
         remote_tag=response.to_tag or "",
-        target=contact_uri(response) or fallback,
+        target=target,
         route_set=tuple(reversed(_routes(response))),
         flow=flow,
         sequence=response.cseq,
         remote_sequence=None,
     )
+
+
+def _ours(target: str, local_tag: str) -> bool:
+    """Whether a Contact is the one that we sent, whose user is our tag: there are user agents that copy it into their
+    answers, and then every request of ours would come to ourselves."""
+    return f":{local_tag}@" in target
 
 
 def contact_uri(message: Request | Response) -> str | None:
