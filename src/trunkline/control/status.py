@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.control.answered import answered
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import Unavailable
 from trunkline.control.ports import Metrics, Readiness, Tables
@@ -50,8 +51,6 @@ class Status:
         self, *, source: str | None, start: float | None, end: float | None, page: int, per_page: int
     ) -> Page[Refusal]:
         """Requests that never became anybody's call, by minute, source and reason, newest first."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.refusals.page(source=source, start=start, end=end, page=page, per_page=per_page)
-        except store_errors.Unavailable:
-            raise Unavailable("store_unavailable", "The database does not answer now.") from None

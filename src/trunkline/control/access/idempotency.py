@@ -13,7 +13,8 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 
-from trunkline.control.errors import Conflict, Invalid, Refusal, Unavailable, Unprocessable
+from trunkline.control.answered import answered
+from trunkline.control.errors import Conflict, Invalid, Refusal, Unprocessable
 from trunkline.store.database import errors as store_errors
 from trunkline.store.rows.idempotency import Given, Kept
 from trunkline.store.store import Store
@@ -78,23 +79,19 @@ class Once:
                 await unit.idempotency.delete_until(wall - KEPT)
 
     async def _kept(self, key_id: str, key: str) -> Kept | None:
-        try:
+        with answered("; nothing was done"):
             async with self._store.read() as unit:
                 kept = await unit.idempotency.get(key_id, key)
             if kept is not None and kept.at <= self._wall() - KEPT:
                 async with self._store.write() as unit:
                     await unit.idempotency.forget(key_id, key)
                 return None
-        except store_errors.Unavailable:
-            raise _unwritten() from None
         return kept
 
     async def _first(self, key_id: str, key: str, digest: bytes, work: Callable[[], Awaitable[Given]]) -> Given:
-        try:
+        with answered("; nothing was done"):
             async with self._store.write() as unit:
                 await unit.idempotency.begin(key_id, key, digest, self._wall())
-        except store_errors.Unavailable:
-            raise _unwritten() from None
         try:
             given = await work()
         except Refusal:
@@ -122,7 +119,3 @@ def _again(kept: Kept, digest: bytes) -> Given:
         )
         raise Conflict("idempotency_unfinished", message)
     return kept.given
-
-
-def _unwritten() -> Unavailable:
-    return Unavailable("store_unavailable", "The database does not answer now; nothing was done.")

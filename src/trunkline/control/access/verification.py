@@ -9,11 +9,11 @@ import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
+from trunkline.control.answered import answered
 from trunkline.control.configuration import audit
 from trunkline.control.configuration.state import State
-from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
+from trunkline.control.errors import Conflict, Invalid, NotFound
 from trunkline.model.verification import Business, Representative, Verification, VerificationStatus
-from trunkline.store.database import errors as store_errors
 from trunkline.store.database.paging import Page
 from trunkline.store.store import Store, Unit
 
@@ -53,11 +53,9 @@ class Verifications:
 
     async def of(self, organization_id: str) -> Verification | None:
         """Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.verifications.of(organization_id)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def save(self, organization_id: str, wanted: Wanted) -> Verification:
         """Raises `Invalid` for what can never be so, and `Conflict` once it was submitted."""
@@ -69,18 +67,16 @@ class Verifications:
 
     async def page(self, status: VerificationStatus | None, page: int, per_page: int) -> Page[Verification]:
         """Of all organizations, the latest first. Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.verifications.page(status, page, per_page)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def decide(self, id: str, approved: bool, reason: str | None) -> Verification:
         """What an operator says of a submission. A rejected one is a draft again, with the reason. Raises `NotFound`,
         `Invalid` for a rejection without a reason, and `Conflict` for what was not submitted."""
         if not approved and (reason is None or not reason.strip()):
             raise Invalid("missing_required_field", "A rejection says what is to be mended.", field="reason")
-        try:
+        with answered():
             async with self._store.write() as unit:
                 before = await unit.verifications.called(id)
                 if before is None:
@@ -94,13 +90,11 @@ class Verifications:
                     updated_at=self._state.wall(),
                 )
                 await self._write(unit, before, after)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
         return after
 
     async def _change(self, organization_id: str, wanted: Wanted, *, submit: bool) -> Verification:
         wall = self._state.wall()
-        try:
+        with answered():
             async with self._store.write() as unit:
                 before = await unit.verifications.of(organization_id)
                 if before is not None and before.status in ("submitted", "approved"):
@@ -113,8 +107,6 @@ class Verifications:
                     _whole(after)
                     after = structs.replace(after, status="submitted", submitted_at=wall, rejection_reason=None)
                 await self._write(unit, before, after)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
         return after
 
     async def _write(self, unit: Unit, before: Verification | None, after: Verification) -> None:
@@ -175,7 +167,3 @@ def _whole(verification: Verification) -> None:
         raise Invalid(
             "missing_required_field", "attestationAccepted must be true to submit.", field="attestationAccepted"
         )
-
-
-def _unreadable() -> Unavailable:
-    return Unavailable("store_unavailable", "The database does not answer now.")

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import structs
 
+from trunkline.control.answered import answered
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import NotFound, Unavailable
 from trunkline.control.ports import LiveCall, LiveCalls, Settle, Trace
 from trunkline.model.call import CallRecord, CallStatus, Direction
 from trunkline.model.number import Number
-from trunkline.store.database import errors as store_errors
 from trunkline.store.database.paging import Page
 from trunkline.store.rows.calls import CallStats
 from trunkline.store.store import Store
@@ -61,7 +61,7 @@ class Calls:
         if asked.sip_call_id is not None:
             return await self._by_sip_call_id(organization_id, asked, asked.sip_call_id)
         await self._settle()
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.calls.page(
                     organization=organization_id,
@@ -73,8 +73,6 @@ class Calls:
                     page=asked.page,
                     per_page=asked.per_page,
                 )
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def _by_sip_call_id(self, organization_id: str, asked: CallFilter, sip_call_id: str) -> Page[CallRecord]:
         """The few calls that have a leg by this name, whether they go on or have ended."""
@@ -85,11 +83,9 @@ class Calls:
                 every = structs.replace(asked, page=1, per_page=_FEW)
                 live = {call.id: call for call in (await self.live(organization_id, every)).rows}
         await self._settle()
-        try:
+        with answered():
             async with self._store.read() as unit:
                 logged = await unit.calls.by_sip_call_id(sip_call_id, organization=organization_id)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
         # A call may be in both: what is logged is the last word.
         both = (live | {call.id: call for call in logged if asked.status in (None, call.status)}).values()
         found = sorted(filter(asked.passes, both), key=lambda call: (call.started_at, call.id), reverse=True)
@@ -120,11 +116,9 @@ class Calls:
         record = await self._live(id)
         if record is None:
             await self._settle()
-            try:
+            with answered():
                 async with self._store.read() as unit:
                     record = await unit.calls.get(id, organization=organization_id)
-            except store_errors.Unavailable:
-                raise _unreadable() from None
         if record is None or record.organization_id != organization_id:
             raise NotFound("call_not_found", "There is no call with this id.")
         return record
@@ -147,19 +141,15 @@ class Calls:
         seconds), where these are given."""
         await self._settle()
         since = number.created_at if start is None else start
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.calls.stats(number.organization_id, number.e164, start=since, end=end)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def reached(self, organization_id: str, e164s: Sequence[str]) -> set[str]:
         """Those of an organization's numbers that a call has ever come in for. Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.calls.reached(organization_id, e164s)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def _live(self, id: str) -> CallRecord | None:
         try:
@@ -176,7 +166,3 @@ class Calls:
 
 def _unreachable() -> Unavailable:
     return Unavailable("engine_unavailable", "The engine does not answer now.")
-
-
-def _unreadable() -> Unavailable:
-    return Unavailable("store_unavailable", "The database does not answer now.")

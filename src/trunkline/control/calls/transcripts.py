@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trunkline.control.answered import answered
 from trunkline.control.calls.calls import Calls
-from trunkline.control.errors import Conflict, Unavailable
-from trunkline.store.database import errors as store_errors
+from trunkline.control.errors import Conflict
 from trunkline.store.rows.transcripts import Segment
 from trunkline.store.store import Store
 
@@ -25,30 +25,20 @@ class Transcripts:
         """Put segments after those that are there; how many there are then. Raises `NotFound`, `Conflict` when they
         would be too many, and `Unavailable`."""
         await self._calls.get(organization_id, call_id)
-        try:
+        with answered():
             async with self._store.write() as unit:
                 if await unit.transcripts.count(call_id) + len(segments) > MOST:
                     raise Conflict("transcript_full", f"The transcript of a call has at most {MOST} segments.")
                 return await unit.transcripts.add(call_id, segments)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def of(self, call_id: str) -> list[Segment]:
         """Of a call that the asker may see. Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.transcripts.of(call_id)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
 
     async def among(self, call_ids: Sequence[str]) -> set[str]:
         """Those of the calls that have a transcript. Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.transcripts.among(call_ids)
-        except store_errors.Unavailable:
-            raise _unreadable() from None
-
-
-def _unreadable() -> Unavailable:
-    return Unavailable("store_unavailable", "The database does not answer now.")

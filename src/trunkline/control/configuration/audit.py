@@ -15,8 +15,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import structs
 
+from trunkline.control.answered import answered
 from trunkline.control.configuration.catalogue import Record
-from trunkline.control.errors import Unavailable
 from trunkline.model.agent import Agent
 from trunkline.model.connection import Connection
 from trunkline.model.key import ApiKey
@@ -25,7 +25,6 @@ from trunkline.model.organization import Organization
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.model.webhook import Webhook
-from trunkline.store.database import errors as store_errors
 from trunkline.store.database.paging import Page
 from trunkline.store.rows.audit import AuditEntry
 from trunkline.store.store import Store
@@ -78,11 +77,9 @@ class AuditLog:
 
     async def page(self, organization_id: str | None, asked: AuditFilter) -> Page[AuditEntry]:
         """One page, newest first; every organization's when `organization_id` is None. Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 return await unit.audit.page(organization=organization_id, **structs.asdict(asked))
-        except store_errors.Unavailable:
-            raise Unavailable("store_unavailable", "The database does not answer now.") from None
 
 
 def entry(

@@ -15,8 +15,9 @@ from typing import Any
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
+from trunkline.control.answered import answered
 from trunkline.control.configuration.state import State, UseEvidence
-from trunkline.control.errors import Invalid, NotFound, Refusal, Unavailable, Unprocessable, evidence_used
+from trunkline.control.errors import Invalid, NotFound, Refusal, Unprocessable, evidence_used
 from trunkline.control.providers.accounts import UNREACHED, Account, Accounts, refusal
 from trunkline.control.providers.connection_rules import (
     ConnectionWanted,
@@ -29,7 +30,6 @@ from trunkline.control.providers.connection_rules import (
 from trunkline.model.connection import Connection, SipConfig
 from trunkline.model.secret import Secret
 from trunkline.providers.values import ProviderError
-from trunkline.store.database import errors as store_errors
 from trunkline.store.rows.connections import Evidence
 from trunkline.store.store import Store
 
@@ -99,11 +99,9 @@ class Connections:
             expires_at=wall + EVIDENCE_LIFE,
         )
         await self.mark(same, ok=True)
-        try:
+        with answered("; nothing was changed"):
             async with self._store.write() as unit:
                 await unit.connections.keep_evidence(evidence)
-        except store_errors.Unavailable:
-            raise _unwritten() from None
         return evidence
 
     async def suggest_name(self, organization_id: str, provider: str, credentials: dict[str, Secret]) -> str:
@@ -209,11 +207,9 @@ class Connections:
                 "Test the credentials first, and send the verification_evidence_id that the test gives.",
                 field="verification_evidence_id",
             )
-        try:
+        with answered("; nothing was changed"):
             async with self._store.read() as unit:
                 evidence = await unit.connections.evidence(given)
-        except store_errors.Unavailable:
-            raise _unwritten() from None
         if evidence is None or evidence.organization_id != organization_id:
             raise Invalid(
                 "invalid_evidence", "There is no such evidence: test first.", field="verification_evidence_id"
@@ -267,7 +263,3 @@ class Connections:
 
 def _same(connection: Connection, account: Account) -> bool:
     return connection.provider == account.provider and connection.credentials == account.credentials
-
-
-def _unwritten() -> Unavailable:
-    return Unavailable("store_unavailable", "The database does not answer now; nothing was changed.")

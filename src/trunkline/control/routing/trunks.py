@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, structs
 
+from trunkline.control.answered import answered
 from trunkline.control.breath import parts
 from trunkline.control.configuration.state import Draft, State
 from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
@@ -132,11 +133,9 @@ class Trunks:
 
     async def verified(self, trunk_ids: tuple[str, ...]) -> dict[str, Finding]:
         """Of each. Raises `Unavailable`."""
-        try:
+        with answered():
             async with self._store.read() as unit:
                 tests = await unit.trunk_tests.of(trunk_ids)
-        except store_errors.Unavailable:
-            raise Unavailable("store_unavailable", "The database does not answer now.") from None
         healths, registrations = await self.health(trunk_ids), await self.registrations(trunk_ids)
         found: dict[str, Finding] = {}
         for id in trunk_ids:

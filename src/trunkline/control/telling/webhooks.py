@@ -9,11 +9,11 @@ import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
+from trunkline.control.answered import answered
 from trunkline.control.configuration.state import State
-from trunkline.control.errors import Invalid, NotFound, Unavailable
+from trunkline.control.errors import Invalid, NotFound
 from trunkline.model.secret import Secret
 from trunkline.model.webhook import EVENTS, Webhook
-from trunkline.store.database import errors as store_errors
 from trunkline.store.database.paging import Page
 from trunkline.store.rows.webhooks import Attempt, Delivery, DeliveryState
 from trunkline.store.store import Store
@@ -122,21 +122,19 @@ class Webhooks:
     ) -> Page[Sent]:
         """Newest first. Raises `NotFound` and `Unavailable`."""
         webhook = self.get(organization_id, id)
-        try:
+        with answered():
             async with self._store.read() as unit:
                 found = await unit.webhooks.deliveries(
                     webhook.id, event=event, state=state, page=page, per_page=per_page
                 )
                 attempts = await unit.webhooks.attempts([each.seq for each in found.rows])
-        except store_errors.Unavailable:
-            raise Unavailable("store_unavailable", "The database does not answer now.") from None
         return Page([Sent(each, attempts.get(each.seq, ())) for each in found.rows], found.total)
 
     async def again(self, organization_id: str, id: str, seq: int) -> Sent:
         """Send a delivery once more, whatever came of it; its attempts are kept. Raises `NotFound` and
         `Unavailable`."""
         webhook = self.get(organization_id, id)
-        try:
+        with answered():
             async with self._store.write() as unit:
                 known = await unit.webhooks.delivery(seq, organization=organization_id, webhook_id=webhook.id)
                 if known is None:
@@ -144,8 +142,6 @@ class Webhooks:
                 await unit.webhooks.again(seq, self._state.wall())
                 known = await unit.webhooks.delivery(seq, organization=organization_id, webhook_id=webhook.id)
                 attempts = await unit.webhooks.attempts([seq])
-        except store_errors.Unavailable:
-            raise Unavailable("store_unavailable", "The database does not answer now.") from None
         assert known is not None
         return Sent(known, attempts.get(seq, ()))
 
