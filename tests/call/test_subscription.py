@@ -60,7 +60,34 @@ def test_a_subscribe_of_zero_seconds_ends_it() -> None:
     assert state(notifier.renewed(60, 10.0)) == ("active", 60, "")
     notifier.answered(200, 10.1)
     assert state(notifier.renewed(0, 20.0)) == ("terminated", None, "timeout")
+    assert notifier.tell(200, "OK", 20.0) is None, "that was the last (RFC 6665 §4.4.1)"
+    assert notifier.renewed(60, 20.0) is None
+    assert notifier.answered(200, 20.1) is None
     assert notifier.over
+
+
+def test_a_subscribe_while_a_notify_flies_is_told_after_it() -> None:
+    notifier = Notifier("", 0.0)
+    notifier.tell(100, "", 0.0)
+    assert notifier.renewed(60, 10.0) is None
+    renewed = notifier.answered(200, 10.1)
+    assert (status(renewed), state(renewed)) == (100, ("active", 59, ""))
+    assert notifier.renewed(0, 11.0) is None
+    assert notifier.tell(200, "OK", 11.0) is None
+    last = notifier.answered(200, 11.1)
+    assert (status(last), state(last)[0]) == (200, "terminated")
+    assert notifier.answered(200, 11.2) is None
+    assert notifier.over
+
+
+def test_who_does_not_renew_is_told_once_that_it_is_over() -> None:
+    notifier = Notifier("", 0.0)
+    notifier.tell(100, "", 0.0)
+    notifier.answered(200, 0.1)
+    assert state(notifier.tell(180, "Ringing", LIFETIME + 1.0)) == ("terminated", None, "timeout")
+    assert notifier.answered(200, LIFETIME + 1.1) is None
+    assert notifier.over
+    assert notifier.tell(200, "OK", LIFETIME + 2.0) is None
 
 
 @given(st.lists(st.one_of(st.sampled_from([100, 180, 183, 200, 486]), st.just("answered")), max_size=30))
@@ -89,7 +116,7 @@ PATIENCE = 32.0
 
 def test_the_outcome_is_the_final_fragment() -> None:
     subscriber = Subscriber(0.0, 60.0)
-    subscriber.answered(202, "Accepted", False, 1.0, PATIENCE)
+    subscriber.answered(202, "Accepted", 1.0, PATIENCE)
     assert subscriber.deadline == 33.0
     subscriber.notified(Subscription("active", 60), (100, "Trying"))
     assert subscriber.deadline == 60.0
@@ -102,19 +129,18 @@ def test_the_outcome_is_the_final_fragment() -> None:
 
 def test_a_refused_refer_is_refused() -> None:
     subscriber = Subscriber(0.0, 60.0)
-    subscriber.answered(603, "Decline", False, 1.0, PATIENCE)
+    subscriber.answered(603, "Decline", 1.0, PATIENCE)
     assert subscriber.outcome == Outcome(603, "Decline")
 
 
 def test_what_is_not_told_is_neither_done_nor_refused() -> None:
-    silent, lost, ended = Subscriber(0.0, 60.0), Subscriber(0.0, 60.0), Subscriber(0.0, 60.0)
-    silent.answered(202, "Accepted", True, 1.0, PATIENCE)
-    lost.answered(202, "Accepted", False, 1.0, PATIENCE)
+    lost, ended = Subscriber(0.0, 60.0), Subscriber(0.0, 60.0)
+    lost.answered(202, "Accepted", 1.0, PATIENCE)
     lost.expire(32.0)
     assert lost.outcome is None
     lost.expire(33.0)
     ended.notified(Subscription("terminated", None, "noresource"), (100, "Trying"))
-    for subscriber in (silent, lost, ended):
+    for subscriber in (lost, ended):
         assert subscriber.outcome is not None
         assert not subscriber.outcome.told
         assert not subscriber.outcome.done
@@ -123,7 +149,7 @@ def test_what_is_not_told_is_neither_done_nor_refused() -> None:
 def test_a_notify_may_come_before_the_202() -> None:
     subscriber = Subscriber(0.0, 60.0)
     subscriber.notified(Subscription("active", 60), (100, "Trying"))
-    subscriber.answered(202, "Accepted", False, 1.0, PATIENCE)
+    subscriber.answered(202, "Accepted", 1.0, PATIENCE)
     assert subscriber.deadline == 60.0
     subscriber.notified(Subscription("active", 60), (200, "OK"))
     assert subscriber.outcome is not None

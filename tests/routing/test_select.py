@@ -14,7 +14,7 @@ from trunkline.model.number import Number
 from trunkline.model.secret import Secret
 from trunkline.model.trunk import Trunk
 from trunkline.routing.draw import drawn
-from trunkline.routing.select import DEEPEST, MOST, Selection, dialable, select
+from trunkline.routing.select import DEEPEST, MOST, Selection, select
 
 E164 = "+12025550100"
 
@@ -170,14 +170,6 @@ def test_groups_in_any_knot_end_and_call_each_agent_once(graph: dict[str, tuple[
     called = [candidate.agent.id for candidate in selection.candidates]
     assert len(called) == len(set(called)) <= MOST
     assert all(not graph[id] for id in called)
-
-
-def test_only_sip_uris_can_be_dialled() -> None:
-    assert dialable("sip:a@example.com")
-    assert dialable("sips:a@example.com;transport=tcp")
-    assert not dialable("tel:+12025550100")
-    assert not dialable("wss://example.com")
-    assert not dialable("sip:")
 
 
 def test_a_group_gives_its_members_their_time_and_its_rules() -> None:

@@ -13,14 +13,12 @@ from trunkline.sip.grammar import (
     is_token,
     next_comma,
     param,
-    parse_host_port,
     parse_params,
     quote,
     quoted_end,
     same_host,
     split_commas,
     unescape,
-    unfold,
     unquote,
 )
 
@@ -36,13 +34,6 @@ def test_tokens(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a b", "a/b", "a,b", "é", "a\n", '"a"', "a;b", "a@b"])
 def test_no_tokens(text: str) -> None:
     assert not is_token(text)
-
-
-def test_a_fold_becomes_one_space() -> None:
-    assert unfold("a  \r\n \t b") == "a b"
-    assert unfold("a\n b") == "a b"
-    assert unfold("a\r\nb") == "a\r\nb"
-    assert unfold("plain") == "plain"
 
 
 @given(TEXT)
@@ -165,42 +156,6 @@ def test_escaping_is_undone(text: str) -> None:
 def test_escaping_leaves_what_is_safe() -> None:
     assert escape("+1202;x", "+") == "+1202%3Bx"
     assert escape("abc123", "") == "abc123"
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "port"),
-    [
-        ("example.com", "example.com", None),
-        ("my_sbc:5070", "my_sbc", 5070),
-        ("192.0.2.1:65535", "192.0.2.1", 65535),
-        ("[2001:db8::10:5070]", "2001:db8::10:5070", None),
-        ("[2001:db8::10]:5070", "2001:db8::10", 5070),
-        ("[::ffff:192.0.2.10]:1", "::ffff:192.0.2.10", 1),
-    ],
-)
-def test_hosts(text: str, host: str, port: int | None) -> None:
-    assert parse_host_port(text) == (host, port)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "2001:db8::10",
-        "[2001:db8:::192.0.2.1]",
-        "[::g]",
-        "[fe80::1%eth0]",
-        "a:65536",
-        "a:",
-        "a:x",
-        "a b",
-        "[::1",
-        "-a",
-    ],
-)
-def test_no_hosts(text: str) -> None:
-    with pytest.raises(GrammarError):
-        parse_host_port(text)
 
 
 def test_hosts_are_compared_by_meaning() -> None:

@@ -17,11 +17,9 @@ from trunkline.sip.digest import consistent
 from trunkline.sip.grammar import (
     GrammarError,
     next_comma,
-    parse_host_port,
     parse_params,
     split_commas,
     unescape,
-    unfold,
     unquote,
 )
 from trunkline.sip.inspect import inspect
@@ -38,11 +36,9 @@ PARSERS: list[Callable[[str], object]] = [
     parse_challenge,
     parse_credentials,
     next_comma,
-    parse_host_port,
     parse_params,
     split_commas,
     unescape,
-    unfold,
     unquote,
     parse_uri,
     parse_via,

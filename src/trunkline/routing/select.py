@@ -20,7 +20,7 @@ from trunkline.model.number import Number
 from trunkline.model.trunk import Trunk
 from trunkline.routing.draw import drawn
 from trunkline.sip.flow import Flow, Transport
-from trunkline.sip.uri import UriError, parse_uri, sip_uri
+from trunkline.sip.uri import sip_uri
 
 DEEPEST: Final = 4
 """Groups within groups."""
@@ -258,11 +258,3 @@ def target_uri(trunk: Trunk, e164: str, transport: Transport) -> str | None:
         user = project.reveal()
     params: tuple[tuple[str, str | None], ...] = () if transport == "udp" else (("transport", transport),)
     return str(sip_uri(host.strip("[]"), user, port, params))
-
-
-def dialable(uri: str) -> bool:
-    """Whether an agent's URI is one that can be called: what the control plane asks before it stores it."""
-    try:
-        return parse_uri(uri).scheme in ("sip", "sips")
-    except UriError:
-        return False

@@ -36,20 +36,11 @@ _PARAM: Final = re.compile(r';[ \t]*+([^;= \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\
 _PAIRED: Final = re.compile(r'["\\\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
 _PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_FOLD: Final = re.compile(r"(?<![ \t])[ \t]*+\r?\n[ \t]++")
-_HOST_PORT: Final = re.compile(
-    r"(?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))(?:[ \t]*+:[ \t]*+([0-9]{1,5}+))?"
-).fullmatch
 
 
 def is_token(text: str) -> bool:
     """Whether `text` is one token: a method, a header name, an option tag."""
     return _TOKEN(text) is not None
-
-
-def unfold(text: str) -> str:
-    """Each fold (a line end and the white space that follows it) as one space (RFC 3261 §7.3.1)."""
-    return _FOLD.sub(" ", text) if "\n" in text else text
 
 
 def quote(text: str) -> str:
@@ -173,24 +164,6 @@ def escape(text: str, safe: str) -> str:
 
 
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
-
-
-def parse_host_port(text: str) -> tuple[str, int | None]:
-    """`host`, `host:port`, `[v6]` or `[v6]:port`: the host without brackets, the port 0 to 65535 or None. Raises
-    GrammarError, for an IPv6 address without brackets too (RFC 5118 §4.2)."""
-    match = _HOST_PORT(text)
-    if match is None:
-        raise GrammarError("host or port is malformed")
-    v6, host, digits = match.groups()
-    if digits is None:
-        port = None
-    elif (port := int(digits)) > 65535:
-        raise GrammarError("port is over 65535")
-    if v6 is not None:
-        if not is_ipv6(v6):
-            raise GrammarError("IPv6 address is malformed")
-        host = v6
-    return host, port
 
 
 def bracketed(host: str) -> str:

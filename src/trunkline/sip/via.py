@@ -28,9 +28,6 @@ class ViaError(GrammarError):
     """The value is no Via."""
 
 
-MAGIC: Final = "z9hG4bK"
-"""How a branch begins that is unique by itself (RFC 3261 §8.1.1.7)."""
-
 _VIA: Final = re.compile(
     r"""[sS][iI][pP][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++
         (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_][A-Za-z0-9_.\-]*+))

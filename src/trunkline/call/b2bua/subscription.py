@@ -27,7 +27,7 @@ class Notice(NamedTuple):
 class Notifier:
     """We have a REFER of the peer's and tell it what comes of it."""
 
-    __slots__ = ("_event", "_expires", "_flying", "_last", "_next", "event_id", "over")
+    __slots__ = ("_ended", "_event", "_expires", "_flying", "_last", "_next", "event_id", "over")
 
     def __init__(self, event_id: str, now: float) -> None:
         """`event_id`: the CSeq number of the REFER where another one of the same dialog came before it (RFC 3515
@@ -42,6 +42,8 @@ class Notifier:
         self._next: tuple[int, str] | None = None
         """What is to be told when it has come. Progress that was overtaken is not told."""
         self._last = (0, "")
+        self._ended = False
+        """The latest NOTIFY said that it is the last (RFC 6665 §4.1.3)."""
 
     @property
     def final(self) -> bool:
@@ -50,7 +52,7 @@ class Notifier:
 
     def tell(self, status: int, words: str, now: float) -> Notice | None:
         """What the new party said: progress below 200, then once the outcome. The NOTIFY to send now, if any."""
-        if self.over or self.final or (status < 200 and status == self._last[0]):
+        if self.over or self._ended or self.final or (status < 200 and status == self._last[0]):
             return None
         if self._flying:
             self._next = (status, words)
@@ -61,7 +63,7 @@ class Notifier:
         """The answer to the NOTIFY that flies. One that was refused or got no answer ends the subscription (RFC 6665
         §4.2.2); the transfer goes on."""
         self._flying = False
-        if status >= 300 or self._last[0] >= 200:
+        if status >= 300 or self._ended:
             self.over = True
             self._next = None
             return None
@@ -70,27 +72,23 @@ class Notifier:
 
     def renewed(self, seconds: int, now: float) -> Notice | None:
         """The peer's SUBSCRIBE in the subscription: for so many seconds more; 0 ends it (RFC 6665 §4.4.1)."""
-        self._expires = now + min(seconds, LIFETIME)
-        if self.over or self._flying:
+        if self.over or self._ended:
             return None
-        notice = self._notice(*self._last, now, "timeout" if seconds == 0 else "")
-        if seconds == 0:
-            self.over = True
-        return notice
+        self._expires = now + min(seconds, LIFETIME)
+        if self._flying:
+            self._next = self._next or self._last
+            return None
+        return self._notice(*self._last, now)
 
-    def drop(self) -> None:
-        """The dialog has ended, and the subscription with it."""
-        self.over = True
-        self._next = None
-
-    def _notice(self, status: int, words: str, now: float, reason: str = "") -> Notice:
+    def _notice(self, status: int, words: str, now: float) -> Notice:
         self._last = (status, words)
         self._flying = True
         left = int(self._expires - now)
+        self._ended = status >= 200 or left <= 0
         if status >= 200:
             state = "terminated;reason=noresource"
-        elif reason or left <= 0:
-            state = f"terminated;reason={reason or 'timeout'}"
+        elif left <= 0:
+            state = "terminated;reason=timeout"
         else:
             state = f"active;expires={left}"
         headers = (("Event", self._event), ("Subscription-State", state))
@@ -126,15 +124,13 @@ class Subscriber:
         """The latest provisional status that was told."""
         self.deadline = self._until = now + timeout
 
-    def answered(self, status: int, words: str, unsubscribed: bool, now: float, patience: float) -> None:
-        """The answer to the REFER. `unsubscribed`: it has `Refer-Sub: false`, so nothing will be told (RFC 4488).
-        `patience`: the seconds in which a first NOTIFY must come (RFC 6665 §4.1.2.4, timer N)."""
+    def answered(self, status: int, words: str, now: float, patience: float) -> None:
+        """The answer to the REFER. `patience`: the seconds in which a first NOTIFY must come (RFC 6665 §4.1.2.4, timer
+        N)."""
         if self.outcome is not None:
             return
         if status >= 300:
             self.outcome = Outcome(status, words)
-        elif unsubscribed:
-            self.outcome = Outcome(0)
         elif not self.progress:
             self.deadline = min(self._until, now + patience)
 

@@ -58,7 +58,7 @@ class Delegating:
         transfer = moving.transfer
         if transfer is None or transfer.subscriber is None or transfer.exchange != event.exchange:
             return []
-        transfer.subscriber.answered(event.status, event.phrase, False, now, self._ua.layer.timing.patience)
+        transfer.subscriber.answered(event.status, event.phrase, now, self._ua.layer.timing.patience)
         return self._told(call, moving, transfer, now)
 
     def expire(self, call: Call, moving: Moving, transfer: Transfer, now: float) -> Outs:
