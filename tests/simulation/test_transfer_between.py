@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, Edge, records
-from tests.simulation.peer import Peer, answers
+from tests.simulation.peer import Peer, answers, polite
 from tests.simulation.phone import OFFER, Phone
+from tests.simulation.scene import hang_up
 from tests.simulation.transfer import DESK_NUMBER, HUMAN, HUMAN_AGENT, HUMAN_SDP, Scene, agree, rings_first
 from tests.simulation.world import World
 from trunkline.call.inputs import Transfer
@@ -71,6 +72,29 @@ def test_what_was_asked_of_who_has_left_has_an_answer(world: World, scene: Betwe
     assert "BYE" in scene.agent.methods
     assert [event.status for event in scene.carrier.events if isinstance(event, Replied)] == [500]
     scene.end()
+
+
+@pytest.mark.parametrize(("id", "ended"), [(0, False), (1, True), (None, True)])
+def test_a_notify_is_of_the_refer_that_it_names(world: World, id: int | None, ended: bool) -> None:
+    """What becomes of one that was given up says nothing of the next (RFC 3515 §2.4.6)."""
+    edge, carrier = Edge(world, records()), Peer(world, CARRIER, polite)
+    Peer(world, AGENT, answers)
+    carrier.invite()
+    world.run(0.1)
+    carrier.react = lambda p, m: p.reply(m, 202) if isinstance(m, Request) and m.method == "REFER" else polite(p, m)
+    for token in ("first", "second"):
+        (call,) = edge.core.calls
+        edge.give(Transfer(token, call, "+12025550188", mode="refer", timeout=5.0))
+        world.run(6.0 if token == "first" else 1.0)
+    refers = [request for request in carrier.requests if request.method == "REFER"]
+    named = "" if id is None else f";id={refers[id].cseq}"
+    extra = f"Event: refer{named}\nSubscription-State: terminated;reason=noresource\nContent-Type: message/sipfrag"
+    carrier.inside("NOTIFY", b"SIP/2.0 200 OK\r\n", extra=extra)
+    world.run(0.1)
+    assert carrier.statuses("NOTIFY") == [200 if ended else 481]
+    assert [done.done for done in edge.done] == [False, True] if ended else [False]
+    assert bool(edge.finished) is ended
+    hang_up(world, edge)
 
 
 def test_the_answer_to_a_refer_that_was_given_up_says_nothing_of_the_next() -> None:

@@ -105,6 +105,7 @@ class Transfer:
         "redirects",
         "referral",
         "rules",
+        "sequence",
         "subscriber",
         "telling",
         "token",
@@ -155,6 +156,8 @@ class Transfer:
         """Of a REFER that we sent."""
         self.exchange = ""
         """The name of that REFER."""
+        self.sequence = 0
+        """Its CSeq number, by which its NOTIFYs may name it (RFC 3515 §2.4.6)."""
 
     def begin(self, penalties: Penalties, now: float) -> None:
         """A candidate is called: the first is the beginning."""

@@ -51,7 +51,10 @@ class Delegating:
             headers = (*headers, ("Referred-By", by))
         self._ua.alarms.set((call.id, "transfer"), transfer.subscriber.deadline)
         transfer.exchange = f"{REFER}{moving.name()}"
-        return seat.party.ask(transfer.exchange, "REFER", b"", "", headers, now)
+        outs = seat.party.ask(transfer.exchange, "REFER", b"", "", headers, now)
+        session = seat.party.session
+        transfer.sequence = session.dialog.sequence if session is not None else 0
+        return outs
 
     def replied(self, call: Call, moving: Moving, event: Replied, now: float) -> Outs:
         """The answer to the REFER. One to a REFER before it comes too late."""
@@ -69,13 +72,14 @@ class Delegating:
 
     def notified(self, call: Call, event: Asked, now: float) -> Outs:
         """A NOTIFY."""
-        package, _ = parse_event(said(event, "Event"))
+        package, id = parse_event(said(event, "Event"))
         if package != "refer":
             return reply(self._legs, event, 489, "Allow-Events: refer\r\n", now)
         transfer = call.moving.transfer if call.moving is not None else None
         if call.moving is None or transfer is None or transfer.subscriber is None:
             return reply(self._legs, event, 481, "", now)
-        if call.bridge.end_of(event.leg) != transfer.end:
+        earlier = id.isdecimal() and len(id) <= 10 and int(id) < transfer.sequence
+        if earlier or call.bridge.end_of(event.leg) != transfer.end:
             return reply(self._legs, event, 481, "", now)
         try:
             state = parse_subscription(said(event, "Subscription-State"))
