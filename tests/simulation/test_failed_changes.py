@@ -89,6 +89,20 @@ def test_a_withdrawn_reinvite_is_cancelled_once_the_other_side_responded(
     works_still(world, edge, carrier, waiting)
 
 
+def test_an_update_that_crosses_as_a_reinvite_is_answered_in_its_time(world: World, edge: Edge, carrier: Peer) -> None:
+    """Its sender waits 64·T1 and then gives up the dialog; somebody may think about a re-INVITE for longer."""
+    waiting = pending(world, carrier)
+    carrier.inside("UPDATE", MOVED)
+    world.run(0.1)
+    waiting.peer.reply(waiting.invite, 180)
+    world.run(31.0)
+    assert carrier.statuses("UPDATE") == [504]
+    assert waiting.peer.methods[-1] == "CANCEL"
+    waiting.peer.reply(waiting.invite, 487)
+    world.run(0.1)
+    works_still(world, edge, carrier, waiting)
+
+
 def test_a_reinvite_that_is_never_answered_dies_with_the_call(world: World, edge: Edge, carrier: Peer) -> None:
     waiting = pending(world, carrier)
     carrier.inside("INVITE", MOVED)

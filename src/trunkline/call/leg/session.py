@@ -29,6 +29,9 @@ from trunkline.sip.message import Request, Response
 TRYING: Final = "trying"
 """The wait after which a re-INVITE that has no answer yet is told that it came."""
 _SOON: Final = 0.2
+LATE: Final = "late"
+"""The wait after which an UPDATE that has no answer yet gets 504, before its sender gives up the dialog for it: it may
+have crossed as a re-INVITE, which somebody has to agree to (RFC 3311 §5.2)."""
 _MOST_WAITING: Final = 16
 """Requests of one peer that cross at the same time; more of them are a flood."""
 
@@ -176,6 +179,9 @@ class Session:
         if method == "INVITE":
             # What is answered sooner needs no 100 (§17.2.1); what is not gets one before it is sent again.
             self.ua.timers.arm(now, _SOON, (self.leg, TRYING, key))
+        elif method == "UPDATE":
+            timing = self.ua.layer.timing
+            self.ua.timers.arm(now, timing.patience - timing.t2, (self.leg, LATE, key))
         return outs + self.take(request, key, told)
 
     def take(self, request: Request, key: str, told: Said = NOTHING) -> Outs:
@@ -200,10 +206,7 @@ class Session:
 
     def cancelled(self, transaction: str, now: float) -> Outs:
         """A CANCEL of a re-INVITE."""
-        if transaction not in self._incoming:
-            return []
-        del self._incoming[transaction]
-        return [*self._answer(transaction, 487, now), Withdrawn(self.leg, transaction)]
+        return self._give_up(transaction, 487, now)
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
         """A wait of this session's is over."""
@@ -211,6 +214,8 @@ class Session:
             return self._session_due(now)
         if what == TRYING:
             return self._answer(transaction, 100, now) if transaction in self._incoming else []
+        if what == LATE:
+            return self._give_up(transaction, 504, now)
         acceptance = self._acceptance
         if not acceptance.concerns(transaction):
             return []
@@ -295,6 +300,12 @@ class Session:
             return [Lost(self.leg, "session-expired", 'SIP;cause=408;text="session expired"')]
         asking.watch()
         return asking.refresh(now) if due == "refresh" else []
+
+    def _give_up(self, transaction: str, status: int, now: float) -> Outs:
+        """The other side's answer to a request is not waited for any more."""
+        if self._incoming.pop(transaction, None) is None:
+            return []
+        return [*self._answer(transaction, status, now), Withdrawn(self.leg, transaction)]
 
     def _leave(self, now: float) -> Outs:
         """The dialog ends: nothing that is open in it, either way, stays so."""
