@@ -59,7 +59,7 @@ def test_contracts_say_what_the_house_says(root: Path) -> None:
     ]  # fmt: skip
     assert control["layers"] == [
         "bootstrap", "services", "calls", "providers", "routing", "access | telling | status", "configuration",
-        "fields | ports | window | breath | answered", "errors",
+        "fields | ports | window | breath | answers", "errors",
     ]  # fmt: skip
     assert store["layers"] == [
         "retention | replay | mover", "group", "events | store", "collapse | migrate | partings | rows", "journal",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from trunkline.control.answered import answered
+from trunkline.control.answers import engine_answers, store_answers
 from trunkline.control.configuration.state import State
-from trunkline.control.errors import Unavailable
 from trunkline.control.ports import Metrics, Readiness, Tables
 from trunkline.store.database import errors as store_errors
 from trunkline.store.database.paging import Page
@@ -35,22 +34,18 @@ class Status:
 
     async def tables(self) -> dict[str, int]:
         """Entries in each table. Raises `Unavailable`."""
-        try:
+        with engine_answers():
             return await self._state.engine.ask(Tables())
-        except ConnectionError:
-            raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
 
     async def metrics(self) -> str:
         """Prometheus text. Raises `Unavailable`."""
-        try:
+        with engine_answers():
             return await self._state.engine.ask(Metrics())
-        except ConnectionError:
-            raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
 
     async def refusals(
         self, *, source: str | None, start: float | None, end: float | None, page: int, per_page: int
     ) -> Page[Refusal]:
         """Requests that never became anybody's call, by minute, source and reason, newest first."""
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.refusals.page(source=source, start=start, end=end, page=page, per_page=per_page)

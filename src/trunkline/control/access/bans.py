@@ -10,6 +10,7 @@ from typing import Any
 
 from trunkline.call.inputs import AddBan, LiftBan
 from trunkline.control import fields
+from trunkline.control.answers import engine_answers
 from trunkline.control.configuration import audit
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import Conflict, NotFound, Unavailable
@@ -29,10 +30,8 @@ class Bans:
 
     async def all(self) -> tuple[BanSeen, ...]:
         """The bans that hold, newest first. Raises `Unavailable`."""
-        try:
+        with engine_answers():
             return await self._state.engine.ask(AllBans())
-        except ConnectionError:
-            raise _unreachable() from None
 
     async def add(self, source: str, seconds: float, reason: str) -> BanSeen:
         """Ban a source from now on; it takes the place of a ban that is there. Raises `Invalid`, `Conflict`,
@@ -75,11 +74,5 @@ class Bans:
             raise Unavailable("store_unavailable", failing) from None
 
     async def _told(self, command: AddBan | LiftBan) -> bool:
-        try:
+        with engine_answers():
             return await self._state.engine.command(command)
-        except ConnectionError:
-            raise _unreachable() from None
-
-
-def _unreachable() -> Unavailable:
-    return Unavailable("engine_unavailable", "The engine does not answer now.")

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 
-from trunkline.control.answered import answered
+from trunkline.control.answers import store_answers
 from trunkline.control.errors import Conflict, Invalid, Refusal, Unprocessable
 from trunkline.store.database import errors as store_errors
 from trunkline.store.rows.idempotency import Given, Kept
@@ -79,7 +79,7 @@ class Once:
                 await unit.idempotency.delete_until(wall - KEPT)
 
     async def _kept(self, key_id: str, key: str) -> Kept | None:
-        with answered("; nothing was done"):
+        with store_answers("; nothing was done"):
             async with self._store.read() as unit:
                 kept = await unit.idempotency.get(key_id, key)
             if kept is not None and kept.at <= self._wall() - KEPT:
@@ -89,7 +89,7 @@ class Once:
         return kept
 
     async def _first(self, key_id: str, key: str, digest: bytes, work: Callable[[], Awaitable[Given]]) -> Given:
-        with answered("; nothing was done"):
+        with store_answers("; nothing was done"):
             async with self._store.write() as unit:
                 await unit.idempotency.begin(key_id, key, digest, self._wall())
         try:

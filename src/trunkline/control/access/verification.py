@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
-from trunkline.control.answered import answered
+from trunkline.control.answers import store_answers
 from trunkline.control.configuration import audit
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import Conflict, Invalid, NotFound
@@ -53,7 +53,7 @@ class Verifications:
 
     async def of(self, organization_id: str) -> Verification | None:
         """Raises `Unavailable`."""
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.verifications.of(organization_id)
 
@@ -67,7 +67,7 @@ class Verifications:
 
     async def page(self, status: VerificationStatus | None, page: int, per_page: int) -> Page[Verification]:
         """Of all organizations, the latest first. Raises `Unavailable`."""
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.verifications.page(status, page, per_page)
 
@@ -76,7 +76,7 @@ class Verifications:
         `Invalid` for a rejection without a reason, and `Conflict` for what was not submitted."""
         if not approved and (reason is None or not reason.strip()):
             raise Invalid("missing_required_field", "A rejection says what is to be mended.", field="reason")
-        with answered():
+        with store_answers():
             async with self._store.write() as unit:
                 before = await unit.verifications.called(id)
                 if before is None:
@@ -94,7 +94,7 @@ class Verifications:
 
     async def _change(self, organization_id: str, wanted: Wanted, *, submit: bool) -> Verification:
         wall = self._state.wall()
-        with answered():
+        with store_answers():
             async with self._store.write() as unit:
                 before = await unit.verifications.of(organization_id)
                 if before is not None and before.status in ("submitted", "approved"):

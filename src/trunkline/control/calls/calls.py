@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import structs
 
-from trunkline.control.answered import answered
+from trunkline.control.answers import engine_answers, store_answers
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import NotFound, Unavailable
 from trunkline.control.ports import LiveCall, LiveCalls, Settle, Trace
@@ -61,7 +61,7 @@ class Calls:
         if asked.sip_call_id is not None:
             return await self._by_sip_call_id(organization_id, asked, asked.sip_call_id)
         await self._settle()
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.calls.page(
                     organization=organization_id,
@@ -83,7 +83,7 @@ class Calls:
                 every = structs.replace(asked, page=1, per_page=_FEW)
                 live = {call.id: call for call in (await self.live(organization_id, every)).rows}
         await self._settle()
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 logged = await unit.calls.by_sip_call_id(sip_call_id, organization=organization_id)
         # A call may be in both: what is logged is the last word.
@@ -105,10 +105,8 @@ class Calls:
             skip=(asked.page - 1) * asked.per_page,
             limit=asked.per_page,
         )
-        try:
+        with engine_answers():
             found = await self._state.engine.ask(wanted)
-        except ConnectionError:
-            raise _unreachable() from None
         return Page(list(found.calls), found.total)
 
     async def get(self, organization_id: str, id: str) -> CallRecord:
@@ -116,7 +114,7 @@ class Calls:
         record = await self._live(id)
         if record is None:
             await self._settle()
-            with answered():
+            with store_answers():
                 async with self._store.read() as unit:
                     record = await unit.calls.get(id, organization=organization_id)
         if record is None or record.organization_id != organization_id:
@@ -125,10 +123,8 @@ class Calls:
 
     async def trace(self, organization_id: str, id: str) -> CallTrace:
         """The SIP messages, secrets hidden. Raises `NotFound` when there is no such call, or they are kept no more."""
-        try:
+        with engine_answers():
             trace = await self._state.engine.ask(Trace(call_id=id))
-        except ConnectionError:
-            raise _unreachable() from None
         if trace is None:
             await self.get(organization_id, id)
             raise NotFound("trace_not_found", "The messages of this call are no longer kept.")
@@ -141,13 +137,13 @@ class Calls:
         seconds), where these are given."""
         await self._settle()
         since = number.created_at if start is None else start
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.calls.stats(number.organization_id, number.e164, start=since, end=end)
 
     async def reached(self, organization_id: str, e164s: Sequence[str]) -> set[str]:
         """Those of an organization's numbers that a call has ever come in for. Raises `Unavailable`."""
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.calls.reached(organization_id, e164s)
 
@@ -162,7 +158,3 @@ class Calls:
             await self._state.engine.ask(Settle())
         except ConnectionError:
             return
-
-
-def _unreachable() -> Unavailable:
-    return Unavailable("engine_unavailable", "The engine does not answer now.")

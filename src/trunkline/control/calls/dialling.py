@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.control import fields
+from trunkline.control.answers import engine_answers
 from trunkline.control.calls.calls import Calls
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import (
@@ -74,10 +75,8 @@ class Dialling:
             timeout=wanted.timeout,
             metadata=metadata,
         )
-        try:
+        with engine_answers():
             found = await self._state.engine.ask(asked)
-        except ConnectionError:
-            raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
         if isinstance(found, NotPlaced):
             raise _refusal(found, wanted)
         return found if found is not None else await self._calls.get(organization_id, asked.call_id)

@@ -6,9 +6,10 @@ from typing import Final, Literal
 
 from trunkline.call.b2bua.digits import sendable
 from trunkline.call.inputs import HangUp
+from trunkline.control.answers import engine_answers
 from trunkline.control.calls.calls import Calls
 from trunkline.control.configuration.state import State
-from trunkline.control.errors import Conflict, Invalid, Refusal, Unavailable, Unprocessable
+from trunkline.control.errors import Conflict, Invalid, Refusal, Unprocessable
 from trunkline.control.ports import Commanded, DigitsTo, TransferOf
 from trunkline.model.call import CallRecord
 
@@ -40,10 +41,8 @@ class Live:
     async def hang_up(self, organization_id: str, id: str, reason: str | None) -> CallRecord:
         """End both legs. Answers with the call as it was. Raises `NotFound`, and `Conflict` when it is over."""
         record = await self._calls.get(organization_id, id)
-        try:
+        with engine_answers():
             done = record.status == "in-progress" and await self._state.engine.command(HangUp(id, words=reason or ""))
-        except ConnectionError:
-            raise _unreachable() from None
         if not done:
             raise Conflict("call_not_live", "The call is over.")
         return record
@@ -60,12 +59,10 @@ class Live:
         target = to if to[:1] != "+" else "+" + "".join([c for c in to if c.isdigit()])
         if not target.partition(":")[2] and target[:1] != "+":
             raise Invalid("invalid_parameter", "Give a number in E.164, or a sip, sips or tel URI.", field="to")
-        try:
+        with engine_answers():
             done = await self._state.engine.ask(
                 TransferOf(call_id=id, to=target, stays=stays, mode=mode, timeout=timeout, wait=min(WAIT, timeout + 5))
             )
-        except ConnectionError:
-            raise _unreachable() from None
         if done is not None and not done.done and done.cause not in _LATER:
             raise _refused(done, "transfer_refused", "to")
         return await self._calls.get(organization_id, id)
@@ -79,10 +76,8 @@ class Live:
         if not sendable(digits):
             raise Invalid("invalid_parameter", "Digits are 0 to 9, *, # and A to D, 64 at most.", field="digits")
         end = _end(record, leg or _other(record))
-        try:
+        with engine_answers():
             done = await self._state.engine.ask(DigitsTo(call_id=id, digits=digits, to=end, duration=duration))
-        except ConnectionError:
-            raise _unreachable() from None
         if done is not None and not done.done:
             raise _refused(done, "digits_refused", "leg")
         return record
@@ -109,7 +104,3 @@ def _refused(done: Commanded, code: str, field: str) -> Refusal:
     if conflict is not None:
         return Conflict(conflict, done.detail)
     return Unprocessable(code, f"{done.detail} ({done.cause})", field=field)
-
-
-def _unreachable() -> Unavailable:
-    return Unavailable("engine_unavailable", "The engine does not answer now.")

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from trunkline.call.decision.explain import Explanation, Hypothetical, Step
 from trunkline.control import fields
+from trunkline.control.answers import engine_answers
 from trunkline.control.configuration.state import State
-from trunkline.control.errors import Unavailable
 from trunkline.control.ports import Explain
 
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
@@ -34,10 +34,8 @@ class Routes:
         except ValueError:
             fields.refuse("source", "This is the literal address that the call would come from.", asked.source)
         _check(asked)
-        try:
+        with engine_answers():
             found = await self._state.engine.ask(Explain(structs.replace(asked, source=source)))
-        except ConnectionError:
-            raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
         if operator or found.organization_id in (None, organization_id):
             return found
         return Explanation(

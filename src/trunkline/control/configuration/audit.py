@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import structs
 
-from trunkline.control.answered import answered
+from trunkline.control.answers import store_answers
 from trunkline.control.configuration.catalogue import Record
 from trunkline.model.agent import Agent
 from trunkline.model.connection import Connection
@@ -77,7 +77,7 @@ class AuditLog:
 
     async def page(self, organization_id: str | None, asked: AuditFilter) -> Page[AuditEntry]:
         """One page, newest first; every organization's when `organization_id` is None. Raises `Unavailable`."""
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 return await unit.audit.page(organization=organization_id, **structs.asdict(asked))
 

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
-from trunkline.control.answered import answered
+from trunkline.control.answers import store_answers
 from trunkline.control.configuration.state import State, UseEvidence
 from trunkline.control.errors import Invalid, NotFound, Refusal, Unprocessable, evidence_used
 from trunkline.control.providers.accounts import UNREACHED, Account, Accounts, refusal
@@ -99,7 +99,7 @@ class Connections:
             expires_at=wall + EVIDENCE_LIFE,
         )
         await self.mark(same, ok=True)
-        with answered("; nothing was changed"):
+        with store_answers("; nothing was changed"):
             async with self._store.write() as unit:
                 await unit.connections.keep_evidence(evidence)
         return evidence
@@ -207,7 +207,7 @@ class Connections:
                 "Test the credentials first, and send the verification_evidence_id that the test gives.",
                 field="verification_evidence_id",
             )
-        with answered("; nothing was changed"):
+        with store_answers("; nothing was changed"):
             async with self._store.read() as unit:
                 evidence = await unit.connections.evidence(given)
         if evidence is None or evidence.organization_id != organization_id:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET, structs
 
-from trunkline.control.answered import answered
+from trunkline.control.answers import engine_answers, store_answers
 from trunkline.control.breath import parts
 from trunkline.control.configuration.state import Draft, State
 from trunkline.control.errors import Conflict, Invalid, NotFound, Unavailable
@@ -105,10 +105,8 @@ class Trunks:
         """Ask the peer whether it is there and takes the credentials. Raises `Unavailable`; a peer that does not answer
         is a result."""
         async with self._trying:
-            try:
+            with engine_answers():
                 tried = await self._trial(trunk)
-            except ConnectionError:
-                raise Unavailable("engine_unavailable", "The engine does not answer now.") from None
         test = TrunkTest(trunk.id, self._state.wall(), tried.status, tried.latency, tried.registration, tried.detail)
         try:
             async with self._store.write() as unit:
@@ -133,7 +131,7 @@ class Trunks:
 
     async def verified(self, trunk_ids: tuple[str, ...]) -> dict[str, Finding]:
         """Of each. Raises `Unavailable`."""
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 tests = await unit.trunk_tests.of(trunk_ids)
         healths, registrations = await self.health(trunk_ids), await self.registrations(trunk_ids)

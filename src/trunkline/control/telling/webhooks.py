@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from trunkline.control import fields
-from trunkline.control.answered import answered
+from trunkline.control.answers import store_answers
 from trunkline.control.configuration.state import State
 from trunkline.control.errors import Invalid, NotFound
 from trunkline.model.secret import Secret
@@ -122,7 +122,7 @@ class Webhooks:
     ) -> Page[Sent]:
         """Newest first. Raises `NotFound` and `Unavailable`."""
         webhook = self.get(organization_id, id)
-        with answered():
+        with store_answers():
             async with self._store.read() as unit:
                 found = await unit.webhooks.deliveries(
                     webhook.id, event=event, state=state, page=page, per_page=per_page
@@ -134,7 +134,7 @@ class Webhooks:
         """Send a delivery once more, whatever came of it; its attempts are kept. Raises `NotFound` and
         `Unavailable`."""
         webhook = self.get(organization_id, id)
-        with answered():
+        with store_answers():
             async with self._store.write() as unit:
                 known = await unit.webhooks.delivery(seq, organization=organization_id, webhook_id=webhook.id)
                 if known is None:
