@@ -83,7 +83,7 @@ class Phone:
         return "{}:{}".format(*self.address)
 
     def send(self, text: str, to: tuple[str, int]) -> None:
-        self.socket.sendto(text.encode(), to)
+        self.socket.sendto(text.encode("utf-8", "surrogateescape"), to)
 
     def expect(self, wanted: int | str, method: str = "", call: str = "", seconds: float = PATIENCE) -> Message:
         """The next message that is this request, or a response with this status (to this method). Others wait; 100

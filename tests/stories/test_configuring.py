@@ -53,6 +53,26 @@ def test_from_nothing_to_a_call_and_back(edge: Edge, carrier: Phone, agent: Phon
     agent.hears_nothing(0.1)
 
 
+def test_words_that_are_no_utf_8(house: Edge, carrier: Phone, agent: Phone, stranger: Phone) -> None:
+    """While the call goes on, and after it."""
+    members = [house.agent(f"sip:agent@{each.at}") for each in (stranger, agent)]
+    group = house.post("/v1/agents", {"name": "All", "kind": "group", "members": members})["id"]
+    house.number(NUMBER, house.trunk("carrier", NETWORK), group)
+    call = Dialled(carrier, house.sip, NUMBER)
+    invite = stranger.expect("INVITE")
+    stranger.answer(invite, "503 Gest\udcf6rt")
+    stranger.expect("ACK", call=invite.header("Call-ID"))
+    taken = agent.takes()
+    call.answered()
+    (live,) = house.get("/v1/calls/live")["data"]
+    assert house.call(live["id"])["legs"][1]["phrase"] == "Gest\ufffdrt"
+    call.bye()
+    taken.ends()
+    (ended,) = house.calls()
+    assert house.call(ended["id"])["legs"][1]["phrase"] == "Gest\ufffdrt"
+    house.delete(f"/v1/agents/{group}?cascade=true")
+
+
 def test_a_trunk_that_is_full(house: Edge, carrier: Phone, agent: Phone) -> None:
     house.number(NUMBER, house.trunk("carrier", NETWORK), house.agent(f"sip:agent@{agent.at}"))
     trunk = house.get("/v1/sip/trunks")["data"][0]["id"]
