@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 from msgspec import structs
+from yarl import URL
 
 from tests.api.conftest import Client, Clock, Engine, Keys
 from trunkline.api import app, auth, decode
@@ -191,3 +192,23 @@ def test_r2_the_word_null_is_no_filter_that_is_left_out(route: Route) -> None:
         except Invalid:
             continue
         assert getattr(found, field.name) == "null"
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"X-Organization-Id: org_\xff", 403),
+        (b"X-Request-Id: \xff", 200),
+        (b"X-Forwarded-For: \xff", 200),
+        (b"Authorization: Bearer \xff", 401),
+    ],
+)
+async def test_headers_that_are_no_utf_8(admin: Client, header: bytes, status: int) -> None:
+    url = URL(admin.base)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    key = b"" if header.startswith(b"Authorization") else b"Authorization: Bearer %s\r\n" % (admin.key or "").encode()
+    writer.write(b"GET /v1/agents HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n%s%s\r\n\r\n" % (key, header))
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert b"\r\nX-Request-Id: " in answer, "it is the API's own answer"
+    writer.close()

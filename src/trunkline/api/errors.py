@@ -26,6 +26,7 @@ from trunkline.control.errors import (
     Unavailable,
     Unprocessable,
 )
+from trunkline.model.words import readable
 
 _CREDENTIALS = frozenset(
     {
@@ -132,8 +133,9 @@ def details_of(refusal: Refusal, fields: Mapping[str, str], prefixes: Mapping[st
     field = refusal.field if refusal.field is None else fields.get(refusal.field, refusal.field)
     if field is not None and is_credential(field):
         provided = None
-    elif isinstance(provided, str) and len(provided) > _LONGEST_ECHO:
-        provided = provided[:_LONGEST_ECHO] + "…"
+    elif isinstance(provided, str):
+        # A header's may hold bytes that are no UTF-8.
+        provided = readable(provided if len(provided) <= _LONGEST_ECHO else provided[:_LONGEST_ECHO] + "…")
     return ErrorDetails(
         field,
         provided,
