@@ -11,7 +11,15 @@ from __future__ import annotations
 from hashlib import blake2s
 
 from trunkline.call.beside.probing import target
-from trunkline.call.beside.registrant import Registrant, Standing, granted, identity, registrar, service_route
+from trunkline.call.beside.registrant import (
+    Registrant,
+    Standing,
+    address_of_record,
+    granted,
+    identity,
+    registrar,
+    service_route,
+)
 from trunkline.call.leg.credentials import Credentials, Shown, authorize
 from trunkline.call.leg.user_agent import ALLOW, UserAgent
 from trunkline.call.outputs import Observed, Output, Ping, Resolve
@@ -21,10 +29,9 @@ from trunkline.registrar.registration import Attempt, Outcome, Registration, Wor
 from trunkline.routing.select import leg_transport
 from trunkline.sip import compose
 from trunkline.sip.flow import Flow
-from trunkline.sip.grammar import bracketed, escape
+from trunkline.sip.grammar import bracketed
 from trunkline.sip.message import Response
 from trunkline.sip.timers import Alarms
-from trunkline.sip.uri import USER_SAFE
 from trunkline.sip.via import Via
 
 OWNER = "register:"
@@ -306,7 +313,7 @@ class Registering:
         contacts = f"Contact: <{contact}>;expires={client.expires}\r\n"
         if client.contact is not None and client.contact != contact:
             contacts += f"Contact: <{client.contact}>;expires=0\r\n"
-        aor = trunk.register_aor or f"sip:{escape(trunk.username or '', USER_SAFE)}@{bracketed(trunk.host or '')}"
+        aor = address_of_record(trunk)
         route = f"Route: <{trunk.outbound_proxy}>\r\n" if trunk.outbound_proxy else ""
         data = compose.request(
             f"REGISTER {registrar(trunk)}",

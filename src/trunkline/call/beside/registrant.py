@@ -11,8 +11,9 @@ from trunkline.registrar.registration import Registration, State
 from trunkline.sip.address import Address as Party
 from trunkline.sip.address import AddressError, parse_address
 from trunkline.sip.flow import Flow
-from trunkline.sip.grammar import GrammarError, bracketed, split_commas
+from trunkline.sip.grammar import GrammarError, bracketed, escape, split_commas
 from trunkline.sip.message import Response
+from trunkline.sip.uri import USER_SAFE
 
 _MOST_ROUTES = 8
 
@@ -83,6 +84,11 @@ def registrar(trunk: Trunk) -> str:
     """The Request-URI: the registrar's domain, without a user (§10.2)."""
     port = f":{trunk.port}" if trunk.port else ""
     return f"sip:{bracketed(trunk.host or '')}{port}"
+
+
+def address_of_record(trunk: Trunk) -> str:
+    """Who is registered: To and From of the REGISTER (§10.2)."""
+    return trunk.register_aor or f"sip:{escape(trunk.username or '', USER_SAFE)}@{bracketed(trunk.host or '')}"
 
 
 def granted(response: Response, client: Registrant) -> float:

@@ -8,6 +8,7 @@ reached all the same. Nothing is kept: a trial is over when its result is told, 
 from __future__ import annotations
 
 from trunkline.call.beside.probing import target
+from trunkline.call.beside.registrant import address_of_record, registrar
 from trunkline.call.leg.credentials import Credentials, Shown, authorize
 from trunkline.call.leg.user_agent import CAPABLE, UserAgent
 from trunkline.call.outputs import Output, Resolve, Tried
@@ -15,10 +16,10 @@ from trunkline.model.trunk import Trunk
 from trunkline.routing.select import leg_transport
 from trunkline.sip import compose
 from trunkline.sip.flow import Flow
-from trunkline.sip.grammar import bracketed, escape
+from trunkline.sip.grammar import bracketed
 from trunkline.sip.message import Response
 from trunkline.sip.timers import Alarms
-from trunkline.sip.uri import USER_SAFE, party
+from trunkline.sip.uri import party
 
 OWNER = "trial:"
 """What the owner of a trial's transactions begins with; its id follows."""
@@ -155,8 +156,7 @@ class Trials:
         branch = ua.tokens.branch()
         uri = _uri(trial)
         if trial.method == "REGISTER":
-            user = escape(trunk.username or "", USER_SAFE)
-            aor = trunk.register_aor or f"sip:{user}@{bracketed(trunk.host or '')}"
+            aor = address_of_record(trunk)
             parties = f"From: <{aor}>;tag={trial.tag}\r\nTo: <{aor}>\r\n{trial.shown}"
         else:
             us = f"sip:{ua.tokens.worker}@{bracketed(ua.address(flow)[0])}"
@@ -177,8 +177,5 @@ class Trials:
 
 
 def _uri(trial: _Trial) -> str:
-    """The peer itself; as a registrar, its domain (§10.2)."""
-    if trial.method == "OPTIONS":
-        return target(trial.trunk)
-    port = f":{trial.trunk.port}" if trial.trunk.port else ""
-    return f"sip:{bracketed(trial.trunk.host or '')}{port}"
+    """The peer itself; as a registrar, its domain."""
+    return target(trial.trunk) if trial.method == "OPTIONS" else registrar(trial.trunk)
