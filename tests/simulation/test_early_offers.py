@@ -277,3 +277,37 @@ def test_an_agent_without_update_gets_no_invite_in_its_early_dialog(
     world.run(0.1)
     assert b"4010" in agent.request("INVITE").body, "now it crosses so"
     hang_up(world, edge)
+
+
+def test_an_offer_in_a_prack_is_answered_in_its_time(world: World, edge: Edge) -> None:
+    """It crosses as a re-INVITE to an agent that has answered, and somebody there thinks about it for long."""
+    extra = f"{REQUIRES}\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE"
+    carrier, agent = begin(world, extra, pracks=False)
+    agent.reply(agent.invited, 183, ANSWER, f"{REQUIRES}\nRSeq: 7\nAllow: INVITE, ACK, BYE, CANCEL, PRACK")
+    agent.answers(b"")
+    world.run(0.1)
+    progress = carrier.response(183)
+    carrier.prack(int(progress.header("RSeq") or 0), progress.to_tag or "", MOVED)
+    world.run(0.1)
+    again = agent.request("INVITE")
+    assert again.to_tag is not None
+    assert "100rel" not in (again.header("Supported") or ""), "nobody would PRACK its progress"
+    agent.reply(again, 180)
+    world.run(31.0)
+    assert carrier.statuses("PRACK") == [504]
+    assert agent.methods[-1] == "CANCEL"
+    agent.reply(again, 487)
+    hang_up(world, edge)
+
+
+def test_an_update_in_an_early_dialog_is_answered_in_its_time(world: World) -> None:
+    edge = Edge(world, records(replace(SIP_AGENT, ring_timeout=60.0)))
+    carrier, agent = settle(world)
+    agent.react = None
+    carrier.inside("UPDATE", MOVED)
+    world.run(0.1)
+    agent.reply(agent.request("UPDATE"), 100)
+    world.run(29.0)
+    assert carrier.statuses("UPDATE") == [504]
+    agent.react = agent._hears
+    hang_up(world, edge)

@@ -14,7 +14,7 @@ from trunkline.call.leg.headers import SDP, taken
 from trunkline.call.leg.headers import content_type as type_of
 from trunkline.call.leg.question import REFRESH, UNASKED, Question
 from trunkline.call.leg.route import settled
-from trunkline.call.leg.user_agent import CAPABLE, UserAgent
+from trunkline.call.leg.user_agent import CAPABLE, UNRELIABLE, UserAgent
 from trunkline.call.outputs import Output, Resolve, Transmit
 from trunkline.model.trunk import TlsProfile
 from trunkline.sip import compose
@@ -140,16 +140,16 @@ class Asking:
         """Put a request of the other leg's to the peer."""
         text = compose.lines(headers)
         if method != "INFO":
-            text += self._ua.contact_in(self._dialog) + CAPABLE
+            text += self._ua.contact_in(self._dialog) + (UNRELIABLE if method == "INVITE" else CAPABLE)
         return self.send(Question(method, exchange, text, body, content_type), now)
 
     def refresh(self, now: float) -> Outs:
         """Keep the session alive: by UPDATE where the peer takes it, else by a re-INVITE that says what was said last
         (RFC 4028 §7.4)."""
-        text = self._ua.contact_in(self._dialog) + CAPABLE
+        text = self._ua.contact_in(self._dialog)
         if self.allows_update:
-            return self.send(Question("UPDATE", REFRESH, text), now)
-        return self.send(Question("INVITE", REFRESH, text, self.description), now)
+            return self.send(Question("UPDATE", REFRESH, text + CAPABLE), now)
+        return self.send(Question("INVITE", REFRESH, text + UNRELIABLE, self.description), now)
 
     def send(self, question: Question, now: float) -> Outs:
         if self._resolving:

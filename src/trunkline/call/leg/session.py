@@ -30,8 +30,8 @@ TRYING: Final = "trying"
 """The wait after which a re-INVITE that has no answer yet is told that it came."""
 _SOON: Final = 0.2
 LATE: Final = "late"
-"""The wait after which an UPDATE that has no answer yet gets 504, before its sender gives up the dialog for it: it may
-have crossed as a re-INVITE, which somebody has to agree to (RFC 3311 §5.2)."""
+"""The wait after which an UPDATE, or an offer in a PRACK, that has no answer yet gets 504, before its sender gives up
+the dialog for it: it may have crossed as a re-INVITE, which somebody has to agree to (RFC 3311 §5.2)."""
 _MOST_WAITING: Final = 16
 """Requests of one peer that cross at the same time; more of them are a flood."""
 
@@ -179,14 +179,14 @@ class Session:
         if method == "INVITE":
             # What is answered sooner needs no 100 (§17.2.1); what is not gets one before it is sent again.
             self.ua.timers.arm(now, _SOON, (self.leg, TRYING, key))
-        elif method == "UPDATE":
-            timing = self.ua.layer.timing
-            self.ua.timers.arm(now, timing.patience - timing.t2, (self.leg, LATE, key))
-        return outs + self.take(request, key, told)
+        return outs + self.take(request, key, now, told)
 
-    def take(self, request: Request, key: str, told: Said = NOTHING) -> Outs:
+    def take(self, request: Request, key: str, now: float, told: Said = NOTHING) -> Outs:
         """A request goes on to the other side; its server transaction waits for `reply`."""
         method = request.method
+        if method == "UPDATE" or method == "PRACK":
+            timing = self.ua.layer.timing
+            self.ua.timers.arm(now, timing.patience - timing.t2, (self.leg, LATE, key))
         self._incoming[key] = _Waiting(method, request.cseq, told)
         headers = crossing(request, f"x-{self.ua.brand.lower()}-")
         if method in SUBSCRIBING:

@@ -101,4 +101,7 @@ class SipLeg:
         return self.session
 
     def expire(self, what: str, transaction: str, now: float) -> Outs:
-        return self.session.expire(what, transaction, now) if self.session is not None else []
+        if self.session is not None:
+            return self.session.expire(what, transaction, now)
+        # An early dialog's: it knows its own by their transaction.
+        return [out for early in self.earlies() if transaction for out in early.session.expire(what, transaction, now)]

@@ -264,7 +264,7 @@ class UasLeg(SipLeg):
         early.settled = early.settled or first
         if body and (early.offered or not first):
             if early.settled and early.session is self.current:
-                outs += early.session.take(request, key)
+                outs += early.session.take(request, key, now)
             else:
                 # While the offer of the INVITE is open, or in one of several early dialogs.
                 status, headers = early_dialog.UNDECIDED if early.settled else early_dialog.told("UPDATE")

@@ -29,7 +29,8 @@ ALLOW: Final = f"Allow: {', '.join(METHODS)}\r\n"
 CAPABLE: Final = f"{ALLOW}Supported: {', '.join(SUPPORTED)}\r\n"
 """What INVITE, UPDATE and their 2xx say of us, and our OPTIONS: Teams offers no REFER to who does not list it there."""
 UNRELIABLE: Final = f"{ALLOW}Supported: {', '.join([tag for tag in SUPPORTED if tag != '100rel'])}\r\n"
-"""What an INVITE without an offer says, where the offer must not come before the answer."""
+"""What an INVITE without an offer says, where the offer must not come before the answer; and every re-INVITE, whose
+provisional responses cross to nobody, so that nobody shall wait for their PRACK (RFC 3262 §3)."""
 
 
 _MOST_SEEN: Final = 4096
