@@ -147,6 +147,24 @@ async def test_s2_39_a_hundred_a_minute_and_the_rest_waits(
     )
 
 
+async def test_what_cannot_be_written_down_is_not_sent_again_at_once(
+    services: Services, organization: str, receiver: Receiver, store: Store, clock: Clock
+) -> None:
+    await hooked(services, organization, receiver.base, "call.ended")
+    clock.pass_(1e9)
+    record = call(organization)
+    await journalled(store, [began(record), Ended(record)])
+    async with store.write() as unit:
+        await unit.session.run("DROP TABLE webhook_attempts")
+    delivering = asyncio.create_task(services.dispatcher.keep_delivering())
+    await receiver.met.wait()
+    await asyncio.sleep(0.5)
+    assert len(receiver.taken) == 1
+    assert not delivering.done()
+    delivering.cancel()
+    await asyncio.gather(delivering, return_exceptions=True)
+
+
 async def test_receivers_that_hang_keep_nobody_elses_waiting(
     services: Services, organization: str, receiver: Receiver, store: Store, clock: Clock
 ) -> None:

@@ -89,7 +89,6 @@ class Dispatcher:
         """Without end."""
         try:
             while True:
-                self._troubled = False
                 try:
                     # Again without those that are full now: they may have filled the whole look.
                     while await self.begin():
@@ -97,9 +96,11 @@ class Dispatcher:
                     await self._purge()
                 except (store_errors.StoreError, Refusal) as error:
                     self._trouble(error)
-                if self._going and not self._troubled:
+                idle = not self._going
+                if not idle:
                     await asyncio.wait(self._going, timeout=_LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
-                else:
+                if idle or self._troubled:
+                    self._troubled = False
                     await asyncio.sleep(_LOOK_EVERY)
         finally:
             going = tuple(self._going)
@@ -159,6 +160,9 @@ class Dispatcher:
             await self._attempt(webhook, delivery)
         except (store_errors.StoreError, Refusal) as error:
             self._trouble(error)
+        except Exception:  # noqa: BLE001 - a bug, whatever it is
+            self._troubled = True
+            _log.exception("delivery %d could not be sent: this is a bug", delivery.seq)
 
     def _trouble(self, error: Exception) -> None:
         """What came of an attempt could not be written, so it is due again: not at once."""
