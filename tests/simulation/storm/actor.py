@@ -263,8 +263,15 @@ class Stranger(Peer):
             self.inside("REGISTER", call_id=f"s{len(self.world.seen)}", to_tag="", extra="Authorization: Digest a=b")
 
 
+def rings(leg: Leg) -> bool:
+    """Whether it waits for the phone's answer."""
+    return isinstance(leg, UasLeg) and leg.open
+
+
 def replaces(leg: Leg) -> str:
     """What names a phone's dialog to its other end."""
+    if isinstance(leg, UasLeg) and leg.session is None:
+        return f"{leg.identity[0]};to-tag={leg.identity[1]};from-tag={leg.tag}"
     assert leg.session is not None
     dialog = leg.session.dialog
     return f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"

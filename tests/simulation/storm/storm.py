@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tests.simulation.edge import ECHO_AGENT, EDGE, NUMBER, ORGANIZATION, SIP_AGENT, TRUNK, id_of, open_dialogs
 from tests.simulation.registrar import Registrar
 from tests.simulation.storm import actor
-from tests.simulation.storm.actor import Actor, Forker, Registered, Stranger, replaces
+from tests.simulation.storm.actor import Actor, Forker, Registered, Stranger, replaces, rings
 from tests.simulation.storm.edge import GROUP, LINE, Watched, vouched
 from tests.simulation.storm.judge import judge
 from tests.simulation.world import Weather, World
@@ -216,8 +216,8 @@ class Storm:
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _replace(self) -> None:
-        """The desk asks for a place in a call of an agent's."""
-        legs = [leg for phone in self.agents for leg in phone.legs.values() if leg.session is not None]
+        """The desk asks for a place in a call of an agent's, or for one that rings there."""
+        legs = [leg for phone in self.agents for leg in phone.legs.values() if leg.session is not None or rings(leg)]
         if legs:
             self.desk.call(headers=f"Replaces: {replaces(self.chance.choice(legs))}\r\n")
 

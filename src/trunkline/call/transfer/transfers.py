@@ -203,8 +203,10 @@ class Transfers:
     def _ringing(self, call: Call, moving: Moving, event: LegEvent, now: float) -> Outs:
         """A word of a call that is not answered yet. When its own agent answers, nobody else takes its place."""
         outs = call.receive(event, now)
-        if call.answered and not call.ended and moving.transfer is not None:
-            outs += self._handover.fail(call, moving, 487, phrase(487), "The agent answered first.", now)
+        if call.answered and not call.ended:
+            if moving.transfer is not None:
+                outs += self._handover.fail(call, moving, 487, phrase(487), "The agent answered first.", now)
+            # Said last, and so it counts: the journal may know of a party that came before.
             outs.append(Journal(Rejoined(call.ledger.record(), call.bridge.states())))
         return outs
 
