@@ -194,6 +194,24 @@ def test_what_cannot_be_picked_up() -> None:
     scene.end()
 
 
+def test_the_new_party_of_a_transfer_that_rings_is_not_picked_up_but_may_be_later() -> None:
+    """Whose place it takes is not settled yet."""
+    scene = Ringing(at_once)
+    desk = Phone(scene.world, "8.8.8.8", lambda phone, leg: phone.ring(leg))
+    scene.dial()
+    (answered,) = scene.agent.legs.values()
+    scene.agent._carry(answered.ask("refer", "REFER", b"", "", (("Refer-To", "<sip:h@8.8.8.8>"),), scene.world.now))
+    scene.world.run(0.5)
+    (rings,) = desk.legs.values()
+    assert isinstance(rings, UasLeg)
+    value = f"{rings.identity[0]};to-tag={rings.identity[1]};from-tag={rings.tag}"
+    scene.taker.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {value}\r\n")
+    scene.world.run(1.0)
+    assert refused(scene, scene.taker) == [491]
+    scene.end()
+    assert desk.idle()
+
+
 def test_a_caller_without_an_offer_cannot_be_picked_up() -> None:
     scene = Ringing()
     scene.dial(b"")

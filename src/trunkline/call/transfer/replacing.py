@@ -170,6 +170,9 @@ class Replacing:
         end: End | None = "agent" if not call.answered else call.bridge.end_of(leg.id)
         seat = call.ringing if not call.answered else call.bridge.seat(end) if end is not None else None
         if end is None or seat is None or seat.party.id != leg.id:
+            transfer = call.moving.transfer if call.moving is not None else None
+            if transfer is not None and transfer.leg is not None and transfer.leg.id == leg.id:
+                return NotReplaced(491, "transfer-in-progress")
             return NotReplaced(603, "dialog-ended")
         trunk = self._senders.whose(call.ledger.organization_id, seat, request, flow, now)
         if isinstance(trunk, Stranger):
