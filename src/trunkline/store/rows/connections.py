@@ -3,6 +3,7 @@ SIP side are sealed whole."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from trunkline.model.connection import Connection, SipConfig
 from trunkline.model.secret import Secret
 from trunkline.store.database.database import Session
+from trunkline.store.database.errors import WrongKey
 from trunkline.store.database.outside import CONNECTIONS, EVIDENCE
 from trunkline.store.database.seal import Seal
 
@@ -54,14 +56,16 @@ class Connections:
         return (await self._session.execute(delete(CONNECTIONS).where(CONNECTIONS.c.id == id_))).rowcount > 0
 
     async def reseal(self) -> int:
-        """Seal all with the first key of the key file, evidence too; how many there were."""
+        """Seal all with the first key of the key file, evidence too; how many there were. Evidence that no key opens is
+        of no use any more, and is left."""
         found = await self.all()
         for connection in found:
             await self.update(connection)
         kept = await self._session.rows(select(EVIDENCE.c.id, EVIDENCE.c.credentials))
         for row in kept:
-            statement = update(EVIDENCE).where(EVIDENCE.c.id == row.id)
-            await self._session.execute(statement.values(credentials=self._seal.renew(row.credentials)))
+            with contextlib.suppress(WrongKey):
+                statement = update(EVIDENCE).where(EVIDENCE.c.id == row.id)
+                await self._session.execute(statement.values(credentials=self._seal.renew(row.credentials)))
         return len(found) + len(kept)
 
     async def keep_evidence(self, evidence: Evidence) -> None:

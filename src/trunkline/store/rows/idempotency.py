@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from trunkline.model.secret import Secret
 from trunkline.store.database.database import Session
+from trunkline.store.database.errors import WrongKey
 from trunkline.store.database.seal import Seal
 from trunkline.store.database.tables import IDEMPOTENCY
 
@@ -61,11 +63,13 @@ class Idempotency:
         await self._session.execute(delete(IDEMPOTENCY).where(_is(key_id, key)))
 
     async def reseal(self) -> int:
-        """Seal every answer with the first key of the key file; how many there were."""
+        """Seal every answer with the first key of the key file; how many there were. One that no key opens is left: it
+        is forgotten with its day."""
         kept = await self._session.rows(select(_T.key_id, _T.idempotency_key, _T.body).where(_T.body.is_not(None)))
         for row in kept:
-            statement = update(IDEMPOTENCY).where(_is(row.key_id, row.idempotency_key))
-            await self._session.execute(statement.values(body=self._seal.renew(row.body)))
+            with contextlib.suppress(WrongKey):
+                statement = update(IDEMPOTENCY).where(_is(row.key_id, row.idempotency_key))
+                await self._session.execute(statement.values(body=self._seal.renew(row.body)))
         return len(kept)
 
     async def delete_until(self, wall: float) -> int:
