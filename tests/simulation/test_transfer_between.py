@@ -74,6 +74,20 @@ def test_what_was_asked_of_who_has_left_has_an_answer(world: World, scene: Betwe
     scene.end()
 
 
+def test_what_was_asked_of_who_hangs_up_during_its_transfer_has_an_answer(world: World, scene: Between) -> None:
+    scene.agent.react = lambda p, m: p.reply(m, 200) if isinstance(m, Request) and m.method == "NOTIFY" else None
+    scene.carrier.ask(scene.leg, "INFO", b"x", "asked")
+    world.run(0.1)
+    scene.refer()
+    world.run(0.5)
+    scene.agent.inside("BYE", call_id=scene.call_id)
+    world.run(0.5)
+    assert [event.status for event in scene.carrier.events if isinstance(event, Replied)] == [500]
+    world.run(5.0)
+    assert len(scene.human.legs) == 1, "and the transfer goes on"
+    scene.end()
+
+
 @pytest.mark.parametrize(("id", "ended"), [(0, False), (1, True), (None, True)])
 def test_a_notify_is_of_the_refer_that_it_names(world: World, id: int | None, ended: bool) -> None:
     """What becomes of one that was given up says nothing of the next (RFC 3515 §2.4.6)."""

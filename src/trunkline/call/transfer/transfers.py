@@ -11,6 +11,7 @@ an event of a call is for, where one of these goes on.
 
 from __future__ import annotations
 
+from trunkline.call.b2bua.bridge import opposite
 from trunkline.call.b2bua.call import Call
 from trunkline.call.b2bua.exchange import Party
 from trunkline.call.b2bua.joining import PREFIX
@@ -185,7 +186,7 @@ class Transfers:
         seat = call.bridge.seat(end)
         if seat is not None:
             seat.line.reason, seat.line.ended_at = event.reason or None, now + call.ua.epoch
-        return outs
+        return outs + call.bridge.abandon(opposite(end), now)
 
     def _lender_lost(self, call: Call, moving: Moving, event: Disconnected | Lost, now: float) -> Outs:
         """Somebody hung up in a call whose far end is to be joined to another. Who has lent it may, at any time."""
