@@ -85,6 +85,24 @@ def test_versions_do_not_go_back_to_what_was_sent_before() -> None:
     assert third == first.replace(b"edge 1001 1 ", b"edge 1001 3 ")
 
 
+def test_a_reoffer_that_lacks_a_section_gets_the_one_that_the_other_side_knows() -> None:
+    """RFC 3264 §8: a gateway goes from fax back to audio as if there had been no other section."""
+    audio = b"m=audio 6000 RTP/AVP 8\r\n"
+    session = b"v=0\r\no=gw 1 %d IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n"
+    fax = b"m=image 6002 udptl t38\r\na=T38FaxVersion:0\r\n"
+    plan = planned()
+    plan.offer("caller", session % 1 + audio + fax)
+    plan.answer("agent", session % 2 + audio.replace(b"6000", b"7000") + fax)
+    out = passed(plan.offer("caller", session % 3 + audio))
+    assert out.endswith(audio + b"m=image 0 udptl t38\r\n")
+    back = passed(plan.answer("agent", session % 4 + audio + b"m=image 0 udptl t38\r\n"))
+    assert back.endswith(b"t=0 0\r\n" + audio)
+    assert plan.settled("caller")
+    # Whoever knows the section still may use it again.
+    assert passed(plan.offer("agent", session % 5 + audio + fax)).endswith(audio + fax)
+    assert passed(plan.answer("caller", session % 6 + audio + fax)).endswith(audio + fax)
+
+
 def test_a_withdrawn_offer_has_no_answer() -> None:
     plan = planned()
     plan.offer("caller", ORDINARY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -78,6 +80,31 @@ def test_two_calls_become_one(scene: Attended) -> None:
     (transfer,) = record.transfers
     assert (transfer.mode, transfer.result) == ("attended", "completed")
     assert record.legs[-1].sip_call_id == scene.human_leg.sip_call_id
+
+
+VIDEO = b"m=video 6002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+
+
+class Pictured(Attended):
+    """The desk offered a picture too, which the agent did not want."""
+
+    def second_from_desk(self) -> None:
+        self.human_leg = self.human.dial(f"sip:{NUMBER}@{EDGE}", HUMAN_SDP + VIDEO)
+        self.world.run(1.0)
+        (self.second,) = [leg for leg in self.agent.legs.values() if leg is not self.first]
+
+
+def test_no_session_loses_a_section_to_whom_it_is_joined_with() -> None:
+    """RFC 3264 §8: what the caller says goes to the desk with the desk's own further section, switched off."""
+    scene = Pictured()
+    scene.attend(replaces(scene.second))
+    scene.world.run(3.0)
+    assert scene.told() == [100, 200], scene.world.ladder()
+    lines = re.compile(rb"^m=(\w+ \d+)", re.MULTILINE)
+    assert lines.findall(scene.heard(scene.human, "INVITE")[-1]) == [b"audio 4000", b"video 0"]
+    assert lines.findall(scene.heard(scene.carrier, "INVITE")[-1]) == [b"audio 6000"]
+    assert len(scene.heard(scene.human, "INVITE")) == 1, "what was said once holds"
+    scene.end()
 
 
 def test_the_desk_refuses_to_change(scene: Attended) -> None:

@@ -60,6 +60,19 @@ def cross_answer(answer: Description, offer: Description, policy: Policy) -> Des
     return answer if policy == OPEN else _with_media(answer, sections, policy)
 
 
+def padded(offer: Description, before: Description) -> Description:
+    """The offer with the sections at its end that the session had `before` and it has not, switched off: no session
+    loses a section (RFC 3264 §8)."""
+    return _completed(offer, offer.media, before)
+
+
+def cut(answer: Description, count: int) -> Description:
+    """The answer without the sections behind the first `count`, which its offerer never had."""
+    sections = answer.media[:count]
+    sections[-1] = Media([*_without_empty(sections[-1].lines), ""])
+    return Description(answer.session, sections, answer.end, answer.origin_at)
+
+
 def _restrict(section: Media, policy: Policy, asked: Media | None) -> Media:
     if section.port == 0:
         return section

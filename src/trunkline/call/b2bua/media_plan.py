@@ -33,7 +33,7 @@ from trunkline.sdp.offer_answer import silent
 from trunkline.sdp.origin import OurOrigin
 from trunkline.sdp.policy import OPEN, Policy
 from trunkline.sdp.refusal import Refusal, refuse, refuse_answer, refuse_malformed
-from trunkline.sdp.relay import cross_answer, cross_offer
+from trunkline.sdp.relay import cross_answer, cross_offer, cut, padded
 
 End = Literal["caller", "agent"]
 ENDS: Final[tuple[End, End]] = ("agent", "caller")
@@ -72,7 +72,7 @@ class _Said:
 class _Leg:
     """One leg as the plan sees it: what we sent it, and the last SDP that came from it and crossed."""
 
-    __slots__ = ("agreed", "crossed", "offered", "origin", "own", "policy", "said")
+    __slots__ = ("agreed", "asked", "crossed", "offered", "origin", "own", "policy", "said")
 
     def __init__(self, origin: OurOrigin, own: Policy) -> None:
         self.origin = origin
@@ -82,6 +82,8 @@ class _Leg:
         """What may be sent to it: its own trunk's terms, met by the other's."""
         self.offered: Description | None = None
         """The offer we sent it last, which its answer must fit."""
+        self.asked = 0
+        """How many sections of that the offerer knows of, where the others are those of its own session; 0: all."""
         self.crossed: _Crossed | None = None
         self.said: _Said | None = None
         """What came from it last."""
@@ -197,6 +199,11 @@ class MediaPlan:
             target.offered = offer
             self._offerer = side
             return body[span.start : span.end]
+        target.asked = 0
+        before = target.agreed
+        if before is not None and 0 < len(passed.media) < len(before.description.media):
+            target.asked = len(passed.media)
+            passed = padded(passed, before.description)
         result = target.origin.stamp(passed)
         target.offered = passed
         self._offerer = side
@@ -225,6 +232,8 @@ class MediaPlan:
         passed = cross_answer(answer, source.offered, OPEN if self.ends_here else target.policy)
         if isinstance(passed, Refusal):
             return passed
+        if source.asked:
+            passed = cut(passed, source.asked)
         self._offerer = None
         self._checked = None
         source.said = source.agreed = _Said(answer, True)
@@ -260,7 +269,7 @@ class MediaPlan:
             before = parse(body)
         except SdpError:
             return None
-        target.offered = before
+        target.offered, target.asked = before, 0
         self._offerer = side
         return target.origin.stamp(before)
 
@@ -297,7 +306,7 @@ class MediaPlan:
     def propose(self, side: End, body: bytes) -> None:
         """What `side` answered, as `answer` gave it, goes to the other side as an offer."""
         _, target = self._legs(side)
-        target.offered = parse(body)
+        target.offered, target.asked = parse(body), 0
         self._offerer = side
 
     def silence(self, side: End, offer: bytes, kind: str | None, theirs: bytes, its_kind: str | None) -> bytes | None:
@@ -322,11 +331,10 @@ class MediaPlan:
     def settled(self, side: End) -> bool:
         """Whether what `side` said last is what its other side was told of it before, as far as media goes."""
         source, target = self._legs(side)
-        return (
-            source.said is not None
-            and target.offered is not None
-            and same_media(target.offered, source.said.description)
-        )
+        told = target.offered
+        if told is not None and target.asked:
+            told = cut(told, target.asked)
+        return source.said is not None and told is not None and same_media(told, source.said.description)
 
     def _with(self, end: End, fresh: _Leg, here: bool) -> MediaPlan:
         stays = _kept(self._legs("agent" if end == "caller" else "caller")[0])
