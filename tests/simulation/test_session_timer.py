@@ -184,8 +184,24 @@ def test_a_refresh_that_is_worked_on_for_ever_ends_the_session(world: World, edg
     world.run(1799.0)
     assert agent.methods.count("INVITE") == 2
     assert not edge.finished
-    world.run(2.0)
+    world.run(2.0 + 64 * 0.5)
     assert edge.record.cause == "session-expired"
+    hang_up(world, edge)
+
+
+def test_a_change_that_is_under_way_when_the_session_ends_is_waited_for(world: World, edge: Edge) -> None:
+    carrier, agent = Peer(world, CARRIER, polite), Peer(world, AGENT, answers)
+    connect(world, carrier, f"{KNOWS}\nSession-Expires: 600;refresher=uac")
+    agent.react = None
+    world.run(566.0)
+    carrier.inside("INVITE", MOVED, extra=f"{KNOWS}\nSession-Expires: 600;refresher=uac")
+    world.run(5.0)
+    assert not edge.finished, "600 s less 32 are over"
+    agent.react = answers
+    world.run(5.0)
+    assert carrier.statuses("INVITE")[-1] == 200
+    world.run(300.0)
+    assert not edge.finished
     hang_up(world, edge)
 
 

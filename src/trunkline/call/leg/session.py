@@ -291,9 +291,11 @@ class Session:
         asking = self.asking
         if self.ended:
             return []
-        if self.changing and now < asking.timer.end:
-            # What is under way refreshes the session as well, when it comes to an end before the session does.
-            self.ua.alarms.set((self.leg, SESSION), min(now + self.ua.layer.timing.t2, asking.timer.end))
+        timing = self.ua.layer.timing
+        last = asking.timer.end + timing.patience
+        if self.changing and now < last:
+            # What is under way refreshes the session as well. But a re-INVITE may be worked on for ever.
+            self.ua.alarms.set((self.leg, SESSION), min(now + timing.t2, last))
             return []
         due = asking.timer.expire(now)
         if due == "expired":
