@@ -52,6 +52,27 @@ async def test_r21_a_number_is_live_once_and_in_every_sandbox_once(
     assert (twice.status, twice.code) == (409, "phone_number_exists")
 
 
+async def test_r21_what_one_organization_buys_in_the_sandbox_is_offered_to_the_others(
+    client: Keys, organization: str, services: Services
+) -> None:
+    test = await client(organization, live=False)
+    other = await client((await services.organizations.create("Other")).id, live=False)
+    account = {"provider": "twilio", "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "token"}}
+    for connected in (False, True):
+        bought = f"+1415555010{2 + connected}"
+        for each in (test, other) if connected else ():
+            evidence = (await each.post("/v1/voip-connections/test", account)).json["verification_evidence_id"]
+            made = await each.post("/v1/voip-connections", {**account, "verification_evidence_id": evidence})
+            assert made.status == 201, made.raw
+        body = {"phoneNumber": bought, "provider": "twilio"}
+        assert (await test.post("/api/v1/telephony/numbers", body)).status == 201
+        search = "/api/v1/telephony/numbers/search?areaCode=415&provider=twilio&limit=50"
+        offered = [
+            [each["phoneNumber"] for each in (await asked.get(search)).json["numbers"]] for asked in (test, other)
+        ]
+        assert [bought in each for each in offered] == [False, True]
+
+
 async def test_r21_a_live_trunk_is_no_trunk_of_the_sandbox(client: Keys, organization: str, trunk: str) -> None:
     test = await client(organization, live=False)
     answer = await test.post("/v1/phone-numbers/import", {"phone_number": "+12125551234", "trunk_id": trunk})

@@ -3,7 +3,8 @@ network, and behaves the same each time.
 
 +15555551235 cannot be bought and fails provisioning, +15555551236 is provisioned slowly; every other number succeeds.
 A credential `invalid` is refused, and so is the account `test_user` with another password than `test_pass`; whatever
-else it is shown it takes, so that a client can try with its own. What was bought is kept as long as the process lives.
+else it is shown it takes, so that a client can try with its own. What was bought, the last thousand of an account, is
+kept as long as the process lives.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _PLACES = {"212": ("New York", "New York"), "415": ("California", "San Francisco
 _FIRST = ("0100", "0123")
 LOCAL = Rates(monthly=1.15, inbound_minute=0.0085, outbound_minute=0.013)
 TOLL_FREE = Rates(monthly=2.15, inbound_minute=0.022, outbound_minute=0.013)
+_MOST = 1000
+"""Bought numbers that an account has."""
 HOST = "sip.sandbox.invalid"
 """Where its trunks lead: nowhere."""
 
@@ -97,7 +100,10 @@ class Sandbox:
         if e164 == FAILS:
             raise ProviderError("refused", "This number of the sandbox is never available.", provider=self.name)
         owned = Owned(e164=e164, resource_id=_resource(e164), label=label, capabilities=("voice", "sms"))
-        self._bought.setdefault(_account(credentials), {})[e164] = owned
+        bought = self._bought.setdefault(_account(credentials), {})
+        if len(bought) >= _MOST:
+            del bought[next(iter(bought))]
+        bought[e164] = owned
         return owned
 
     async def owned(self, credentials: Credentials, e164: str | None = None) -> list[Owned]:

@@ -51,7 +51,10 @@ class Accounts:
 
     def of(self, connection: Connection) -> Account:
         client = self.client(connection.organization_id, connection.provider)
-        return Account(connection.provider, client, connection.credentials, connection)
+        credentials = connection.credentials
+        if not self._state.live(connection.organization_id):
+            credentials = {**credentials, **_of_sandbox(connection.organization_id)}
+        return Account(connection.provider, client, credentials, connection)
 
     def connected(self, organization_id: str, provider: str | None = None) -> list[Account]:
         """The accounts that numbers are looked for in, the oldest first; in a sandbox every provider has one."""
@@ -60,7 +63,7 @@ class Accounts:
         if not self._state.live(organization_id):
             known = {each.provider for each in found}
             found += [
-                Account(name, self.client(organization_id, name), {}, None)
+                Account(name, self.client(organization_id, name), _of_sandbox(organization_id), None)
                 for name in SETUP_METHODS
                 if name not in known and name != "manual" and provider in (None, name)
             ]
@@ -168,6 +171,11 @@ class Accounts:
             created_at=wall,
             updated_at=wall,
         )
+
+
+def _of_sandbox(organization_id: str) -> dict[str, Secret]:
+    """What tells the sandbox's accounts of organizations apart: they try with the same documents' credentials."""
+    return {"organization": Secret(organization_id)}
 
 
 def _public(host: str) -> bool:
