@@ -89,6 +89,25 @@ async def test_s1_06_a_number_is_bought_and_leads_here(
         assert number.supply.monthly_cost == 1.15
 
 
+async def test_a_purchase_that_cannot_be_looked_after_keeps_no_other_waiting(
+    services: Services, organization: str, store: Store, carrier: Carrier, clock: Clock
+) -> None:
+    """As one that another version of this program has written down."""
+    await connect(services, organization, "twilio")
+    (connection,) = services.state.catalogue.connections_of(organization)
+    good = await services.market.buy(organization, "twilio", BuyWanted(e164=NUMBER))
+    await services.numbers.delete(organization, good.id)
+    another = "+14155550101"
+    carrier.owned[another] = {**carrier.owned[NUMBER], "sid": "PN-another", "phone_number": another}
+    base = Purchase("", organization, connection.id, "twilio", "", None, "bought", created_at=clock.wall)
+    async with store.write() as unit:
+        await unit.purchases.insert(base._replace(id="a", e164=another, wanted="[1]"))
+        await unit.purchases.insert(base._replace(id="b", e164=NUMBER, wanted=f'{{"e164": "{NUMBER}"}}'))
+    assert await services.market.reconcile(all_of_them=True) == 1
+    assert await states(services, organization) == [(NUMBER, "active")]
+    assert [purchase.e164 for purchase in await purchases(store)] == [another]
+
+
 @pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 @pytest.mark.parametrize("fault", ["done-silence", "done-cut", "done-500", "done-garbage"])
 async def test_a_purchase_whose_answer_was_lost_is_found(

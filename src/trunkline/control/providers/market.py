@@ -288,7 +288,12 @@ class Market:
             fresh = self._state.wall() - purchase.updated_at < _SETTLED_AFTER
             if purchase.id in self._busy or (fresh and not all_of_them and purchase.state != "bought"):
                 continue
-            ended += await self._reconciled(purchase)
+            try:
+                ended += await self._reconciled(purchase)
+            except (store_errors.StoreError, Refusal) as error:
+                _log.warning("purchase %s could not be looked after: %s", purchase.id, error)
+            except Exception:  # noqa: BLE001 - a bug in one must not keep what was paid for elsewhere from being found
+                _log.exception("purchase %s could not be looked after: this is a bug", purchase.id)
         return ended
 
     async def _reconciled(self, purchase: Purchase) -> bool:
