@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 import pytest
 
-from trunkline.api import decode
+from trunkline import __version__
+from trunkline.api import decode, openapi
+from trunkline.api.native.organizations import OrganizationChange
 from trunkline.api.native.transcripts import TranscriptPosted
 from trunkline.api.native.trunk_shapes import TrunkCreate
 from trunkline.api.native.webhooks import WebhookCreate
 from trunkline.api.numbers.phone_numbers import AvailableQuery, NumberProvision
+from trunkline.api.surface import Surface
+from trunkline.api.surfaces import surfaces
 from trunkline.api.telephony.sip_trunks import SipTrunkCreate
+from trunkline.api.words import SHAPES
 from trunkline.control.errors import Invalid
 
 PBX = {"name": "PBX", "sipUri": "sip:pbx.example.com"}
@@ -38,12 +44,26 @@ PBX = {"name": "PBX", "sipUri": "sip:pbx.example.com"}
             "invalid_parameter",
             "config.full_status: one of 486, 503.",
         ),
+        (
+            OrganizationChange,
+            {"outbound": {"allow": ["US", "GBR"]}},
+            "invalid_parameter",
+            "outbound.allow[1]: a country in two letters, as US, or the beginning of numbers, as +4420.",
+        ),
     ],
 )
 def test_a_body_is_refused_in_words(kind: Any, body: dict[str, Any], code: str, message: str) -> None:
     with pytest.raises(Invalid) as caught:
         decode.body(msgspec.json.encode(body), kind)
     assert (caught.value.code, caught.value.message) == (code, message)
+
+
+@pytest.mark.parametrize("surface", surfaces(), ids=lambda surface: surface.name)
+def test_every_pattern_of_a_document_is_told_in_words(surface: Surface) -> None:
+    document = msgspec.json.encode(openapi.document(surface, __version__)).decode()
+    patterns = {msgspec.json.decode(each) for each in re.findall(r'"pattern":("(?:[^"\\\\]|\\\\.)*")', document)}
+    words, ids, elsewhere = "^([", "^((", {"^[1-9][0-9]{0,14}$", "^[ -~]+$"}
+    assert {each for each in patterns - {*SHAPES} - elsewhere if not each.startswith((words, ids))} == set()
 
 
 @pytest.mark.parametrize("text", ["415\n", "415\x00", "٤١٥", "41"])

@@ -77,6 +77,8 @@ async def test_a_trunk_may_be_known_by_its_certificate_alone(admin: Client) -> N
     assert (await admin.get(f"/v1/sip/trunks/{id}")).json["config"]["client_certificate"] == "pbx.example.com"
     wrong = {"config": {"client_certificate": "no name at all"}}
     assert (await admin.patch(f"/v1/sip/trunks/{id}", wrong)).status == 400
+    answer = await admin.patch(f"/v1/sip/trunks/{id}", {"config": {"transport": "udp"}})
+    assert (answer.status, answer.details["field"]) == (400, "config.client_certificate")
 
 
 @pytest.mark.parametrize(

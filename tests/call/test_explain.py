@@ -14,6 +14,7 @@ from trunkline.call.decision.explain import Hypothetical, answer, explain, expla
 from trunkline.call.decision.proof import Digest
 from trunkline.call.decision.refusals import CAUSES
 from trunkline.call.decision.verdict import Admitted, Challenged, Dropped, Policy
+from trunkline.guard.bans import Ban
 from trunkline.guard.nonce import Nonces
 from trunkline.model.change import Put, Routed
 from trunkline.routing.table import Table
@@ -165,6 +166,42 @@ def test_a_challenged_call_is_explained_with_and_without_credentials() -> None:
     assert (found.status, found.cause, found.trunk_id) == (401, "challenged", None)
     found = explain(where, a.offer(digest_user="user-t"), 1.0, a.OURS)
     assert (found.status, found.trunk_id) == (100, "t")
+
+
+def test_whom_nobody_hears_is_told_so_and_nothing_else() -> None:
+    where = a.arrival(a.trunk(), a.agent(), a.number())
+    ban = Ban("b", a.CARRIER, "svwar", 1.0, 61.0, False)
+    found = explain(where, a.offer(), 31.5, a.OURS, ban)
+    (step,) = found.steps
+    assert (found.accepted, found.status, found.cause, step.name, step.passed) == (False, 0, "banned", "heard", False)
+    assert step.detail == f"{a.CARRIER} is banned for 30 s more: nothing it sends by UDP is read."
+    assert "ban_b" in step.mend
+    assert explain(where, a.offer(transport="tcp"), 31.5, a.OURS, ban).cause == "wrong-transport"
+    assert explain(where, a.offer(transport="tcp"), 31.5, a.OURS, ban._replace(everywhere=True)).cause == "banned"
+
+
+def test_a_certificate_can_be_supposed() -> None:
+    trunk = a.trunk(networks=(), transport="tls", client_certificate="pbx.example.com")
+    where = a.arrival(trunk, a.agent(), a.number())
+    assert not explain(where, a.offer(transport="tls"), 1.0, a.OURS).accepted
+    found = explain(where, a.offer(transport="tls", certificate="pbx.example.com"), 1.0, a.OURS)
+    assert found.accepted
+    assert "Its certificate is enough." in [step.detail for step in found.steps]
+    assert where.contacts.certificates == {}
+
+
+def test_a_phone_that_may_not_call_telephones_is_told_how_it_may() -> None:
+    where = a.arrival(a.protected(accepts_registration=True), a.agent(), a.number())
+    found = explain(where, a.offer("+13035550142"), 1.0, a.OURS)
+    assert found.cause == "unknown-number"
+    assert "role agent" in found.steps[-1].mend
+
+
+def test_who_is_passed_over_is_named() -> None:
+    off = a.agent("x", name="Night desk", enabled=False)
+    team = a.agent("g", kind="group", members=("x", "a"))
+    found = explain(a.arrival(a.trunk(), off, a.agent(), team, a.number(agent_id="g")), a.offer(), 1.0, a.OURS)
+    assert "Passed over: Night desk (agent-disabled)." in found.steps[-2].detail
 
 
 def test_a_dropped_call_has_no_status() -> None:

@@ -111,6 +111,30 @@ def test_credentials_answer_a_challenge_and_stay_hidden(run: Run) -> None:
     assert 'username="alice"' in ended.out
 
 
+def test_a_password_that_nobody_asked_for_proves_nothing(run: Run, edge: Edge) -> None:
+    ended = run("call", NUMBER, "--to", edge.udp, "--user", "alice", "--password", "wrong", *SHORT)
+    assert ended.code == 0
+    assert "Nobody asked for a password" in ended.out
+    assert "Nobody asked" not in run("call", NUMBER, "--to", edge.udp, *SHORT).out
+
+
+def test_explain_is_asked_about_the_same_user(run: Run, edge: Edge) -> None:
+    ended = run("call", "+12025550199", "--to", edge.udp, "--user", "alice", "--password", "wrong")
+    assert "trunkline explain +12025550199 --from-ip 127.0.0.1 --user alice" in ended.out
+
+
+def test_credentials_that_are_forbidden(run: Run) -> None:
+    def wrong(peer: Peer, request: Request, say: Say) -> list[bytes]:
+        if request.method == "INVITE" and request.header("authorization") is not None:
+            return [say(403, 'Reason: SIP;cause=403;text="wrong-credentials"\r\n')]
+        return challenge(peer, request, say)
+
+    with running(wrong) as peer:
+        ended = run("call", "100", "--to", peer.place, "--user", "alice", "--password", "wrong")
+    assert ended.code == 1
+    assert "It does not accept this --user and --password." in ended.out
+
+
 def test_a_challenge_without_credentials(run: Run) -> None:
     with running(challenge) as peer:
         ended = run("call", "100", "--to", peer.place)

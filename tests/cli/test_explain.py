@@ -37,6 +37,14 @@ def test_as_json(run: Run, edge: Edge) -> None:
     assert (found["accepted"], ended.code) == (True, 0)
 
 
+def test_a_certificate_is_supposed_over_tls_alone(run: Run, edge: Edge) -> None:
+    words = ("explain", NUMBER, "--from-ip", "127.0.0.1", "--certificate", "pbx.example.com", "--config", edge.config)
+    assert run(*words, "--transport", "tls").code == 0
+    ended = run(*words)
+    assert (ended.code, ended.out) == (1, "")
+    assert "over TLS alone" in ended.err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [(("--from-ip", "sip.example.com"), "(source)"), (("--from-ip", "::1", "--port", "0"), "port")],

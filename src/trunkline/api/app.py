@@ -26,6 +26,7 @@ from trunkline.api.porch import Answer, Porch
 from trunkline.api.route import PARAMETERS, Ask, Reply, Route
 from trunkline.api.surface import Surface
 from trunkline.control.access.keys import Caller
+from trunkline.control.access.permissions import ROLES
 from trunkline.control.configuration.audit import ACTOR, SYSTEM, Actor
 from trunkline.control.errors import Forbidden, Invalid, Limited, NotFound, Refusal
 from trunkline.control.services import Services
@@ -195,7 +196,10 @@ class Door:
             if not taken:
                 raise Limited("rate_limit_exceeded", "Too many requests with this key: wait until X-RateLimit-Reset.")
         if permission not in caller.permissions:
-            raise Forbidden("insufficient_permissions", f"This needs the permission {permission}.")
+            role = next(role for role, allowed in ROLES.items() if permission in allowed)
+            raise Forbidden(
+                "insufficient_permissions", f"This needs the permission {permission}, which the role {role} has."
+            )
         if not caller.live and permission in _LIVE_ONLY:
             raise Forbidden("feature_not_enabled", "A test key reaches its sandbox, which has nothing of the kind.")
         return caller, source

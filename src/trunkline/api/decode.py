@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect, structs
 
-from trunkline.api.words import E164
+from trunkline.api.words import E164, SHAPES
 from trunkline.control.errors import Invalid, Scalar
 from trunkline.model.secret import Secret
 
@@ -122,9 +122,15 @@ def _refusal(complaint: str, given: object, kind: type) -> Invalid:
     if not path:
         return Invalid("invalid_json", f"The body is not what is expected here: {what}.")
     provided = _at(given, path)
-    if (pattern := _PATTERN.fullmatch(what)) and pattern[1].encode().decode("unicode_escape") == E164:
+    if _pattern(what) == E164:
         return Invalid("invalid_phone_number", "Phone number must be in E.164 format", field=path, provided=provided)
     return Invalid(code_for(path), f"{path}: {_sentence(what, path, kind)}.", field=path, provided=provided)
+
+
+def _pattern(what: str) -> str:
+    """The pattern that a text is not of; empty where the complaint is another."""
+    match = _PATTERN.fullmatch(what)
+    return match[1].encode().decode("unicode_escape") if match is not None else ""
 
 
 def code_for(path: str) -> str:
@@ -138,7 +144,10 @@ def code_for(path: str) -> str:
 
 def _sentence(what: str, path: str, kind: type) -> str:
     """The decoder's words for people, and without the value, which may be a credential in the wrong place."""
-    if (pattern := _PATTERN.fullmatch(what)) and (words := _ANY_CASE.fullmatch(pattern[1])):
+    pattern = _pattern(what)
+    if pattern in SHAPES:
+        return SHAPES[pattern]
+    if words := _ANY_CASE.fullmatch(pattern):
         return "one of " + _EITHER_CASE.sub(r"\1", words[1]).replace("|", ", ")
     if bound := _BOUND.fullmatch(what):
         return f"at {'most' if bound[1] == '<' else 'least'} {bound[2]}"

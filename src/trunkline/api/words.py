@@ -10,6 +10,27 @@ E164 = r"^\+[1-9][0-9]{6,14}$"
 """The pattern of a telephone number."""
 
 
+SHAPES = {
+    E164: "a telephone number in E.164 format, as +12125551234",
+    "^[+ ][1-9][0-9]{6,14}$": "a telephone number in E.164 format, as +12125551234",
+    "^[A-Za-z]{2}$": "a country in two letters, as US",
+    r"^([A-Za-z]{2}|\+[1-9][0-9]{0,14})$": "a country in two letters, as US, or the beginning of numbers, as +4420",
+    r"^\+[1-9][0-9]{0,14}$": "the beginning of E.164 numbers, as +4420",
+    r"^\+([1-9][0-9]{0,14})?$": "the beginning of E.164 numbers, as +4420, or + for all",
+    "^[0-9*#A-D]{1,64}$": "1 to 64 of the digits 0 to 9, *, # and A to D",
+    r"^\d{4}-\d{2}-\d{2}$": "a day, as 2025-06-01",
+    r"^\d{4}-\d{2}-\d{2}([T ].{2,40})?$": "a day, as 2025-06-01, or a moment, as 2025-06-01T12:00:00Z",
+    "^[A-Za-z0-9._-]{1,128}$": "1 to 128 letters, digits, dots, hyphens and underscores",
+    "^[A-Z_]+$": "capital letters and underscores",
+    "^[0-9]{3}$": "three digits",
+    "^[0-9]{1,10}$": "1 to 10 digits",
+    "^[0-9]{1,15}$": "1 to 15 digits",
+    r"^(voice|sms|mms)(,(voice|sms|mms)){0,2}$": "voice, sms and mms, with commas between",
+    r"^[^\x00-\x1f\x7f]*$": "a line of text",
+}
+"""What the patterns of texts mean, in words for whoever wrote another."""
+
+
 def any_case(*words: str) -> str:
     """A pattern for these words in any case, as JSON Schema has no flag for it."""
     spelt = ("".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in word) for word in words)

@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     screen.say("")
     for line in found.lines:
         screen.say(line, ("bold green" if found.good else "bold red") if line[:1] in "✓✗" else "")
+    if args.user is not None and outcome.set_up is not None and not screen.asked:
+        screen.say("  Nobody asked for a password: what --user says was not put to the test.")
     return 0 if found.good else FAILED
 
 

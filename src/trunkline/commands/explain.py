@@ -22,6 +22,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=5060, help="the source port (default: %(default)s)")
     parser.add_argument("--user", metavar="NAME", help="suppose that it authenticates by digest as this user")
+    parser.add_argument(
+        "--certificate",
+        metavar="NAME",
+        help="suppose that it shows a certificate with this name or fingerprint, over TLS",
+    )
     parser.add_argument("--json", action="store_true", help="the API's answer as it is")
     add_arguments(parser)
     parser.set_defaults(run=run)
@@ -38,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         body["from"] = args.caller
     if args.user is not None:
         body["digest_user"] = args.user
+    if args.certificate is not None:
+        body["client_certificate"] = args.certificate
     found = server_of(args).post("/v1/routes/explain", body)
     screen = console()
     if args.json:

@@ -40,6 +40,8 @@ class Screen:
         self._ladder = Ladder([], [], _US)
         self._status: Status | None = console.status("") if console.is_terminal else None
         self.messages = 0
+        self.asked = False
+        """Whether somebody has asked for a password."""
 
     def passed(self, direction: str, flow: Flow, data: bytes, now: float) -> None:
         remote = host_port(flow.remote)
@@ -53,6 +55,7 @@ class Screen:
         if self._full:
             self._print("\n".join(f"            {line}" for line in text.splitlines()), "dim")
         self.messages += 1
+        self.asked = self.asked or text.startswith(("SIP/2.0 401", "SIP/2.0 407"))
 
     def waiting(self, words: str) -> None:
         """Say what goes on; on a terminal only, where it is overwritten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Literal, NamedTuple
 
 from trunkline.call.leg.events import Failed
@@ -79,14 +80,17 @@ def _failed(failed: Failed, flow: Flow | None, plan: Plan) -> list[str]:
         lines.append(f"  It says: {_warn_text(fit(failed.warning))}")
     elif failed.reason and phrase not in failed.reason:
         lines.append(f"  It says: {fit(failed.reason)}")
-    if failed.status in (401, 407) and plan.target.credentials is not None:
+    credentials = plan.target.credentials
+    wrong = failed.status in (401, 407) or '"wrong-credentials"' in f"{failed.warning} {failed.reason}"
+    if wrong and credentials is not None:
         lines.append("  It does not accept this --user and --password.")
     elif failed.status in _ADVICE:
         lines.append(f"  {_ADVICE[failed.status]}")
     elif failed.status in _ASK_WHY and flow is not None:
         spoken = f" --transport {flow.transport}" if flow.transport != "udp" else ""
         number = plan.target.uri.partition(":")[2].partition("@")[0]
-        lines.append(f"  Ask it why: trunkline explain {fit(number)} --from-ip {flow.local[0]}{spoken}")
+        user = f" --user {shlex.quote(fit(credentials.username))}" if credentials is not None else ""
+        lines.append(f"  Ask it why: trunkline explain {fit(number)} --from-ip {flow.local[0]}{spoken}{user}")
     return lines
 
 

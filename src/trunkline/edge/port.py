@@ -48,6 +48,7 @@ from trunkline.control.ports import (
     TryTrunk,
 )
 from trunkline.engine.engine import Engine
+from trunkline.guard.source import source_of
 from trunkline.model.call import CallRecord
 from trunkline.model.change import Change, Put
 from trunkline.model.trunk import Trunk
@@ -231,7 +232,8 @@ class Port:
             case Trace(call_id=call_id):
                 return self._engine.traces.shown(call_id, core.ua.epoch)
             case Explain(hypothetical=hypothetical):
-                return explain(core.arrival, hypothetical, monotonic(), self._engine.local)
+                banned = core.door.bans.find(source_of(hypothetical.source))
+                return explain(core.arrival, hypothetical, monotonic(), self._engine.local, banned)
             case TrunkHealth(trunk_ids=ids):
                 return {id: health for id in ids if (health := self._health(id)) is not None}
             case Registrations(trunk_ids=ids):

@@ -111,6 +111,11 @@ class Table:
         """Ids of the trunks whose requests may authenticate with this digest user name."""
         return self._by_user.get(username, {})
 
+    def called(self, agent_id: str) -> str:
+        """An agent's name, for people; its id when there is none."""
+        agent = self.agents.get(agent_id)
+        return agent.name if agent is not None else agent_id
+
     def with_certificate(self, shown: Iterable[str]) -> Collection[str]:
         """Ids of the enabled trunks whose peer shows a certificate with this fingerprint or one of these names."""
         if not self._by_certificate:

@@ -23,6 +23,17 @@ class ExplainRequest(Request, frozen=True, kw_only=True):
     port: Port = 5060
     transport: Literal["udp", "tcp", "tls"] = "udp"
     digest_user: Text | None = None
+    client_certificate: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                min_length=1,
+                max_length=253,
+                description="A name in the certificate that its connection shows, or that one's SHA-256 fingerprint.",
+            ),
+        ]
+        | None
+    ) = None
     headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -57,6 +68,7 @@ async def explain_route(ask: Ask[ExplainRequest, None]) -> Explained:
         to=body.to,
         caller=body.from_,
         digest_user=body.digest_user,
+        certificate=body.client_certificate,
         headers=tuple(body.headers.items()),
     )
     found = await ask.services.routes.explain(

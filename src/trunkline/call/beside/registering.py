@@ -368,4 +368,5 @@ def _sentence(state: str, detail: str) -> str:
     if state == "registered":
         return "It is registered with its carrier."
     words = f"It is not registered with its carrier ({state}{f': {detail}' if detail else ''})"
-    return f"{words}: calls may not come."
+    mend = " Check its server and credentials." if state == "failed" else ""
+    return f"{words}: calls may not come.{mend}"

@@ -74,7 +74,11 @@ class Admission:
             return Full("outbound-full", f"The organization's {rules.concurrent_calls} outbound calls are all up.", 5)
         left = self.tolls.left(organization_id, rules.minute_price, rules.daily_limit, now)
         if left == 0:
-            return Full("outbound-limit", f"Today's outbound calls have cost {rules.daily_limit:g} already.", 0)
+            return Full(
+                "outbound-limit",
+                f"What is left of today's {rules.daily_limit:g} for outbound calls pays for no minute.",
+                0,
+            )
         return None
 
     def take_outbound(self, organization_id: str, rules: OutboundRules, call_id: str, now: float) -> None:

@@ -44,6 +44,12 @@ from trunkline.sip.uri import UriError, parse_uri
 from trunkline.trunk.identify import BY_CERTIFICATE, BY_REGISTRAR, BY_USER_ALONE, Identified, Signs, identify
 
 _NOBODY: Final = Trunk(id="", organization_id="", name="")
+_ENOUGH: Final = {
+    "certificate": "Its certificate",
+    "contact": "The Contact that we registered",
+    "registration": "The flow that it registered over",
+}
+"""What tells a trunk that need not authenticate, beside its network."""
 _CERTAIN: Final = frozenset({"endpoint", "user", "contact", "registration", "certificate"})
 """What tells a trunk from those of other organizations, whatever is dialled."""
 _STATES: Final = {
@@ -137,7 +143,7 @@ class Arrival:
                 Note("identity", f"The trunk's callers are to be vouched for ({trunk.identity}); it bears {borne}.")
             )
         selection = select(number, table.agents, table.trunks, self.silent, chance, self.contacts.bindings.of)
-        refused = _lifecycle(case, number) or _reachable(case, number, selection) or self._room(case, trunk)
+        refused = _lifecycle(case, number) or _reachable(case, number, selection, table) or self._room(case, trunk)
         if refused is not None:
             return refused
         return Admitted(
@@ -205,7 +211,7 @@ class Arrival:
         trunk, credentials, step = found.trunk, case.credentials, "credentials"
         if not trunk.challenge and found.prefix != BY_USER_ALONE:
             if case.notes is not None:
-                case.notes.append(Note(step, "Its network is enough."))
+                case.notes.append(Note(step, f"{_ENOUGH.get(found.by, 'Its network')} is enough."))
             return None
         if inbound_user(trunk) is None:
             mend = f"Give trunk {trunk.name} a user name and a password, or let its network be enough."
@@ -287,10 +293,12 @@ def _known(case: Case, trunk: Trunk) -> Number | Refused:
         mend = CAUSES["unknown-number"].mend
         if not text.startswith("+") and trunk.country is None:
             mend += f" If the carrier dials national numbers, set the country of trunk {trunk.name}."
+        elif trunk.accepts_registration and not trunk.dials_out:
+            mend += f" If its phones may call telephones, give trunk {trunk.name} the role agent."
         return case.refuse("dialled", "unknown-number", f"{text[:64]} is no number of the trunk's organization.", mend)
     case.number = number
     if case.notes is not None:
-        what = f"number {number.id}" if number.id else "in a range of the trunk's"
+        what = "a number of the organization" if number.id else "in a range of the trunk's"
         case.notes.append(Note("dialled", f"{number.e164} is {what}."))
     return number
 
@@ -308,17 +316,20 @@ def _lifecycle(case: Case, number: Number) -> Refused | None:
     return None
 
 
-def _reachable(case: Case, number: Number, selection: Selection) -> Refused | None:
+def _reachable(case: Case, number: Number, selection: Selection, table: Table) -> Refused | None:
     """Step `agent`."""
     if selection.candidates:
         if case.notes is not None:
             names = ", ".join([_name(candidate) for candidate in selection.candidates])
-            passed = [f" Passed over: {skip.agent_id} ({skip.cause}). {skip.mend}" for skip in selection.skipped]
+            passed = [
+                f" Passed over: {table.called(skip.agent_id)} ({skip.cause}). {skip.mend}" for skip in selection.skipped
+            ]
             case.notes.append(Note("agent", f"It tries {names}.{''.join(passed)}"))
         return None
     if selection.skipped:
         skip = selection.skipped[0]
-        return case.refuse("agent", skip.cause, f"Agent {skip.agent_id} of {number.e164} cannot be called.", skip.mend)
+        name = table.called(skip.agent_id)
+        return case.refuse("agent", skip.cause, f"Agent {name} of {number.e164} cannot be called.", skip.mend)
     return case.refuse("agent", "no-agent", f"{number.e164} has no agent.")
 
 

@@ -103,7 +103,7 @@ def outward(
     if not number.supports_outbound:
         return Objection("caller", "outbound-not-supported", f"{number.e164} makes no outbound calls.")
     if notes is not None:
-        what = f"number {number.id}" if number.id else "in a range of a carrier's"
+        what = "a number of the organization" if number.id else "in a range of a carrier's"
         notes.append(Note("caller", f"{number.e164} is {what}, and calls out."))
     urgent = emergency(dialled, home)
     if not urgent and not E164.fullmatch(dialled):

@@ -6,14 +6,18 @@ anything. No place is taken and no token spent.
 
 from __future__ import annotations
 
+from math import ceil
+
 import msgspec
 
 from trunkline.call.decision.arrival import Arrival
 from trunkline.call.decision.proof import Supposed
 from trunkline.call.decision.refusals import Refused
 from trunkline.call.decision.verdict import Admitted, Challenged, Dropped, Notes, Verdict
+from trunkline.guard.bans import Ban
 from trunkline.model.call import Direction
 from trunkline.model.number import Number
+from trunkline.registrar.contacts import Contacts
 from trunkline.sip.flow import Flow, Transport, host_port
 from trunkline.sip.inspect import inspect
 from trunkline.sip.message import Malformed, Request, parse
@@ -39,7 +43,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The SIP answer: 100 when it would be routed, 0 when there would be none."""
     phrase: str
     cause: str
-    """`routed`, `challenged`, `dropped`, or one of `refusals.CAUSES`."""
+    """`routed`, `challenged`, `dropped`, `banned`, or one of `refusals.CAUSES`."""
     steps: tuple[Step, ...]
     organization_id: str | None = None
     trunk_id: str | None = None
@@ -66,12 +70,19 @@ class Hypothetical(msgspec.Struct, frozen=True, kw_only=True):
     """A number, a user, or a whole From URI; None: anonymous."""
     digest_user: str | None = None
     """Whom it authenticates as, its digest being right; None: it does not authenticate."""
+    certificate: str | None = None
+    """What the certificate that its connection shows bears: a name, or its SHA-256 fingerprint in hex; None: it shows
+    none."""
     headers: tuple[tuple[str, str], ...] = ()
     """More header lines, as (name, value)."""
 
 
-def explain(arrival: Arrival, hypothetical: Hypothetical, now: float, local: tuple[str, int]) -> Explanation:
-    """What `arrival` would answer. `local`: the address of ours that it would be sent to."""
+def explain(
+    arrival: Arrival, hypothetical: Hypothetical, now: float, local: tuple[str, int], ban: Ban | None = None
+) -> Explanation:
+    """What `arrival` would answer. `local`: the address of ours that it would be sent to; `ban`: that of its source."""
+    if ban is not None and (ban.everywhere or hypothetical.transport == "udp"):
+        return _unheard(ban, now)
     flow = Flow(hypothetical.transport, local, (hypothetical.source, hypothetical.port))
     message = parse(written(hypothetical, local))
     if isinstance(message, Request):
@@ -81,9 +92,32 @@ def explain(arrival: Arrival, hypothetical: Hypothetical, now: float, local: tup
         step = Step(name="message", passed=False, detail=reason, mend="Write numbers and URIs as SIP does.")
         return Explanation(accepted=False, status=400, phrase=phrase(400), cause="malformed", steps=(step,))
     supposed = Arrival(arrival.table, arrival.admission, Supposed(hypothetical.digest_user), arrival.policy)
-    supposed.contacts = arrival.contacts
+    supposed.contacts = _showing(arrival.contacts, hypothetical, flow)
     supposed.silent = arrival.silent
     return explained(supposed, message, flow, now)
+
+
+def _unheard(ban: Ban, now: float) -> Explanation:
+    """Why does not concern whoever asks: an operator sees it in the list."""
+    how = "by any transport" if ban.everywhere else "by UDP"
+    step = Step(
+        name="heard",
+        passed=False,
+        detail=f"{ban.source} is banned for {max(1, ceil(ban.until - now))} s more: nothing it sends {how} is read.",
+        mend=f"An operator sees why in GET /v1/bans and ends it with DELETE /v1/bans/ban_{ban.id}; so does a trunk "
+        "that has the source in its networks.",
+    )
+    return Explanation(accepted=False, status=0, phrase="No answer", cause="banned", steps=(step,))
+
+
+def _showing(contacts: Contacts, hypothetical: Hypothetical, flow: Flow) -> Contacts:
+    """What is known of those who call, and the certificate that is supposed."""
+    if hypothetical.certificate is None:
+        return contacts
+    shown = Contacts()
+    shown.users, shown.said, shown.peers = contacts.users, contacts.said, contacts.peers
+    shown.bindings, shown.certificates = contacts.bindings, {flow: (hypothetical.certificate,)}
+    return shown
 
 
 def explained(arrival: Arrival, request: Request, flow: Flow, now: float) -> Explanation:

@@ -47,7 +47,7 @@ def place(wish: Originate, arrival: Arrival, now: float) -> Placed | Objection:
         if not selection.skipped:
             return Objection("agent", "agent-gone", "There is no such agent.")
         skip = selection.skipped[0]
-        return Objection("agent", skip.cause, f"Agent {skip.agent_id} cannot be called.", skip.mend)
+        return Objection("agent", skip.cause, f"Agent {table.called(skip.agent_id)} cannot be called.", skip.mend)
     if max_calls is not None and len(admission.capacity) >= max_calls:
         return Objection("limits", "edge-full", f"The edge's {max_calls} calls are all up.", "", 5)
     return Placed(organization, number, agent, selection.candidates, going)

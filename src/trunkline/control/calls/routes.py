@@ -34,6 +34,8 @@ class Routes:
         except ValueError:
             fields.refuse("source", "This is the literal address that the call would come from.", asked.source)
         _check(asked)
+        if asked.certificate is not None:
+            asked = structs.replace(asked, certificate=fields.certificate_name(asked.certificate))
         with engine_answers():
             found = await self._state.engine.ask(Explain(structs.replace(asked, source=source)))
         if operator or found.organization_id in (None, organization_id):
@@ -62,6 +64,8 @@ def _check(asked: Hypothetical) -> None:
             fields.refuse(field, "This is 1 to 500 printable characters.", text)
     if len(asked.headers) > _MOST_HEADERS:
         fields.refuse("headers", f"There are at most {_MOST_HEADERS} headers.")
+    if asked.certificate is not None and asked.transport != "tls":
+        fields.refuse("client_certificate", "A certificate is shown over TLS alone: say so in transport.")
     for name, value in asked.headers:
         if not _TOKEN.fullmatch(name) or not _sound(value):
             fields.refuse("headers", "A header is a token and 1 to 500 printable characters.", name)

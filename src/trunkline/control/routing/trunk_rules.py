@@ -163,6 +163,8 @@ def whole(trunk: Trunk) -> None:
             "or accepts_registration, with credentials; or a client_certificate).",
             field="host",
         )
+    if trunk.client_certificate is not None and trunk.transport != "tls":
+        fields.refuse("client_certificate", "A certificate is shown over TLS alone: set transport to tls.")
     if "national" in (trunk.dial_format, trunk.caller_format) and trunk.country is None:
         raise Invalid(
             "missing_required_field", "National numbers need the country they are dialled in.", field="country"
