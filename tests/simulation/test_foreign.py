@@ -7,7 +7,7 @@ import re
 import msgspec
 import pytest
 
-from tests.simulation.edge import AGENT, CARRIER, ORGANIZATION, SIP_AGENT, TRUNK, Edge, id_of, records
+from tests.simulation.edge import AGENT, CARRIER, EDGE, ORGANIZATION, SIP_AGENT, TRUNK, Edge, id_of, records
 from tests.simulation.peer import Message, Peer, answers, polite
 from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.scene import hang_up
@@ -115,6 +115,29 @@ def test_who_copies_our_contact_into_its_answers_is_found_where_it_was_called(wo
     assert agent.methods == ["INVITE", "ACK", "INVITE", "ACK", "BYE"], world.ladder()
     assert {request.uri for request in agent.requests} == {SIP_AGENT.uri}
     hang_up(world, edge)
+
+
+def test_an_agent_that_leaves_out_its_own_tag_hangs_up(world: World, agent: Peer) -> None:
+    """As the same one does: a BYE that is answered 200 ends the call."""
+    edge = Edge(world, records())
+    carrier = Peer(world, CARRIER, polite)
+    carrier.invite()
+    world.run(0.1)
+    invite = agent.request("INVITE")
+    agent.say(
+        f"""BYE sip:+13035559876@{EDGE} SIP/2.0
+        Via: SIP/2.0/UDP {AGENT}:5060
+        From: {invite.header("To")}
+        To: {invite.header("From")}
+        Call-ID: {invite.call_id}
+        CSeq: 51 BYE"""
+    )
+    world.run(0.1)
+    assert agent.statuses("BYE") == [200]
+    assert carrier.methods == ["BYE"], world.ladder()
+    assert edge.record.hung_up_by == "agent"
+    world.run(200.0)
+    assert edge.clean() == {}
 
 
 # ── sips ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

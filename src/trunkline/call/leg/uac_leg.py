@@ -162,7 +162,8 @@ class UacLeg(SipLeg):
 
     def receive(self, request: Request, flow: Flow, now: float) -> Outs:
         """A request inside the dialog, or inside an early one."""
-        if self.session is not None and (request.from_tag or "") == self.session.dialog.remote_tag:
+        # Who leaves its own tag out, as in RFC 2543, knows ours all the same.
+        if self.session is not None and (request.from_tag or "") in ("", self.session.dialog.remote_tag):
             return self.session.receive(request, flow, now)
         if request.method == "ACK":
             return []
