@@ -43,6 +43,12 @@ def test_the_method_parameter_goes_and_another_method_is_refused() -> None:
         parse_refer_to("<sip:h@pbx.example;method=BYE>")
 
 
+@pytest.mark.parametrize(("value", "words"), [("", "no target"), ("<sip:a@b>, <sip:c@d>", "more than one target")])
+def test_there_is_one_target(value: str, words: str) -> None:
+    with pytest.raises(ReferError, match=f"names {words}"):
+        parse_refer_to(value)
+
+
 @pytest.mark.parametrize(
     "value",
     [

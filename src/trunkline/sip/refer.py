@@ -69,8 +69,9 @@ def parse_refer_to(value: str) -> ReferTo:
     """Read the Refer-To of a REFER. Raises ReferError."""
     if len(value) > LONGEST:
         raise ReferError("Refer-To is too long")
-    if len(split_commas(value)) != 1:
-        raise ReferError("Refer-To names more than one target")
+    targets = split_commas(value)
+    if len(targets) != 1:
+        raise ReferError(f"Refer-To names {'more than one' if targets else 'no'} target")
     try:
         uri = parse_uri(parse_address(value).uri)
     except GrammarError as error:
