@@ -61,6 +61,13 @@ def test_an_engine_with_networks_dials_out_and_its_numbers_agent_is_known(provid
     assert (verdict.trunk.id, verdict.agent_id) == ("e", "a")
 
 
+def test_a_refused_call_out_is_of_the_agent_that_dialled_and_of_no_other() -> None:
+    engine = a.trunk("e", provider="elevenlabs", networks=("198.51.100.0/24",))
+    world = _world(engine, a.agent(kind="elevenlabs", trunk_id="e"), a.number(trunk_id="e"), default="t")
+    assert a.refused(_out(world, "911", source="198.51.100.7"), "emergency-not-enabled", 403).agent_id == "a"
+    assert a.refused(_out(_world(), "911"), "emergency-not-enabled", 403).agent_id is None
+
+
 def test_a_carrier_never_dials_out() -> None:
     a.refused(_out(_world(), source=a.CARRIER), "unknown-number", 404)
 

@@ -154,7 +154,7 @@ def test_each_step_says_what_was_seen() -> None:
     assert (found.trunk_id, found.number_id, found.agent_ids) == ("t", "n", ("a",))
     assert (found.caller, found.callee) == ("+14155550199", a.E164)
     said = {step.name: step.detail for step in found.steps}
-    assert said["source"] == f"{a.CARRIER} is in the networks of 1 trunk."
+    assert said["source"] == f"Calls of 1 trunk may come from {a.CARRIER}."
     assert a.E164 in said["number"]
     assert "trunk t" in said["trunk"]
     assert "a (built in)" in said["agent"]

@@ -113,7 +113,7 @@ def refused(verdict: Refused, trunk: Trunk, request: Request, flow: Flow, call_i
         verdict.caller,
         verdict.callee,
     )
-    ledger.agent_id = number.agent_id if number is not None else None
+    ledger.agent_id = verdict.agent_id
     ledger.status, ledger.cause = "failed", verdict.cause
     ledger.detail = f"{verdict.detail} {verdict.mend}".strip()
     ledger.sip_status, ledger.hung_up_by, ledger.ended_at = verdict.status, "edge", wall

@@ -107,7 +107,7 @@ class Arrival:
             sources = suspects.joined(table, sources, certified, BY_CERTIFICATE)
         if notes is not None:
             trunks = "1 trunk" if len(sources) == 1 else f"{len(sources)} trunks"
-            notes.append(Note("source", f"{flow.remote[0]} is in the networks of {trunks}."))
+            notes.append(Note("source", f"Calls of {trunks} may come from {flow.remote[0]}."))
         contact = suspects.contact(table, request.uri, self.contacts.users)
         bound = self.contacts.bindings.flows
         device = suspects.device(table, request, bound.get(flow)) if bound and contact is None else None
@@ -296,7 +296,7 @@ def _known(case: Case, trunk: Trunk) -> Number | Refused:
         elif trunk.accepts_registration and not trunk.dials_out:
             mend += f" If its phones may call telephones, give trunk {trunk.name} the role agent."
         return case.refuse("dialled", "unknown-number", f"{text[:64]} is no number of the trunk's organization.", mend)
-    case.number = number
+    case.number, case.agent_id = number, number.agent_id
     if case.notes is not None:
         what = "a number of the organization" if number.id else "in a range of the trunk's"
         case.notes.append(Note("dialled", f"{number.e164} is {what}."))

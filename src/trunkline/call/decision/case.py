@@ -16,7 +16,19 @@ _NOTHING = Dialled("", None)
 
 
 class Case:
-    __slots__ = ("asked", "caller", "credentials", "direction", "flow", "notes", "now", "number", "request", "trunk")
+    __slots__ = (
+        "agent_id",
+        "asked",
+        "caller",
+        "credentials",
+        "direction",
+        "flow",
+        "notes",
+        "now",
+        "number",
+        "request",
+        "trunk",
+    )
 
     def __init__(self, request: Request, flow: Flow, now: float, notes: Notes | None) -> None:
         self.request = request
@@ -30,6 +42,8 @@ class Case:
         """Only once it is known to be of the trunk's organization."""
         self.caller: str | None = None
         self.direction: Direction = "inbound"
+        self.agent_id: str | None = None
+        """Whose call it is: the agent that is called for the number, or that dials."""
 
     def refuse(
         self,
@@ -54,5 +68,6 @@ class Case:
             caller=self.caller,
             callee=self.asked.text or None,
             direction=self.direction,
+            agent_id=self.agent_id,
             proven=proven,
         )

@@ -48,7 +48,7 @@ def decide(case: Case, found: Identified, table: Table, admission: Admission) ->
         shown = who.text[:64] if who.text is not None else "A withheld number"
         mend = "" if trunk.default_caller is None else f"Correct default_caller of trunk {trunk.name}."
         return case.refuse("caller", "caller-not-owned", f"{shown} is no number of the trunk's organization.", mend)
-    case.number = number
+    case.number, case.agent_id = number, _dialling(number, trunk, table)
     going = outward(organization, number, dialled, home, table, admission, case.now, case.notes)
     if isinstance(going, Objection):
         return case.refuse(going.step, going.cause, going.detail, going.mend, retry_after=going.retry_after)
@@ -60,7 +60,7 @@ def decide(case: Case, found: Identified, table: Table, admission: Admission) ->
         callee=dialled,
         identified_by=found.by,
         carriers=going,
-        agent_id=_dialling(number, trunk, table),
+        agent_id=case.agent_id,
         rules=organization.outbound if E164.fullmatch(dialled) else None,
         private=who.private,
     )

@@ -95,6 +95,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     caller: str | None = None
     callee: str | None = None
     direction: Direction = "inbound"
+    agent_id: str | None = None
+    """Who would have been called for the number; of a call out who dialled, when that is the number's agent."""
     proven: bool = False
     """Whether the sender has shown that it receives what is sent to its address."""
 
