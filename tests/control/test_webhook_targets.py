@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -78,6 +79,29 @@ async def test_names_that_are_looked_up_elsewhere_keep_no_webhook_waiting(receiv
     finally:
         held.set()
         await busy
+        await post.close()
+
+
+async def test_a_name_that_nobody_answers_for_keeps_its_place_until_its_thread_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The places of attempts are shared out among organizations, those of threads are not: whose names are silent
+    must not take one after the other."""
+    loop, held = asyncio.get_running_loop(), threading.Event()
+
+    def silent(*asked: object, **more: object) -> list[object]:
+        held.wait(30)
+        raise socket.gaierror("nobody answers")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    post = Post(timeout=0.05)
+    try:
+        loop.call_later(0.4, held.set)
+        posted = await post.send("http://silent.example.com/", b"{}", {})
+        assert held.is_set()
+        assert posted.error == "no answer in time"
+    finally:
+        held.set()
         await post.close()
 
 

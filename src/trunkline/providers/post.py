@@ -13,6 +13,7 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Mapping
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,8 +23,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 _TIMEOUT = 10.0
 _READ = 4096
-_LOOKUPS = 16
+_LOOKUPS = 64
 """Names that are looked up at a time."""
+_LOOKED_UP: ContextVar[list[asyncio.Future[None]]] = ContextVar("looked_up")
+"""The lookups of one `send`: each is done when its thread has ended."""
 _SHOWN = 500
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -60,7 +63,17 @@ class Post:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
-        """What came of it; never raises for what the other side does."""
+        """What came of it; never raises for what the other side does. A name is given up in time, but holds its thread
+        until the system gives it up too. Only then does this return: who bounds what is sent at a time bounds the
+        threads with it."""
+        lookups: list[asyncio.Future[None]] = []
+        _LOOKED_UP.set(lookups)
+        posted = await self._posted(url, body, headers)
+        if lookups:
+            await asyncio.wait(lookups)
+        return posted
+
+    async def _posted(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
         began = monotonic()
         try:
             literal = self.refusal(url)
@@ -124,9 +137,12 @@ class _Threads(AbstractResolver):
     ) -> list[ResolveResult]:
         loop = asyncio.get_running_loop()
         told: asyncio.Future[list[ResolveResult]] = loop.create_future()
+        ended: asyncio.Future[None] = loop.create_future()
 
         def tell(found: list[ResolveResult] | OSError) -> None:
             self._room.release()
+            if not ended.done():
+                ended.set_result(None)
             if told.done():
                 return  # nobody waits any more
             if isinstance(found, OSError):
@@ -140,6 +156,7 @@ class _Threads(AbstractResolver):
                 loop.call_soon_threadsafe(tell, found)
 
         await self._room.acquire()
+        _LOOKED_UP.get([]).append(ended)
         threading.Thread(target=look, name="a webhook's name", daemon=True).start()
         return await told
 
