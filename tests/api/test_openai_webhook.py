@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from yarl import URL
 
 from tests.api.conftest import OPENAI, Answer, Client, Clock, Engine
 from tests.control.conftest import build
@@ -125,6 +126,21 @@ async def test_a_message_that_comes_again_while_it_is_answered_is_taken_once(sta
 async def test_a_time_that_is_none_is_nobodys_signature(stage: Stage, at: str) -> None:
     answer = await stage.tell(incoming(), headers={"webhook-timestamp": at})
     assert (answer.status, answer.code) == (403, "invalid_signature")
+
+
+@pytest.mark.parametrize("header", ["webhook-id", "webhook-signature"])
+async def test_words_that_are_no_utf_8_are_nobodys_signature(stage: Stage, clock: Clock, header: str) -> None:
+    sent = {"webhook-id": b"wh_1", "webhook-timestamp": b"%d" % clock.wall, "webhook-signature": b"v1,a"}
+    sent[header] += b"\xff"
+    lines = [name.encode() + b": " + value for name, value in sent.items()]
+    url = URL(stage.admin.base)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = [b"POST /v1/engines/openai/webhook HTTP/1.1", b"Host: edge", b"Connection: close", b"Content-Length: 2"]
+    writer.write(b"\r\n".join([*head, b"Content-Type: application/json", *lines, b"", b"{}"]))
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 403 "), answer
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_message_that_could_not_be_acted_upon_may_come_again(stage: Stage, carrier: Carrier) -> None:

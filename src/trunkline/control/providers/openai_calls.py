@@ -104,12 +104,13 @@ class OpenAiCalls:
         id, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         given = [part[3:] for part in headers.get("webhook-signature", "").split() if part.startswith("v1,")]
         if id and given and _seconds(at) and abs(self._state.wall() - int(at)) <= TOLERANCE:
-            signed = f"{id}.{at}.".encode() + raw
+            # Anybody may send headers that are no UTF-8.
+            signed = f"{id}.{at}.".encode("utf-8", "surrogateescape") + raw
             for trunk in self._state.catalogue.trunks.values():
                 secret = trunk.settings.get("webhook_secret") if trunk.provider == "openai" else None
                 if secret is not None and self._state.live(trunk.organization_id):
                     expected = _signature(secret.reveal(), signed)
-                    if any(hmac.compare_digest(expected.encode(), each.encode()) for each in given[:5]):
+                    if any(hmac.compare_digest(expected, each) for each in given[:5] if each.isascii()):
                         return trunk, id
         raise Forbidden("invalid_signature", "No trunk's webhook secret signs this message, or it is too old.")
 
