@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiohttp import web
@@ -71,6 +73,20 @@ async def serve(library: Library, authority: Authority) -> AsyncIterator[Serve]:
     yield start
     for runner in runners:
         await runner.cleanup()
+
+
+async def test_names_take_no_thread_that_others_wait_for(library: Library, serve: Serve) -> None:
+    """Nor the other way round: whoever calls names them."""
+    url = (await serve(web.Response(body=PEM))).replace("127.0.0.1", "localhost") + "/chain.pem"
+    loop, held = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, held.wait)
+    try:
+        assert await library.get(url) == PEM
+        assert not busy.done()
+    finally:
+        held.set()
+        await busy
 
 
 async def test_a_certificate_is_fetched_once_and_remembered(library: Library, serve: Serve) -> None:

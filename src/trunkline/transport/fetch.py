@@ -15,9 +15,10 @@ import ssl
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+import aiodns
 import aiohttp
+from aiodns.error import DNSError
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from trunkline.call.inputs import Fetched, Input
 
@@ -44,7 +45,8 @@ class Fetcher:
     """`fetch` answers at once when it can; otherwise `give` gets the answer later."""
 
     __slots__ = (
-        "_context", "_give", "_kept", "_networks", "_reaches", "_session", "_tasks", "_waiting", "failed", "fetched"
+        "_context", "_give", "_kept", "_names", "_networks", "_reaches", "_session", "_tasks", "_waiting", "failed",
+        "fetched",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +62,7 @@ class Fetcher:
         self._networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
         self._context = context
         self._session: aiohttp.ClientSession | None = None
+        self._names: _Guarded | None = None
         self._kept: dict[str, tuple[float, bytes | None]] = {}
         """By URL: until when it holds, and what came. The oldest first."""
         self._waiting: dict[str, list[str]] = {}
@@ -103,6 +106,9 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._names is not None:
+            await self._names.close()
+            self._names = None
 
     async def _later(self, url: str) -> None:
         body, age = await self._get(url)
@@ -144,8 +150,9 @@ class Fetcher:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._names = _Guarded(self._speaks_to)
             connector = aiohttp.TCPConnector(
-                resolver=_Guarded(self._speaks_to),
+                resolver=self._names,
                 use_dns_cache=False,
                 limit=_AT_ONCE,
                 ssl=self._context if self._context is not None else True,
@@ -170,23 +177,41 @@ class Fetcher:
 
 
 class _Guarded(AbstractResolver):
-    """Names lead to addresses that may be reached, or nowhere."""
+    """Names lead to addresses that may be reached, or nowhere. They take no thread: whoever calls names them, and one
+    whose servers are silent would hold a thread that others wait for."""
 
     def __init__(self, reaches: Callable[[Address], bool]) -> None:
-        self._resolver = ThreadedResolver()
+        self._dns = aiodns.DNSResolver(timeout=0.8, tries=2)
         self._reaches = reaches
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        allowed = [each for each in found if self._reaches(ipaddress.ip_address(each["host"].partition("%")[0]))]
+        try:
+            found = await self._dns.getaddrinfo(
+                host, family, port=port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+            )
+        except DNSError as error:
+            raise OSError(f"{host}: {error.args[-1]}") from None
+        addresses = [(node.family, node.addr[0].decode("ascii")) for node in found.nodes]
+        allowed = [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=kind,
+                proto=0,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, address in addresses
+            if self._reaches(ipaddress.ip_address(address.partition("%")[0]))
+        ]
         if not allowed:
             raise OSError(f"{host} leads to no address that may be reached")
         return allowed
 
     async def close(self) -> None:
-        await self._resolver.close()
+        await self._dns.close()
 
 
 def public(address: Address) -> bool:
