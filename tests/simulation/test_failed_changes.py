@@ -10,6 +10,7 @@ from tests.simulation.phone import ANSWER, MOVED, OFFER
 from tests.simulation.scene import Agent, pending, works_still
 from tests.simulation.world import World
 from trunkline.sip.message import Request
+from trunkline.sip.timers import Timing
 
 
 @pytest.mark.parametrize("answer", [b"", b"v=0\r\nnonsense\r\n", b"garbage"])
@@ -100,6 +101,19 @@ def test_an_update_that_crosses_as_a_reinvite_is_answered_in_its_time(world: Wor
     assert waiting.peer.methods[-1] == "CANCEL"
     waiting.peer.reply(waiting.invite, 487)
     world.run(0.1)
+    works_still(world, edge, carrier, waiting)
+
+
+def test_an_update_has_time_for_an_answer_however_short_t1_is(world: World, edge: Edge, carrier: Peer) -> None:
+    """Of T2 it is only known that it is not shorter: it may be more than 64·T1."""
+    edge.core.ua.layer.timing = Timing(0.05, 4.0, 5.0)
+    waiting = pending(world, carrier)
+    carrier.inside("UPDATE", MOVED)
+    world.run(1.0)
+    assert not carrier.statuses("UPDATE")
+    waiting.peer.reply(waiting.invite, 200, ANSWER)
+    world.run(0.1)
+    assert carrier.statuses("UPDATE") == [200]
     works_still(world, edge, carrier, waiting)
 
 

@@ -229,3 +229,19 @@ def test_an_update_of_a_new_party_that_has_not_answered_has_an_answer() -> None:
     scene.carrier.hang_up_all()
     scene.world.run(200.0)
     assert scene.edge.clean() == {}
+
+
+def test_an_info_that_is_never_answered_ends_no_call_of_others() -> None:
+    """Who asked it has been replaced when its time is over."""
+    scene = Scene()
+    scene.carrier.asked = lambda leg, event: agree(scene.carrier, leg, event, OFFER) if event.method != "INFO" else None
+    scene.connect()
+    (leg,) = scene.agent.legs.values()
+    scene.agent._carry(leg.ask("flash", "INFO", b"x", "text/plain", (), scene.world.now))
+    scene.world.run(0.5)
+    scene.refer(f"<tel:{DESK}>")
+    scene.world.run(60.0)
+    assert scene.transfers[0].result == "completed"
+    assert len(scene.human.legs) == len(scene.carrier.legs) == 1, scene.world.ladder()
+    scene.end()
+    assert scene.edge.record.hung_up_by == "caller"

@@ -6,7 +6,7 @@ import pytest
 
 from trunkline.call.outputs import Heard, Journal, Observed, Transmit
 from trunkline.model.call import CallRecord
-from trunkline.model.journal import Answered, Began, Ended
+from trunkline.model.journal import Answered, Began, Ended, Rejoined
 from trunkline.sip.flow import Flow
 from trunkline.telemetry.observe import Observer
 from trunkline.telemetry.report import Report
@@ -37,6 +37,7 @@ def test_a_call_from_beginning_to_end(observer: Observer) -> None:
             Journal(Began(RECORD)),
             Journal(Answered(answered, ())),
             Transmit(FLOW, ok, "", "c1"),
+            Journal(Rejoined(answered, ())),
             Journal(Ended(over)),
         ],
         1.0,

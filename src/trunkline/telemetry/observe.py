@@ -11,7 +11,7 @@ from typing import Final
 
 from trunkline.call.outputs import Heard, Journal, Observed, Output, Transmit
 from trunkline.model.call import CallRecord
-from trunkline.model.journal import Answered, Ended
+from trunkline.model.journal import Answered, Began, Ended
 from trunkline.telemetry.refusals import RefusalCounts
 from trunkline.telemetry.report import Report
 from trunkline.telemetry.tally import Histogram, Tally
@@ -91,7 +91,7 @@ class Observer:
                 self._ended(entry.record)
             elif isinstance(entry, Answered):
                 self._answered(entry.record)
-            else:
+            elif isinstance(entry, Began):
                 self.begun += 1
                 self.traces.own(entry.record.id, entry.record.organization_id, entry.record.direction)
         elif isinstance(out, Observed):

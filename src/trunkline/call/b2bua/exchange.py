@@ -261,8 +261,11 @@ class Exchanges:
         return outs
 
     def lost(self, exchange: str, status: int) -> bool:
-        """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2)."""
-        return status == 481 or (status == 408 and exchange not in self._infos)
+        """Whether the answer to an exchange says that the other side's dialog is gone (§12.2.1.2). Silence says so to a
+        change of the session, and not to an INFO, nor to what somebody asked who has been replaced since."""
+        if status != 408:
+            return status == 481
+        return any(one is not None and one.exchange == exchange for one in (self._open, self._withdrawn))
 
 
 def _too_soon(event: Asked, session: Session, now: float) -> Outs:

@@ -186,7 +186,8 @@ class Session:
         method = request.method
         if method == "UPDATE" or method == "PRACK":
             timing = self.ua.layer.timing
-            self.ua.timers.arm(now, timing.patience - timing.t2, (self.leg, LATE, key))
+            wait = max(timing.patience - timing.t2, timing.patience / 2)
+            self.ua.timers.arm(now, wait, (self.leg, LATE, key))
         self._incoming[key] = _Waiting(method, request.cseq, told)
         headers = crossing(request, f"x-{self.ua.brand.lower()}-")
         if method in SUBSCRIBING:
