@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.stories.conftest import CARRIER, NETWORK, NUMBER
@@ -71,6 +73,17 @@ def test_words_that_are_no_utf_8(house: Edge, carrier: Phone, agent: Phone, stra
     (ended,) = house.calls()
     assert house.call(ended["id"])["legs"][1]["phrase"] == "Gest\ufffdrt"
     house.delete(f"/v1/agents/{group}?cascade=true")
+
+
+def test_words_that_no_database_takes(house: Edge, stranger: Phone) -> None:
+    """PostgreSQL has no text with a NUL, and what a trial found is kept."""
+    uri = f"sip:{stranger.at}"
+    trunk = house.post("/api/v1/telephony/sip-trunks", {"name": "PBX", "sipUri": uri, "transport": "UDP"})["id"]
+    with ThreadPoolExecutor(1) as threads:
+        trial = threads.submit(house.post, f"/api/v1/telephony/sip-trunks/{trunk}/test", {})
+        stranger.answer(stranger.expect("OPTIONS"), "503 Gest\udcf6rt\0.")
+        tried = trial.result()
+    assert tried["error"] == "it answered OPTIONS with 503 Gest\ufffdrt\ufffd."
 
 
 def test_a_trunk_that_is_full(house: Edge, carrier: Phone, agent: Phone) -> None:

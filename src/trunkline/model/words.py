@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-_LONE = re.compile("[\ud800-\udfff]")
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def readable(text: str) -> str:
-    """With the replacement character for each byte that is no UTF-8: it stands in a text as a lone surrogate, which no
-    encoder takes."""
-    return text if text.isascii() else _LONE.sub("\ufffd", text)
+    """With the replacement character for each byte that is no UTF-8, which stands in a text as a lone surrogate that no
+    encoder takes, and for each NUL, which PostgreSQL keeps in no text."""
+    return text if text.isascii() and "\0" not in text else _UNREADABLE.sub("\ufffd", text)
