@@ -105,6 +105,24 @@ async def test_a_name_that_nobody_answers_for_keeps_its_place_until_its_thread_h
         await post.close()
 
 
+async def test_a_system_without_threads_costs_attempts_and_no_more(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    post = Post(allow_private=True)
+    url = receiver.base.replace("127.0.0.1", "localhost")
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", full)
+            for _ in range(100):
+                assert (await post.send(url, b"{}", {})).error == "its host is not known"
+        assert (await post.send(url, b"{}", {})).ok
+    finally:
+        await post.close()
+
+
 async def test_a_public_name_is_posted_to_at_the_address_that_was_looked_at(receiver: Receiver) -> None:
     port = receiver.base.rpartition(":")[2]
     names = Names({"hook.example.com": ["127.0.0.1"]})

@@ -156,8 +156,12 @@ class _Threads(AbstractResolver):
                 loop.call_soon_threadsafe(tell, found)
 
         await self._room.acquire()
+        try:
+            threading.Thread(target=look, name="a webhook's name", daemon=True).start()
+        except RuntimeError:
+            self._room.release()
+            raise OSError("the system has no thread to look up its name in") from None
         _LOOKED_UP.get([]).append(ended)
-        threading.Thread(target=look, name="a webhook's name", daemon=True).start()
         return await told
 
     async def close(self) -> None:
