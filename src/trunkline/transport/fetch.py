@@ -188,9 +188,7 @@ class _Guarded(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         try:
-            found = await self._dns.getaddrinfo(
-                host, family, port=port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-            )
+            found = await self._dns.getaddrinfo(host, family, port=port, type=socket.SOCK_STREAM)
         except DNSError as error:
             raise OSError(f"{host}: {error.args[-1]}") from None
         addresses = [(node.family, node.addr[0].decode("ascii")) for node in found.nodes]
