@@ -221,9 +221,10 @@ class Edge:
         if question.flow is not None:
             return Resolved(question.leg, (question.flow,))
         uri = parse_uri(question.uri)
-        hosts = [uri.host] if uri.host[0].isdigit() else self.names.get(uri.host, [])
+        name = uri.server.removesuffix(".")
+        hosts = [name] if name[0].isdigit() else self.names.get(name.lower(), [])
         if not hosts:
-            return Unresolvable(question.leg, f"{uri.host} has no address")
+            return Unresolvable(question.leg, f"{name} has no address")
         remotes = [(host, uri.port or 5060) for host in hosts]
         for stream in ("tls", "tcp"):
             if stream in (question.transport, uri.transport):

@@ -130,7 +130,7 @@ def test_sips_does_not_lead_to_sip(world: World) -> None:
     over(world, edge, carrier)
 
 
-@pytest.mark.parametrize(("host", "shown"), [(OTHER, False), (AGENT, True)])
+@pytest.mark.parametrize(("host", "shown"), [(OTHER, False), (AGENT, True), (f"{AGENT};maddr={OTHER}", False)])
 def test_credentials_are_for_the_trunks_own_host(world: World, host: str, shown: bool) -> None:
     password = Secret("hush")
     trunk = Trunk(
@@ -152,12 +152,13 @@ def test_credentials_are_for_the_trunks_own_host(world: World, host: str, shown:
         else:
             answers(peer, message)
 
-    mover = Mover(world, AGENT, f"<sip:b@{host}:5060>")
+    mover = Mover(world, AGENT, f"<sip:b@{host}>")
     mover.react = asks
-    there = mover if host == AGENT else Peer(world, host, asks)
+    there = mover if host == AGENT else Peer(world, OTHER, asks)
     carrier.invite(extra=f"P-Asserted-Identity: <sip:+13035559876@{CARRIER}>")
     world.run(1.0)
-    told = [m for m in there.requests if m.method == "INVITE" and m.uri == f"sip:b@{host}:5060"]
+    told = [m for m in there.requests if m.method == "INVITE" and m.uri == f"sip:b@{host}"]
+    assert told
     assert any(m.header("Authorization") is not None for m in told) is shown
     assert any(m.header("P-Asserted-Identity") is not None for m in told) is shown
     assert (carrier.statuses("INVITE")[-1] == 200) is shown
@@ -178,14 +179,14 @@ def test_contacts_by_q(lines: list[str], expected: list[str]) -> None:
     assert sorted_by_q(lines) == expected
 
 
-@pytest.mark.parametrize("contact", [f"<sip:+19005550123@{THIRD}:5060>", "<sip:+19005550123@led.example>"])
-def test_nobody_is_led_to_a_carrier_past_the_rules_for_calls_out(world: World, contact: str) -> None:
+@pytest.mark.parametrize("where", [f"{THIRD}:5060", "led.example", f"{AGENT};maddr={THIRD}"])
+def test_nobody_is_led_to_a_carrier_past_the_rules_for_calls_out(world: World, where: str) -> None:
     """A carrier that knows its customers by their address takes such an INVITE for one of ours, whosever it is."""
     theirs = Organization(id=id_of(80), name="Somebody else")
     carriers = Trunk(id=id_of(81), organization_id=theirs.id, name="another", networks=(f"{THIRD}/32",))
     edge, carrier = Edge(world, records(theirs, carriers)), Peer(world, CARRIER, polite)
     edge.names["led.example"] = [THIRD]
-    Mover(world, AGENT, contact)
+    Mover(world, AGENT, f"<sip:+19005550123@{where}>")
     telephone = Peer(world, THIRD, answers)
     call(world, carrier)
     assert telephone.requests == []
@@ -193,11 +194,14 @@ def test_nobody_is_led_to_a_carrier_past_the_rules_for_calls_out(world: World, c
     over(world, edge, carrier)
 
 
+@pytest.mark.parametrize("where", ["10.0.0.7:5060", "198.41.0.4;maddr=10.0.0.7"])
 @pytest.mark.parametrize(("mover", "reached"), [("198.41.0.4", False), (AGENT, True)])
-def test_an_agent_that_is_not_of_our_network_leads_nobody_into_it(world: World, mover: str, reached: bool) -> None:
+def test_an_agent_that_is_not_of_our_network_leads_nobody_into_it(
+    world: World, mover: str, reached: bool, where: str
+) -> None:
     bot = msgspec.structs.replace(SIP_AGENT, uri=f"sip:bot@{mover}:5060")
     edge, carrier = Edge(world, records(bot)), Peer(world, CARRIER, polite)
-    Mover(world, mover, "<sip:b@10.0.0.7:5060>")
+    Mover(world, mover, f"<sip:b@{where}>")
     there = Peer(world, "10.0.0.7", answers)
     call(world, carrier)
     assert ("INVITE" in there.methods) is reached

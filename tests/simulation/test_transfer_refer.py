@@ -150,6 +150,18 @@ def test_a_private_address_that_is_a_trunk_of_the_organization() -> None:
     assert scene.edge.record.legs[2].trunk_id == pbx.id
 
 
+def test_a_uri_is_of_the_trunk_that_it_leads_to() -> None:
+    """`maddr` overrides the host (RFC 3261 §19.1.1): what is a trunk's, and its credentials, go to nobody else by it."""
+    pbx = Trunk(id=id_of(80), organization_id=TRUNK.organization_id, name="pbx", host="10.0.0.9")
+    scene = Scene(pbx)
+    scene.connect()
+    scene.refer("<sip:201@10.0.0.9;maddr=10.0.0.66>")
+    scene.world.run(2.0)
+    assert scene.answered() == [403]
+    assert scene.transfers[0].status == 403
+    scene.end()
+
+
 def test_a_refer_that_wants_no_word_gets_none() -> None:
     scene = Scene()
     scene.connect()

@@ -88,6 +88,7 @@ def test_parameters() -> None:
     uri = parse_uri("sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31;Transport=TCP;maddr=1.2.3.4;;x=")
     assert uri.unescaped_user == "caller"
     assert uri.loose
+    assert uri.server == "1.2.3.4"
     assert uri.param("name") == "value%41"
     assert uri.transport == "tcp"
     assert uri.param("maddr") == "1.2.3.4"

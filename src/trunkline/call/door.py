@@ -156,7 +156,7 @@ class Door:
 
     def _led(self, uri: str, but: str, flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
         table = self._table
-        if table.carrier_named(parse_uri(uri).host, but):
+        if table.carrier_named(parse_uri(uri).server, but):
             return ()
         return tuple([flow for flow in flows if not table.carrier_at(flow.remote[0], but)])
 

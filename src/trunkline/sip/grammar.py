@@ -177,13 +177,14 @@ def is_ipv6(text: str) -> bool:
 
 
 def same_host(a: str, b: str) -> bool:
-    """Whether two hosts are the same name (in any case) or the same address (in any spelling)."""
+    """Whether two hosts are the same name (in any case, with the dot of the root or without) or the same address (in
+    any spelling)."""
     if a == b:
         return True
     if ":" in a and ":" in b and len(a) <= 45 and len(b) <= 45:
         canonical = _canonical_ipv6(a)
         return canonical is not None and canonical == _canonical_ipv6(b)
-    return a.lower() == b.lower()
+    return a.lower().rstrip(".") == b.lower().rstrip(".")
 
 
 @lru_cache(maxsize=1024)

@@ -97,6 +97,11 @@ class Uri(NamedTuple):
         return value.lower() if value else None
 
     @property
+    def server(self) -> str:
+        """Whom a request to it goes to, as `host`: `maddr` overrides the host (RFC 3261 §19.1.1)."""
+        return (self.param("maddr") or "").strip("[]") or self.host
+
+    @property
     def loose(self) -> bool:
         """Whether it has `lr`: a hop that routes by Route headers (RFC 3261 §16.12)."""
         return self.param("lr") is not None

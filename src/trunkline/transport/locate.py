@@ -53,7 +53,7 @@ def locate(
     if isinstance(transport, Nowhere):
         return transport
     secure = uri.scheme == "sips"
-    target = (uri.param("maddr") or uri.host).strip("[]").rstrip(".").lower()
+    target = uri.server.rstrip(".").lower()
     try:
         hops = _hops(uri, transport, secure, target, families, known, chance)
     except _Ask as missing:

@@ -14,7 +14,7 @@ from trunkline.call.leg.target import Target
 from trunkline.routing.select import Candidate
 from trunkline.sip.address import AddressError, parse_address
 from trunkline.sip.flow import Flow
-from trunkline.sip.grammar import split_commas
+from trunkline.sip.grammar import same_host, split_commas
 from trunkline.sip.uri import Uri, UriError, parse_uri
 
 MOST = 5
@@ -113,6 +113,6 @@ def _plain(uri: Uri) -> str:
 
 
 def _same_host(target: Uri, origin: Uri, by: Candidate) -> bool:
-    host = target.host.lower()
-    configured = (by.trunk.host or "").lower() if by.trunk is not None else ""
-    return host == origin.host.lower() or (bool(configured) and host == configured)
+    server = target.server
+    configured = (by.trunk.host or "").strip("[]") if by.trunk is not None else ""
+    return same_host(server, origin.server) or (bool(configured) and same_host(server, configured))

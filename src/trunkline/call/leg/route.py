@@ -39,7 +39,7 @@ def settled(dialog: Dialog, flow: Flow, nat: bool) -> Flow | None:
         return flow
     if uri.scheme not in ("sip", "sips"):
         return flow
-    host = uri.param("maddr") or uri.host
+    host = uri.server
     remote = (host, uri.port or 5060)
     if remote == flow.remote and uri.transport in (None, "udp"):
         return flow

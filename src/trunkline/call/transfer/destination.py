@@ -81,7 +81,7 @@ def find(table: Table, ours: Collection[str], asker: Asker, target: Uri) -> Dest
         return Destination(str(target), (Candidate(agent, str(target), own, transport),))
     if any(same_host(target.host, host) for host in ours) or (target.param("user") or "").lower() == "phone":
         return _number(table, asker, target)
-    trunk = _trunk_at(table, asker.organization, target.host)
+    trunk = _trunk_at(table, asker.organization, target.server)
     if trunk is not None and (not trunk.engine or trunk.provider == "generic"):
         user = target.subscriber
         dialled = user.strip("+").isdigit() and len(user) > _EXTENSION
@@ -89,8 +89,8 @@ def find(table: Table, ours: Collection[str], asker: Asker, target: Uri) -> Dest
             return _number(table, asker, target)
     if not asker.uris:
         return Unreachable(403, "transfer-not-allowed", "This peer may transfer to telephone numbers only.")
-    if trunk is None and private(target.host):
-        detail = f"{target.host} is a private address, and no trunk of the organization's."
+    if trunk is None and private(target.server):
+        detail = f"{target.server} is a private address, and no trunk of the organization's."
         return Unreachable(403, "transfer-target-private", detail)
     if trunk is not None and not trunk.enabled:
         return Unreachable(403, "trunk-disabled", f"Trunk {trunk.name} is disabled.")
@@ -115,7 +115,7 @@ def allowed(table: Table, organization: str, candidates: Sequence[Attempt]) -> l
 def _stray(table: Table, organization: str, one: Attempt) -> bool:
     if not isinstance(one, Candidate) or one.agent.id or one.trunk is not None or one.uri is None:
         return False
-    return _trunk_at(table, organization, parse_uri(one.uri).host) is not None
+    return _trunk_at(table, organization, parse_uri(one.uri).server) is not None
 
 
 def _number(table: Table, asker: Asker, target: Uri) -> Destination | Unreachable:
