@@ -194,6 +194,17 @@ def test_what_cannot_be_picked_up() -> None:
     scene.end()
 
 
+def test_who_tries_again_and_again_fills_no_record() -> None:
+    scene = Ringing()
+    scene.dial()
+    for _ in range(20):
+        scene.take(offer=TAKER_SDP + VIDEO)
+        scene.world.run(0.1)
+    assert refused(scene, scene.taker) == [488] * 16 + [603] * 4
+    scene.end()
+    assert len(scene.edge.record.transfers) == 16
+
+
 def test_the_new_party_of_a_transfer_that_rings_is_not_picked_up_but_may_be_later() -> None:
     """Whose place it takes is not settled yet."""
     scene = Ringing(at_once)

@@ -151,7 +151,7 @@ def test_a_private_address_that_is_a_trunk_of_the_organization() -> None:
 
 
 def test_a_uri_is_of_the_trunk_that_it_leads_to() -> None:
-    """`maddr` overrides the host (RFC 3261 §19.1.1): what is a trunk's, and its credentials, go to nobody else by it."""
+    """`maddr` overrides the host (RFC 3261 §19.1.1): what is for a trunk alone goes to nobody else by it."""
     pbx = Trunk(id=id_of(80), organization_id=TRUNK.organization_id, name="pbx", host="10.0.0.9")
     scene = Scene(pbx)
     scene.connect()

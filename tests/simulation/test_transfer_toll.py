@@ -89,7 +89,9 @@ def test_it_ends_where_a_call_out_would(world: World, rules: OutboundRules, leas
     scene.end()
 
 
-@pytest.mark.parametrize("host", ["198.41.0.5", "led.example", "sbc.example", "SBC.example.", "198.41.0.6;maddr=sbc.example"])
+@pytest.mark.parametrize(
+    "host", ["198.41.0.5", "led.example", "sbc.example", "SBC.example.", "198.41.0.6;maddr=sbc.example"]
+)
 def test_no_refer_leads_to_a_carrier_of_somebody_else(host: str) -> None:
     """It may know its customers by their address, and would take the call for theirs."""
     theirs = Organization(id=id_of(80), name="Somebody else")

@@ -26,6 +26,7 @@ from trunkline.call.leg.uas_leg import UasLeg
 from trunkline.call.leg.user_agent import UserAgent
 from trunkline.call.outputs import Heard, Journal, Observed
 from trunkline.call.transfer.handover import Handover
+from trunkline.call.transfer.referring import MOST
 from trunkline.call.transfer.sender import Senders, Stranger, Unproven
 from trunkline.call.transfer.standing import entered, moving_of
 from trunkline.model.journal import Rejoined
@@ -185,4 +186,6 @@ class Replacing:
             return NotReplaced(488, "no-offer")
         if call.moving is not None and call.moving.busy:
             return NotReplaced(491, "transfer-in-progress")
+        if call.ledger.transfers is not None and len(call.ledger.transfers) >= MOST:
+            return NotReplaced(603, "too-many-transfers")
         return Place(call, end, seat, trunk)
