@@ -24,7 +24,7 @@ _DISPLAY: Final = re.compile(r'[^\x00-\x08\x0a-\x1f\x7f",;<>\\]*+').fullmatch
 _PLAIN_DISPLAY: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++(?: [A-Za-z0-9\-.!%*_+`'~]++)*").fullmatch
 _URI: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>]++').fullmatch
 _BARE: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20\x7f"<>,?;]++').fullmatch
-_TAG: Final = re.compile(r";[ \t]*+[tT][aA][gG][ \t]*+=[ \t]*+([^; \t]++)")
+_TAG: Final = re.compile(r";[ \t]*[tT][aA][gG][ \t]*(?:=[ \t]*([^; \t]*)|(?=;)|$)")
 
 
 _MOST_QUOTED: Final = 8
@@ -132,19 +132,14 @@ def tag_of(value: str) -> str | None:
     """The tag of a From or To value without parsing the rest, as `parse_address(value).tag` where that succeeds; None
     when there is none."""
     start = value.rfind(";tag=")
-    if start > 0 and value.find(">", start) < 0 and value.find('"', start) < 0 and value.find(";tag=", 0, start) < 0:
-        # Nothing that could enclose it follows: it is a parameter of the header.
+    if start > 0 and value[start - 1] == ">" and value.find(">", start) < 0 and value.find('"', start) < 0:
+        # Nothing that could enclose it follows, and no other parameter of the header goes before it.
         end = value.find(";", start + 5)
         return (value[start + 5 :] if end < 0 else value[start + 5 : end]).strip(" \t") or None
     if '"' in value:
         return _quoted_tag(value)
-    close = value.find(">")
-    start = value.find(";tag=", close + 1)
-    if start < 0:
-        match = _TAG.search(value, close + 1)
-        return match[1] if match else None
-    end = value.find(";", start + 5)
-    return (value[start + 5 :] if end < 0 else value[start + 5 : end]).strip(" \t") or None
+    match = _TAG.search(value, value.find(">") + 1)
+    return match[1] or None if match else None
 
 
 def _quoted_tag(value: str) -> str | None:
