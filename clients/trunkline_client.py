@@ -99,10 +99,11 @@ class Trunkline:
         asked = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
         request = urllib.request.Request(asked, data, headers, method=method)  # noqa: S310 - where it leads is the caller's
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
-                text = answer.read()
-        except urllib.error.HTTPError as error:
-            raise TrunklineError(error.code, _read(error.read()), dict(error.headers)) from None
+            try:
+                with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+                    text = answer.read()
+            except urllib.error.HTTPError as error:
+                raise TrunklineError(error.code, _read(error.read()), dict(error.headers)) from None
         except (OSError, http.client.HTTPException) as error:
             # Nobody there, nobody in time, or a connection that broke off.
             raise TrunklineError(0, str(getattr(error, "reason", error)) or type(error).__name__, {}) from None

@@ -15,6 +15,7 @@ import pytest
 
 from tests.stories.edge import Edge
 
+_CUT = b"\r\nContent-Length: 10\r\n\r\n{"
 _NODE = """
 const { Trunkline, TrunklineError } = require(process.argv[1]);
 (async () => {
@@ -103,7 +104,7 @@ def test_s1_28_s2_53_the_documents_calls_in_python(house: Edge, key: str, module
     assert client.phone_numbers.delete(phone.id).success
 
 
-@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"])
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK" + _CUT, b"HTTP/1.1 502 Bad" + _CUT])
 def test_a_server_that_breaks_off_is_none(module: ModuleType, said: bytes) -> None:
     def answer(server: socket.socket) -> None:
         peer, _ = server.accept()
