@@ -8,6 +8,7 @@ import pytest
 from tests.simulation.edge import AGENT, CARRIER, EDGE, NUMBER, SIP_AGENT, Edge, records
 from tests.simulation.peer import Peer
 from tests.simulation.phone import ANSWER, OFFER, Behaviour, Phone, ignore
+from tests.simulation.provisional import REQUIRES, begin
 from tests.simulation.test_transfer_attended import BOTS
 from tests.simulation.transfer import at_once
 from tests.simulation.world import Weather, World
@@ -192,6 +193,29 @@ def test_what_cannot_be_picked_up() -> None:
     assert refused(scene, scene.taker) == [488, 481], "a dialog that its peer began"
     assert len(scene.agent.legs) == 1
     scene.end()
+
+
+def test_an_agent_whose_answer_waits_for_a_prack_is_no_early_dialog(world: World) -> None:
+    bots = msgspec.structs.replace(BOTS, role="agent", networks=(f"{AGENT}/32", f"{TAKER}/32"))
+    edge = Edge(world, records(bots, msgspec.structs.replace(SIP_AGENT, trunk_id=bots.id)))
+    carrier, agent = begin(world, REQUIRES, pracks=False)
+    agent.ring(183, ANSWER)
+    agent.answers()
+    world.run(0.1)
+    taker = Phone(world, TAKER, ignore)
+    asked = agent.invited
+    value = f"{asked.call_id};to-tag={asked.from_tag};from-tag={agent.tag};early-only"
+    taker.dial(f"sip:x@{EDGE}", TAKER_SDP, f"Replaces: {value}\r\n")
+    world.run(0.1)
+    told = [int(data[8:11]) for flow, data in edge.sent if flow.remote[0] == TAKER and data[:4] == b"SIP/"]
+    assert told == [486], "the flag asks for early dialogs alone (RFC 3891 §3)"
+    carrier.prack(int(carrier.response(183).header("RSeq") or 0), carrier.response(183).to_tag or "")
+    world.run(0.1)
+    assert "BYE" not in agent.methods
+    assert 200 in carrier.statuses("INVITE")
+    carrier.inside("BYE")
+    world.run(200.0)
+    assert edge.clean() == {}
 
 
 def test_who_tries_again_and_again_fills_no_record() -> None:

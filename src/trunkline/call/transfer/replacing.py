@@ -180,7 +180,8 @@ class Replacing:
             return NotReplaced(403, trunk.reason)
         if isinstance(trunk, Unproven):
             return trunk
-        if call.answered and asked.early_only:
+        if asked.early_only and leg.session is not None:
+            # Answered, be it that the caller does not know yet.
             return NotReplaced(486, "answered-already")
         if not call.answered and (not call.offer or leg.gone):
             return NotReplaced(488, "no-offer")
