@@ -13,11 +13,17 @@ from trunkline.call.leg.events import Asked, Disconnected, Replied
 from trunkline.call.leg.uas_leg import UasLeg
 
 
-def test_who_transfers_may_hang_up_at_once() -> None:
+def ringing() -> Scene:
+    """The agent has sent its call to the desk, which rings."""
     scene = Scene(human=rings_first)
     scene.connect()
     scene.refer(f"<tel:{DESK}>")
     scene.world.run(0.5)
+    return scene
+
+
+def test_who_transfers_may_hang_up_at_once() -> None:
+    scene = ringing()
     scene.agent.hang_up_all()
     scene.world.run(5.0)
     assert not scene.agent.legs
@@ -43,10 +49,7 @@ def test_when_who_transfers_has_gone_and_it_fails_nobody_is_left() -> None:
 
 
 def test_the_caller_hangs_up_while_the_desk_rings() -> None:
-    scene = Scene(human=rings_first)
-    scene.connect()
-    scene.refer(f"<tel:{DESK}>")
-    scene.world.run(0.5)
+    scene = ringing()
     scene.carrier.hang_up_all()
     scene.world.run(5.0)
     assert scene.told()[-1] == 487
@@ -178,10 +181,7 @@ def test_a_held_caller_is_offered_as_one_that_talks() -> None:
 
 
 def test_an_operator_hangs_up_in_the_middle() -> None:
-    scene = Scene(human=rings_first)
-    scene.connect()
-    scene.refer(f"<tel:{DESK}>")
-    scene.world.run(0.5)
+    scene = ringing()
     scene.edge.give(HangUp(scene.call))
     scene.world.run(5.0)
     assert not scene.agent.legs

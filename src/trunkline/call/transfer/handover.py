@@ -31,6 +31,7 @@ from trunkline.call.outputs import Done, Journal
 from trunkline.call.transfer import merging
 from trunkline.call.transfer.destination import allowed
 from trunkline.call.transfer.newcomer import target
+from trunkline.call.transfer.restoring import PATIENCE, Restoring
 from trunkline.model.journal import Rejoined
 from trunkline.model.organization import OutboundRules
 from trunkline.model.trunk import Trunk
@@ -41,14 +42,12 @@ from trunkline.sip.status import phrase
 
 _FAREWELL: Final = 4.0
 """Seconds in which who was replaced answers the NOTIFY that says so; then it gets its BYE all the same."""
-_PATIENCE: Final = 40.0
-"""Seconds after which an answer is not waited for any more: longer than any transaction."""
 
 
 class Handover:
     """The transfers of one worker's calls."""
 
-    __slots__ = ("_admission", "_calls", "_legs", "_table", "_ua")
+    __slots__ = ("_admission", "_calls", "_legs", "_table", "_ua", "restoring")
 
     def __init__(self, ua: UserAgent, table: Table, admission: Admission, calls: dict[str, Call], legs: Legs) -> None:
         self._ua = ua
@@ -56,6 +55,7 @@ class Handover:
         self._admission = admission
         self._calls = calls
         self._legs = legs
+        self.restoring = Restoring(ua, calls)
 
     # ── the new party ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,7 +168,7 @@ class Handover:
             if joining is not None and joining.exchange == event.exchange:
                 outs = joining.replied(event, chance, now)
                 if joining is moving.restoring:
-                    return outs + self.restored(call, moving, now)
+                    return outs + self.restoring.advance(call, moving, now)
                 if joining is moving.settling:
                     moving.settling = None
                     return outs
@@ -188,7 +188,7 @@ class Handover:
             moving.restoring = None
         if moving.restoring is not None:
             outs = moving.restoring.again(now)
-            return outs + self.restored(call, moving, now)
+            return outs + self.restoring.advance(call, moving, now)
         return []
 
     def advance(self, call: Call, moving: Moving, transfer: Transfer, now: float) -> Outs:
@@ -198,7 +198,7 @@ class Handover:
             return []
         self._ua.alarms.clear((call.id, "transfer"))
         if joining.joined is None:
-            self._ua.alarms.set((call.id, "transfer"), now + (joining.wait or _PATIENCE))
+            self._ua.alarms.set((call.id, "transfer"), now + (joining.wait or PATIENCE))
             return []
         if joining.joined.status != 200:
             status, words = hunt.crossed(joining.joined.status, joining.joined.phrase)
@@ -239,7 +239,8 @@ class Handover:
         outs += call.bridge.replace(end, seat, joining.plan, now)
         if left is None:
             outs += call.taken(joining.answer, seat.party.id, now)
-        moving.transfer, moving.settling = None, joining if joining.plan.offerer is not None else None
+        moving.transfer = None
+        moving.settling = joining if joining.plan.offerer is not None else None
         transfer.entry.end("completed", 200, "OK", "", now + self._ua.epoch)
         if transfer.rules is not None:
             self._bound(call, transfer.rules, now)
@@ -305,7 +306,7 @@ class Handover:
             outs += transfer.telling.tell(status, words, now)
         if transfer.token:
             outs.append(Done(transfer.token, False, "transfer-failed", detail, status))
-        outs += self.returned(transfer, now)
+        outs += self.restoring.returned(transfer, now)
         if transfer.vital:
             call.ledger.detail = detail or None
             reason = f'SIP;cause={status};text="{transfer.vital}"'
@@ -315,40 +316,8 @@ class Handover:
             return outs + call.hang_up("transfer-failed", transfer.end, reason, now)
         joining = transfer.joining
         if joining is not None and joining.other in joining.asked:
-            outs += self.restore(call, moving, opposite(transfer.end), now)
+            outs += self.restoring.begin(call, moving, opposite(transfer.end), now)
         return outs
-
-    def returned(self, transfer: Transfer, now: float) -> Outs:
-        """A party that another call has lent goes back there."""
-        back = merging.returned(self._calls, transfer) if transfer.lender else None
-        if back is None:
-            return []
-        other, end = back
-        if other.moving is not None and other.moving.orphaned:
-            return other.hang_up("normal", opposite(end), "", now)
-        return self.restore(other, other.moving, end, now) if other.moving is not None else []
-
-    def restore(self, call: Call, moving: Moving, end: End, now: float) -> Outs:
-        """The party at `end` has agreed to send its media to somebody who is no more: it is asked back."""
-        seats = {each: call.bridge.seat(each) for each in (end, opposite(end))}
-        parties: dict[End, Party] = {each: seat.party for each, seat in seats.items() if seat is not None}
-        moving.restoring = Joining(moving.name(), call.bridge.plan, opposite(end), parties)
-        return moving.restoring.restore(now) + self.restored(call, moving, now)
-
-    def restored(self, call: Call, moving: Moving, now: float) -> Outs:
-        """Look at how far the way back has come."""
-        joining = moving.restoring
-        if joining is None:
-            return []
-        if joining.joined is None:
-            self._ua.alarms.set((call.id, "transfer"), now + (joining.wait or _PATIENCE))
-            return []
-        self._ua.alarms.clear((call.id, "transfer"))
-        moving.restoring = None
-        if joining.joined.status == 200:
-            return []
-        reason = f'SIP;cause={joining.joined.status};text="media was not restored"'
-        return call.hang_up("transfer-failed", "edge", reason, now)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

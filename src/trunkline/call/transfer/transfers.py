@@ -147,7 +147,7 @@ class Transfers:
             # What it has lent ends with it.
             return self._handover.fail(owner, owner.moving, 487, phrase(487), "The other call ended first.", now)
         transfer = call.moving.abandoned if call.moving is not None else None
-        return self._handover.returned(transfer, now) if transfer is not None else []
+        return self._handover.restoring.returned(transfer, now) if transfer is not None else []
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
